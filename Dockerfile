@@ -23,7 +23,7 @@ RUN groupadd --gid 10001 drawbridge \
 COPY --from=build /drawbridge /usr/local/bin/drawbridge
 COPY deploy/campaigns /usr/local/share/drawbridge/campaigns
 COPY deploy/docker/drawbridge.toml /etc/drawbridge/drawbridge.toml
-# A file and no variables of single keys: whoever names another file has that one alone.
+# A file, not variables of single keys: an operator who names another file gets only that one.
 ENV DRAWBRIDGE_CONFIG=/etc/drawbridge/drawbridge.toml
 USER 10001:10001
 WORKDIR /var/lib/drawbridge

@@ -3,7 +3,7 @@
 # Sourced by `cluster`.
 # shellcheck disable=SC2153,SC2154 # GATEWAYS, here and taken are set in the other files
 
-# mariadbd takes paths of at most 511 bytes, and puts its own names behind ours.
+# mariadbd takes paths of at most 511 bytes, and appends its own names to ours.
 # shellcheck disable=SC2034 # `cluster` uses it
 DIR_LENGTH_MAX=400
 
@@ -51,8 +51,8 @@ start_line() { # PART: sets line, the command, and folder, where it runs; wants 
     case $1 in
         meta | shard-*) database_line "$1" ;;
         redis)
-            # It keeps nothing on disk: what it knows can be made again from the shards, and a
-            # Redis that starts empty is what the gateways have to cope with.
+            # It keeps nothing on disk: its data can be rebuilt from the shards, and gateways must cope
+            # with a Redis that starts empty.
             line=("$REDIS_SERVER" --port "$port" --bind 127.0.0.1 --save '' --appendonly no
                 --daemonize no --set-proc-title no)
             ;;
@@ -71,14 +71,14 @@ database_line() { # PART
         --socket= --skip-networking=0 --bind-address=127.0.0.1 "--port=$port" --skip-name-resolve
         --max-connections=500 --character-set-server=utf8mb4 --collation-server=utf8mb4_bin
         --lower-case-table-names=0 "--innodb-buffer-pool-size=$POOL" "--innodb-log-file-size=$REDO"
-        # An answered draw is on disk.
+        # An answered draw must be on disk.
         --innodb-flush-log-at-trx-commit=1 --performance-schema=OFF --loose-feedback=OFF)
     if [[ $BINLOG == 1 ]]; then
         line+=(--log-bin=binlog --sync-binlog=1 --binlog-format=ROW --server-id="$port")
     else
         line+=(--skip-log-bin)
     fi
-    # mariadbd refuses to run as root unless it is told to.
+    # mariadbd runs as root only with this option.
     [[ $(id -u) != 0 ]] || line+=(--user=root)
 }
 
@@ -92,12 +92,12 @@ is_ready() { # PART
         meta | shard-*) greets "$port" ;;
         redis) [[ $(ask "$port" 'PING\r\nQUIT\r\n') == +PONG* ]] ;;
         gateway-*) listens "$pid" "$admin" && [[ $(http_get "$admin" /readyz) == HTTP/1.?" 200"* ]] ;;
-        # Any answer will do: gateways may be unavailable.
+        # Any answer will do: the gateways may be unavailable.
         nginx) [[ $(http_get "$port" /) == HTTP/1.?" "* ]] ;;
     esac
 }
 
-# A database listens before it has recovered. When it is done it speaks first: a packet, whose
+# A database listens before it has recovered. When it is ready it sends the first packet, whose
 # head has a zero among its four bytes.
 greets() { # PORT
     (
@@ -116,7 +116,7 @@ wait_ready() { # PART: fails when it ends, or takes too long
     done
 }
 
-lost_its_port() { # PART: did it end because somebody else listens where it should?
+lost_its_port() { # PART: did it end because another program listens on its port?
     local pid began port admin
     ! is_alive "$1" || return 1
     read_state "$1"
@@ -182,7 +182,7 @@ listen = "127.0.0.1:$port"
 admin = "127.0.0.1:$admin"
 trusted_proxies = ["127.0.0.1"]
 
-# nginx looks away from a gateway when it does not answer, and asks the next one.
+# When a gateway does not answer, nginx skips it for a while and asks the next one.
 [drain]
 grace_ms = 0
 

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Processes and ports: what is ours, what is alive, what listens where. Sourced by `cluster`.
+# Processes and ports: which are ours, which are alive, which listen where. Sourced by `cluster`.
 #
 # Each part has a file DIR/state/PART with one line: its process, when that began, its port, and
 # for gateways the admin port. Functions that call `read_state` declare these four as locals.
@@ -53,7 +53,7 @@ any_alive() { # PART...
     return 1
 }
 
-close_descriptors() { # all but the standard ones: who waits for the end of a pipe waits for us else
+close_descriptors() { # all but the standard ones: otherwise a reader of a pipe would wait for us
     local descriptor
     for descriptor in "/proc/$BASHPID/fd/"*; do
         descriptor=${descriptor##*/}
@@ -69,11 +69,11 @@ spawn() { # PART: starts its program; does not wait until it is ready
     (
         cd "$folder" || exit
         close_descriptors
-        # In a session of its own no terminal's end and no Ctrl-C reaches it.
+        # In a session of its own neither Ctrl-C nor the end of a terminal reaches it.
         exec setsid "${line[@]}"
     ) </dev/null >>"$DIR/log/$1.log" 2>&1 &
     pid=$!
-    # Or bash would report how it ended.
+    # Otherwise bash would report how it ended.
     disown "$pid"
     began=$(began_at "$pid") || began=0
     write_state "$1"
@@ -101,9 +101,9 @@ end_parts() { # PART...: asks them all to end, waits, and kills what does not
     local part
     for part; do
         is_alive "$part" || continue
-        # One that is paused can do nothing else.
+        # A paused process can do nothing else.
         send CONT "$part"
-        # A mariadbd that is told to end before it has started up hangs for ever.
+        # A mariadbd that gets the signal before it has started up hangs for ever.
         if is_database "$part" && ! is_ready "$part"; then send KILL "$part"; else send TERM "$part"; fi
     done
     # A gateway drains for at most 15 seconds.
@@ -120,7 +120,7 @@ end_parts() { # PART...: asks them all to end, waits, and kills what does not
 listeners() { # PORT: inodes of the sockets that listen on it, at any address
     local suffix
     printf -v suffix ':%04X' "$1"
-    # 0A is the state LISTEN. Sockets in other states, left by who was here before, do not matter.
+    # 0A is the state LISTEN. Sockets in other states, left by former processes, do not matter.
     awk -v suffix="$suffix" \
         'substr($2, length($2) - 4) == suffix && $4 == "0A" { print $10 }' /proc/net/tcp*
 }
@@ -157,13 +157,13 @@ take_port() { # sets taken: a free port that no other part was given
     die "no free port from $first to $last"
 }
 
-ask() { # PORT, TEXT: says it, and prints the first line of an answer that ends the connection
+ask() { # PORT, TEXT: sends it, and prints the first line of an answer that ends the connection
     (
         exec {connection}<>"/dev/tcp/127.0.0.1/$1"
         printf '%b' "$2" >&"$connection"
         IFS= read -r -t 2 -u "$connection" answer
         printf '%s' "$answer"
-        # Who hangs up before the end makes the other side complain in its log.
+        # Hanging up before the end would put an error into the other side's log.
         while IFS= read -r -t 2 -u "$connection"; do :; done
     ) 2>/dev/null
 }

@@ -4,5 +4,5 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    gateway::run(gateway::Cli::parse())
+    gateway::run(&gateway::Cli::parse())
 }

@@ -60,14 +60,14 @@ pub fn hexadecimal(number: u64) -> [u8; 16] {
 /// refusals have bounds of their own: a flood of one must not hide the other.
 #[derive(Debug)]
 pub struct AccessLog {
-    successes: Mutex<Sample>,
-    refusals: Mutex<Sample>,
+    successes: Mutex<LogSample>,
+    refusals: Mutex<LogSample>,
 }
 
 impl AccessLog {
-    /// At most so many lines of either kind per second; 0 for none.
+    /// At most `lines_per_second_max` lines of either kind; 0 for none.
     pub fn new(lines_per_second_max: u32) -> Self {
-        let sample = || Mutex::new(Sample::new(lines_per_second_max));
+        let sample = || Mutex::new(LogSample::new(lines_per_second_max));
         Self {
             successes: sample(),
             refusals: sample(),
@@ -106,13 +106,13 @@ impl AccessLog {
     }
 }
 
-fn lock(sample: &Mutex<Sample>) -> std::sync::MutexGuard<'_, Sample> {
+fn lock(sample: &Mutex<LogSample>) -> std::sync::MutexGuard<'_, LogSample> {
     sample.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Lines of the current second.
 #[derive(Debug)]
-pub(crate) struct Sample {
+pub(crate) struct LogSample {
     lines_per_second_max: u32,
     second: u64,
     lines: u32,
@@ -120,8 +120,8 @@ pub(crate) struct Sample {
     hidden: u64,
 }
 
-impl Sample {
-    /// Of so many lines.
+impl LogSample {
+    /// The bound of that number.
     pub(crate) fn new(lines_per_second_max: u32) -> Self {
         Self {
             lines_per_second_max,
@@ -151,14 +151,14 @@ mod tests {
 
     #[test]
     fn a_second_has_so_many_lines_and_the_next_one_says_how_many_were_hidden() {
-        let mut sample = Sample::new(2);
+        let mut sample = LogSample::new(2);
         let second: Vec<_> = (0..5).map(|_| sample.admit(7)).collect();
         assert_eq!(second, [Some(0), Some(0), None, None, None]);
         assert_eq!(
             [sample.admit(8), sample.admit(8), sample.admit(8)],
             [Some(3), Some(0), None]
         );
-        assert_eq!(Sample::new(0).admit(1), None);
+        assert_eq!(LogSample::new(0).admit(1), None);
     }
 
     #[test]

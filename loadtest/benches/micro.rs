@@ -16,10 +16,11 @@ use market::campaign::{Campaign, Catalogue, Published};
 use market::chances::Account;
 use market::draw::{DrawAsk, decide};
 use market::odds::{Pool, Rate};
-use market::random::{CommandNumbers, Seeded};
+use market::random::CommandNumbers;
 use market::switches::{Setting, Switch, Switches};
 use market::{ActivityId, Ask, Command, DrawCount, OrderId, RequestId, UserId};
 use router::SlotMap;
+use testkit::random::seeded;
 
 const LOAD: &str = include_str!("../../deploy/campaigns/load.toml");
 /// Blacklist, weights and trees with locks.
@@ -50,7 +51,7 @@ fn alias_draw(bencher: Bencher, prizes: u32) {
         .map(|number| format!("0.{number:06}").parse().expect("a rate"))
         .collect();
     let pool = Pool::new(&rates).expect("a pool");
-    let mut random = Seeded::new(1);
+    let mut random = seeded(1);
     bencher.bench_local(|| pool.draw(&mut random));
 }
 
@@ -67,7 +68,7 @@ fn chain_and_tree(bencher: Bencher, used: u32) {
         day_used: used,
         ..Account::new(campaign.chances)
     };
-    let mut random = Seeded::new(2);
+    let mut random = seeded(2);
     bencher.bench_local(|| {
         let decision =
             decide(&campaign, user, black_box(account), now, &mut random).expect("chances");
@@ -165,7 +166,7 @@ fn plan_and_settle_calls(bencher: Bencher, calls: usize, count: DrawCount) {
     let keys: Vec<RequestId> = (0..calls)
         .map(|key| RequestId::new(&format!("{key:032x}")).expect("a key"))
         .collect();
-    let mut random = Seeded::new(3);
+    let mut random = seeded(3);
     let mut minted = 0;
     bencher
         .counter(ItemsCount::new(calls * usize::from(count.get())))

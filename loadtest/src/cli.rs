@@ -18,17 +18,17 @@ use crate::verify::VerifyArgs;
 #[command(name = "loadtest", version)]
 pub(crate) struct Cli {
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: LoadCommand,
 }
 
 /// What to run.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum LoadCommand {
     /// Load a gateway in a closed loop: each connection sends its next request after the response to
     /// the last one.
     Drive(DriveArgs),
-    /// Load a server in an open loop: by a schedule, whatever the server does. Reports how long users
-    /// waited.
+    /// Load a server in an open loop: by a schedule that the server cannot slow down. Reports how
+    /// long users waited.
     Load(LoadArgs),
     /// Read the draws that a drive or a load kept from a gateway; exit code 1 when one is missing or
     /// differs.
@@ -63,7 +63,7 @@ mod tests {
     fn the_documented_call_is_accepted() {
         let text = "--connections 512 --seconds 10 --users 1000000 --activity 200001 --warmup-seconds 2 --json";
         let args: Vec<&str> = text.split(' ').collect();
-        let Command::Drive(args) = drive(&args).expect("accepted").command else {
+        let LoadCommand::Drive(args) = drive(&args).expect("accepted").command else {
             panic!("another command");
         };
         assert_eq!(args.plan.connections, 512);
@@ -134,7 +134,7 @@ mod tests {
             |args: &[&str]| match Cli::try_parse_from(["loadtest", "growth"].iter().chain(args))?
                 .command
             {
-                Command::Growth(args) => Ok(args.steps.len()),
+                LoadCommand::Growth(args) => Ok(args.steps.len()),
                 _ => panic!("another command"),
             };
         let steps = |args: &[&str]| steps(args).map_err(|e: clap::Error| e.to_string());

@@ -79,7 +79,7 @@ impl Connection {
         Self::with_timeout(address, REQUEST_TIMEOUT)
     }
 
-    /// A connection that waits so long for each response.
+    /// A connection with this timeout for each response.
     pub(crate) fn with_timeout(address: SocketAddr, timeout: Duration) -> Self {
         Self {
             address,

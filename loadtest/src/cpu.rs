@@ -30,7 +30,7 @@ impl Watched {
         Self(parts)
     }
 
-    pub(crate) fn look(&self) -> Look {
+    pub(crate) fn read(&self) -> CpuReading {
         let sum = |pids: &Vec<u32>| {
             pids.iter()
                 .filter_map(|&pid| times_of(pid))
@@ -39,7 +39,7 @@ impl Watched {
                     system: sum.system + times.system,
                 })
         };
-        Look {
+        CpuReading {
             at: Instant::now(),
             parts: self
                 .0
@@ -54,9 +54,9 @@ impl Watched {
     }
 }
 
-/// All processor time used up to a moment.
+/// All processor time used until a moment.
 #[derive(Clone, Debug)]
-pub(crate) struct Look {
+pub(crate) struct CpuReading {
     at: Instant,
     parts: Vec<(&'static str, Times)>,
     machine: Machine,
@@ -70,7 +70,7 @@ struct Machine {
     stolen: u64,
 }
 
-/// The use of the processors between two looks.
+/// The use of the processors between two readings.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Usage {
     /// Per request and part of the system.
@@ -89,7 +89,7 @@ struct Part {
     system_us: f64,
 }
 
-impl Look {
+impl CpuReading {
     /// Divides the processor time since then by the number of requests.
     pub(crate) fn until(&self, now: &Self, requests: u64) -> Usage {
         let elapsed_us = now.at.duration_since(self.at).as_secs_f64() * 1e6;
@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn use_is_divided_between_parts_and_others() {
         let at = Instant::now();
-        let look = |seconds, user, system, busy| Look {
+        let look = |seconds, user, system, busy| CpuReading {
             at: at + std::time::Duration::from_secs(seconds),
             parts: vec![("gateway", Times { user, system })],
             machine: Machine { busy, stolen: 0 },

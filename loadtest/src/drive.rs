@@ -18,9 +18,9 @@ use crate::connection::{Connection, HttpResponse, connect_all};
 use crate::error::Error;
 use crate::json::print_json;
 use crate::keep::{Keeper, Received};
-use crate::request::{Case, Keys, Requests, run_tag};
+use crate::request::{Keys, RequestCase, Requests, run_tag};
 use crate::response::{code_of, draws_in};
-use crate::tally::{About, CallOutcome, Report, Tally};
+use crate::tally::{About, CallOutcome, DriveReport, Tally};
 use crate::target::{Target, parse_target};
 use testkit::random::SplitMix64;
 
@@ -47,8 +47,8 @@ pub(crate) struct DrivePlan {
     #[arg(long, value_parser = parse_target)]
     pub(crate) url: Target,
     /// The kind of request.
-    #[arg(long, value_enum, default_value_t = Case::Draw)]
-    pub(crate) case: Case,
+    #[arg(long, value_enum, default_value_t = RequestCase::Draw)]
+    pub(crate) case: RequestCase,
     /// Connections, each with one request in flight.
     #[arg(long, default_value_t = 64, value_parser = value_parser!(u16).range(1..=10_000))]
     pub(crate) connections: u16,
@@ -77,10 +77,10 @@ pub(crate) struct DrivePlan {
 
 /// `loadtest drive`.
 pub(crate) fn command(args: &DriveArgs) -> Result<(), Error> {
-    if args.keep.is_some() && args.plan.case != Case::Draw {
+    if args.keep.is_some() && args.plan.case != RequestCase::Draw {
         return Err(Error::CannotRun("only draws can be kept".to_owned()));
     }
-    if args.plan.count.is_some() && args.plan.case != Case::Draw {
+    if args.plan.count.is_some() && args.plan.case != RequestCase::Draw {
         return Err(Error::CannotRun("only draws have a count".to_owned()));
     }
     let keeper = args.keep.as_deref().map(Keeper::create).transpose()?;
@@ -93,7 +93,7 @@ pub(crate) fn command(args: &DriveArgs) -> Result<(), Error> {
 }
 
 /// Runs the plan on threads of its own and returns when all of them have ended.
-pub(crate) fn drive(plan: &DrivePlan, keeper: Option<Keeper>) -> Result<Report, Error> {
+pub(crate) fn drive(plan: &DrivePlan, keeper: Option<Keeper>) -> Result<DriveReport, Error> {
     let keeper = keeper.map(Arc::new);
     let threads = plan.threads.min(plan.connections);
     let streams = connect_all(plan.url.0, plan.connections)?;
@@ -263,7 +263,7 @@ mod tests {
     fn plan(address: std::net::SocketAddr) -> DrivePlan {
         DrivePlan {
             url: Target(address),
-            case: Case::Draw,
+            case: RequestCase::Draw,
             connections: 4,
             threads: 2,
             seconds: 1,

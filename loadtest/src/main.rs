@@ -34,20 +34,20 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, LoadCommand};
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Drive(args) => drive::command(&args),
-        Command::Load(args) => load::command(&args),
-        Command::Verify(args) => verify::command(&args),
-        Command::Audit(args) => audit::command(&args),
-        Command::Hello(args) => hello::command(&args),
-        Command::Bench(args) => bench::command(&args),
-        Command::Pair(args) => bench::pair::command(&args),
-        Command::Growth(args) => bench::growth::command(&args),
-        Command::Soak(args) => bench::soak::command(&args),
-        Command::AuditLoad(args) => bench::audit_load::command(&args),
+        LoadCommand::Drive(args) => drive::command(&args),
+        LoadCommand::Load(args) => load::command(&args),
+        LoadCommand::Verify(args) => verify::command(&args),
+        LoadCommand::Audit(args) => audit::command(&args),
+        LoadCommand::Hello(args) => hello::command(&args),
+        LoadCommand::Bench(args) => bench::command(&args),
+        LoadCommand::Pair(args) => bench::pair::command(&args),
+        LoadCommand::Growth(args) => bench::growth::command(&args),
+        LoadCommand::Soak(args) => bench::soak::command(&args),
+        LoadCommand::AuditLoad(args) => bench::audit_load::command(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -11,14 +11,14 @@ use crate::call::{Call, UserPattern};
 
 /// The kind of requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Case {
+pub(crate) enum RequestCase {
     /// A draw, with a key of its own.
     Draw,
     /// The user's chances in the activity.
     Account,
 }
 
-impl Case {
+impl RequestCase {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Draw => "draw",
@@ -83,7 +83,7 @@ pub(crate) fn run_tag() -> u64 {
 /// The requests of one connection.
 #[derive(Debug)]
 pub(crate) struct Requests {
-    case: Case,
+    case: RequestCase,
     keys: Keys,
     call: Call,
     key: String,
@@ -93,7 +93,7 @@ pub(crate) struct Requests {
 impl Requests {
     /// `count` is the count of draws that each request has, if it has one.
     pub(crate) fn new(
-        case: Case,
+        case: RequestCase,
         address: SocketAddr,
         activity: u64,
         count: Option<u8>,
@@ -110,10 +110,10 @@ impl Requests {
 
     /// The whole next request, for the user `u<user>`.
     pub(crate) fn next(&mut self, user: u64) -> &[u8] {
-        if self.case == Case::Draw {
+        if self.case == RequestCase::Draw {
             self.keys.write_next(&mut self.key);
         }
-        let key = (self.case == Case::Draw).then_some(&*self.key);
+        let key = (self.case == RequestCase::Draw).then_some(&*self.key);
         self.call.write(user, key, &mut self.buffer);
         &self.buffer
     }
@@ -133,14 +133,14 @@ pub(crate) fn get(address: SocketAddr, path_and_query: &str) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn requests(case: Case) -> Requests {
+    fn requests(case: RequestCase) -> Requests {
         let address = "127.0.0.1:1".parse().expect("an address");
         Requests::new(case, address, 200_001, None, Keys::new(0xabc, 0x10))
     }
 
     #[test]
     fn a_draw_is_complete_and_its_length_right_for_every_number_of_digits() {
-        let mut requests = requests(Case::Draw);
+        let mut requests = requests(RequestCase::Draw);
         for user in [0, 9, 10, 999_999, 1_000_000] {
             let text = String::from_utf8(requests.next(user).to_vec()).expect("text");
             let (head, body) = text.split_once("\r\n\r\n").expect("a body");
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn a_call_for_several_draws_has_their_count() {
         let address = "127.0.0.1:1".parse().expect("an address");
-        let mut requests = Requests::new(Case::Draw, address, 7, Some(10), Keys::new(1, 1));
+        let mut requests = Requests::new(RequestCase::Draw, address, 7, Some(10), Keys::new(1, 1));
         let text = String::from_utf8(requests.next(5).to_vec()).expect("text");
         assert!(
             text.ends_with("\r\n\r\n{\"userId\":\"u5\",\"activityId\":7,\"count\":10}"),
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn keys_are_24_characters_and_differ() {
-        let mut requests = requests(Case::Draw);
+        let mut requests = requests(RequestCase::Draw);
         requests.next(1);
         assert_eq!(requests.key(), "0000000abc00100000000000");
         requests.next(1);
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_query_has_no_key() {
-        let mut requests = requests(Case::Account);
+        let mut requests = requests(RequestCase::Account);
         let text = String::from_utf8(requests.next(5).to_vec()).expect("text");
         assert!(text.starts_with("POST /api/v1/raffle/activity/query_user_activity_account "));
         assert!(!text.contains("Idempotency-Key"));

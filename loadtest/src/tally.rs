@@ -26,7 +26,7 @@ pub(crate) enum CallOutcome<'a> {
 
 /// Requests by outcome.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Counts {
+pub(crate) struct ResponseCounts {
     /// All requests: the sum of `ok`, `refused` and `errors`.
     pub(crate) requests: u64,
     pub(crate) ok: u64,
@@ -40,7 +40,7 @@ pub(crate) struct Counts {
     pub(crate) error_kinds: BTreeMap<String, u64>,
 }
 
-impl Counts {
+impl ResponseCounts {
     pub(crate) fn note(&mut self, outcome: CallOutcome<'_>) {
         self.requests += 1;
         match outcome {
@@ -93,9 +93,9 @@ fn add(map: &mut BTreeMap<String, u64>, name: &str, count: u64) {
 #[derive(Debug)]
 pub(crate) struct Tally {
     /// Requests that ended during the measurement.
-    window: Counts,
+    window: ResponseCounts,
     /// Those of the warm-up, and those in flight when the measurement ended.
-    around: Counts,
+    around: ResponseCounts,
     latency_us: Histogram<u64>,
 }
 
@@ -103,8 +103,8 @@ impl Tally {
     pub(crate) fn new() -> Self {
         let latency_us = Histogram::new_with_bounds(1, LATENCY_US_MAX, 3).expect("constants fit");
         Self {
-            window: Counts::default(),
-            around: Counts::default(),
+            window: ResponseCounts::default(),
+            around: ResponseCounts::default(),
             latency_us,
         }
     }
@@ -130,11 +130,11 @@ impl Tally {
             .expect("all histograms have the same bounds");
     }
 
-    pub(crate) fn report(&self, about: About) -> Report {
+    pub(crate) fn report(&self, about: About) -> DriveReport {
         let seconds = about.seconds;
         let mut whole_run = self.window.clone();
         whole_run.merge(&self.around);
-        Report {
+        DriveReport {
             about,
             requests_per_second: per_second(self.window.requests, seconds),
             ok_per_second: per_second(self.window.ok, seconds),
@@ -182,7 +182,7 @@ pub(crate) struct About {
 
 /// The report of one drive.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Report {
+pub(crate) struct DriveReport {
     #[serde(flatten)]
     pub(crate) about: About,
     pub(crate) requests_per_second: f64,
@@ -195,12 +195,12 @@ pub(crate) struct Report {
     pub(crate) max_ms: f64,
     /// Requests that ended within the measured seconds. The rates are made of these.
     #[serde(flatten)]
-    pub(crate) window: Counts,
+    pub(crate) window: ResponseCounts,
     /// All requests, warm-up included. An audit of the server must find all of their draws.
-    pub(crate) whole_run: Counts,
+    pub(crate) whole_run: ResponseCounts,
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for DriveReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let About {
             case,

@@ -2,48 +2,9 @@
 //! so the record of calls says what a repeated one is answered.
 use jiff::Timestamp;
 
+use crate::command::draw::Orders;
+use crate::command::{Command, Fingerprint, Kind, Made};
 use crate::ids::{ActivityId, OrderId, RequestId, UserId};
-use crate::order::{Order, Orders};
-use crate::recharge::RechargeOrder;
-
-/// The kinds of commands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Kind {
-    /// To draw.
-    Draw,
-    /// To give a user chances.
-    Grant,
-}
-
-impl Kind {
-    /// All kinds.
-    pub const ALL: [Self; 2] = [Self::Draw, Self::Grant];
-
-    /// The number that is stored. It never changes.
-    pub const fn number(self) -> u8 {
-        match self {
-            Self::Draw => 1,
-            Self::Grant => 2,
-        }
-    }
-
-    /// The kind of a stored number.
-    pub fn from_number(number: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.number() == number)
-    }
-}
-
-/// What must be equal for a call to be a repeat of an earlier one. It is what the call asks for,
-/// not what it got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fingerprint {
-    /// The kind of command.
-    pub kind: Kind,
-    /// In which activity.
-    pub activity: ActivityId,
-    /// How much: a count of draws, a number of chances.
-    pub asked: u64,
-}
 
 /// The record of one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,22 +28,16 @@ pub struct Call {
     pub created_at: Timestamp,
 }
 
-impl Call {
-    /// The call that made these orders, which are at least one, in the order of its draws.
-    pub fn of_orders(orders: &[Order]) -> Self {
-        let first = &orders[0];
-        Self {
-            user: first.user.clone(),
-            request: first.request.clone(),
-            kind: Kind::Draw,
-            activity: first.activity,
-            asked: first.asked.get().into(),
-            first_id: first.id,
-            made: count(orders),
-            created_at: first.created_at,
-        }
-    }
+/// A call and what it made, which is its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MadeCall {
+    /// The call.
+    pub call: Call,
+    /// What it made.
+    pub made: Made,
+}
 
+impl Call {
     /// What a repeat must be equal in.
     pub const fn fingerprint(&self) -> Fingerprint {
         Fingerprint {
@@ -93,68 +48,46 @@ impl Call {
     }
 }
 
-/// What a command made: its answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Made {
-    /// Orders, in the order in which they were drawn.
-    Draws(Orders),
-    /// Chances.
-    Grant(RechargeOrder),
-}
-
-impl Made {
-    /// The id of the first row that was made.
-    pub fn first_id(&self) -> OrderId {
-        match self {
-            Self::Draws(orders) => orders[0].id,
-            Self::Grant(order) => order.id,
-        }
+impl MadeCall {
+    /// What a command made that was planned at this time.
+    pub(crate) fn new(command: &Command, made: Made, created_at: Timestamp) -> Self {
+        let Command { user, request, ask } = command;
+        let Fingerprint {
+            kind,
+            activity,
+            asked,
+        } = ask.fingerprint();
+        let call = Call {
+            user: user.clone(),
+            request: request.clone(),
+            kind,
+            activity,
+            asked,
+            first_id: made.first_id(),
+            made: made.count(),
+            created_at,
+        };
+        Self { call, made }
     }
 
-    /// How many rows with an id of their own were made.
-    pub fn count(&self) -> u16 {
-        match self {
-            Self::Draws(orders) => count(orders),
-            Self::Grant(_) => 1,
-        }
-    }
-}
-
-fn count(orders: &[Order]) -> u16 {
-    u16::try_from(orders.len()).expect("a call is a few draws")
-}
-
-/// A call that was made earlier, and what it made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EarlierCall {
-    /// The call.
-    pub call: Call,
-    /// Its answer.
-    pub made: Made,
-}
-
-impl EarlierCall {
-    /// A call for draws by the orders that it made; `None` where there are none.
-    pub fn of_orders(mut orders: Vec<Order>) -> Option<Self> {
-        orders.sort_unstable_by_key(|order| order.seq);
-        (!orders.is_empty()).then(|| Self {
-            call: Call::of_orders(&orders),
-            made: Made::Draws(orders.into()),
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_of_kinds_are_for_ever() {
-        assert_eq!(Kind::ALL.map(Kind::number), [1, 2]);
-        assert_eq!(
-            Kind::ALL.map(|kind| Kind::from_number(kind.number())),
-            Kind::ALL.map(Some)
-        );
-        assert_eq!(Kind::from_number(0), None);
+    /// The call that drew these orders, which are at least one, in the order of its draws.
+    pub fn of_orders(orders: impl Into<Orders>) -> Self {
+        let orders = orders.into();
+        let first = &orders[0];
+        let (user, request) = (first.user.clone(), first.request.clone());
+        let (activity, asked) = (first.activity, first.asked.get().into());
+        let (first_id, created_at) = (first.id, first.created_at);
+        let made = Made::Draws(orders);
+        let call = Call {
+            user,
+            request,
+            kind: Kind::Draw,
+            activity,
+            asked,
+            first_id,
+            made: made.count(),
+            created_at,
+        };
+        Self { call, made }
     }
 }

@@ -7,7 +7,7 @@
 //! The way of a command through this crate:
 //!
 //! 1. [`batch::Batch::gather`] lists which accounts and earlier calls a batch has to read;
-//! 2. [`batch::plan`] decides, command by command, by the rules of its kind ([`command::Ask`]);
+//! 2. [`batch::plan`] decides, command by command, by the rules of its kind ([`command`]);
 //! 3. [`batch::settle`] gives out the units that the stock granted, and lists the rows to write.
 pub mod batch;
 pub mod calendar;
@@ -15,21 +15,17 @@ pub mod call;
 pub mod campaign;
 pub mod chances;
 pub mod command;
-pub mod draw;
-pub mod grant;
 pub mod ids;
 pub mod odds;
-pub mod order;
 pub mod random;
-pub mod recharge;
 pub mod refusal;
 pub mod switches;
 pub mod tree;
 pub mod units;
 
-pub use call::{Call, Made};
-pub use command::{Ask, Command};
+pub use call::{Call, MadeCall};
+pub use command::draw::{DrawCount, Order, Orders};
+pub use command::grant::RechargeOrder;
+pub use command::{Ask, Command, Kind, Made, TypedAsk, draw, grant};
 pub use ids::{ActivityId, AwardId, OrderId, RequestId, SkuId, StrategyId, UserId};
-pub use order::{DrawCount, Order, Orders};
-pub use recharge::RechargeOrder;
 pub use refusal::Refusal;

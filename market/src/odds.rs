@@ -180,10 +180,11 @@ fn greatest_common_divisor(a: u64, b: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use testkit::random::seeded;
+
     use proptest::prelude::*;
 
     use super::*;
-    use crate::random::Seeded;
 
     fn rates(texts: &[&str]) -> Vec<Rate> {
         texts
@@ -263,7 +264,7 @@ mod tests {
             let mut five = [Rate(199_999); 5];
             five[zero] = Rate::ZERO;
             let pool = Pool::new(&five).expect("pool");
-            let mut random = Seeded::new(seed);
+            let mut random = seeded(seed);
             prop_assert!((0..500).all(|_| pool.draw(&mut random) != zero));
         }
 

@@ -1,5 +1,5 @@
-//! Where random numbers come from: a trait, so that production draws on the operating system's
-//! entropy and tests on a seed.
+//! Sources of random numbers: a trait, so that production uses the operating system's entropy and
+//! tests a seed.
 use std::fmt;
 
 /// A source of uniformly distributed 64-bit numbers.
@@ -23,6 +23,13 @@ pub trait Randomness {
     }
 }
 
+/// A function that returns such numbers, for instance those of a seed in tests.
+impl<F: FnMut() -> u64> Randomness for F {
+    fn next_u64(&mut self) -> u64 {
+        self()
+    }
+}
+
 /// The high and the low half of a product.
 #[allow(clippy::cast_possible_truncation, reason = "each half has 64 bits")]
 fn wide_product(a: u64, b: u64) -> (u64, u64) {
@@ -38,7 +45,7 @@ pub struct CommandNumbers {
 }
 
 impl CommandNumbers {
-    /// Gives the kept numbers out again from the first, then new ones of `source`.
+    /// Returns the kept numbers again from the first, then new ones of `source`.
     pub fn replay<'n, R: Randomness>(&'n mut self, source: &'n mut R) -> Replay<'n, R> {
         Replay {
             numbers: self,
@@ -57,7 +64,7 @@ impl fmt::Debug for CommandNumbers {
 
 impl Drop for CommandNumbers {
     fn drop(&mut self) {
-        // A number that was used must not be found in memory later.
+        // A used number must not stay in memory.
         self.given.fill(0);
         std::hint::black_box(&self.given);
     }
@@ -82,35 +89,15 @@ impl<R: Randomness> Randomness for Replay<'_, R> {
     }
 }
 
-/// Random numbers that a seed decides: for tests and simulations, never for prizes.
-/// SplitMix64 (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", 2014).
-#[derive(Debug, Clone)]
-pub struct Seeded(u64);
-
-impl Seeded {
-    /// The sequence of this seed.
-    pub const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-}
-
-impl Randomness for Seeded {
-    fn next_u64(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use testkit::random::seeded;
+
     use super::*;
 
     #[test]
     fn a_command_gets_the_same_numbers_again_and_then_new_ones() {
-        let mut source = Seeded::new(7);
+        let mut source = seeded(7);
         let [mut one, mut other] = [CommandNumbers::default(), CommandNumbers::default()];
         let mut give = |numbers: &mut CommandNumbers, count| {
             let mut replay = numbers.replay(&mut source);
@@ -124,7 +111,8 @@ mod tests {
         assert_eq!(give(&mut other, 2), theirs[..2]);
     }
 
-    /// Answers from a list: to reach the rejection, which a real source does once in 2^40 draws.
+    /// Returns numbers of a list, to reach the rejection, which a real source does once in 2^40
+    /// draws.
     struct Script(Vec<u64>);
 
     impl Randomness for Script {
@@ -142,7 +130,7 @@ mod tests {
 
     #[test]
     fn all_numbers_below_the_bound_come_up() {
-        let mut random = Seeded::new(1);
+        let mut random = seeded(1);
         let mut seen = [0_u32; 7];
         for _ in 0..7_000 {
             seen[usize::try_from(random.below(7)).expect("small")] += 1;

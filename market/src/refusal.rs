@@ -41,7 +41,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Whether the user's chances, or what day and month allow of them, have run out.
+    /// Whether the user's chances, or the limits of day or month, have run out.
     pub const fn is_shortage(self) -> bool {
         matches!(
             self,

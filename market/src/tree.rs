@@ -22,7 +22,7 @@ pub enum Node {
     },
     /// `rule_stock`: the prize is won if there is a unit of it.
     Stock {
-        /// Where the walk continues without a unit.
+        /// Where the walk continues when there is no unit.
         allow: NodeIndex,
     },
     /// `rule_luck_award`: the walk ends with this award, which takes no stock.
@@ -52,7 +52,7 @@ pub enum Stop {
     Luck(AwardIndex),
 }
 
-/// What is wrong with the shape of a tree. Node numbers are those given to [`Tree::new`].
+/// A fault in the shape of a tree. Node numbers are those given to [`Tree::new`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTree {
     /// A walk from this node comes back to it.

@@ -22,8 +22,8 @@ pub struct Units {
     pub count: u32,
 }
 
-/// Whether the stock can be asked for units. Campaigns say what becomes of draws that need a unit
-/// while it cannot.
+/// Whether the stock can be asked for units. Campaigns decide how draws that need a unit end while
+/// it cannot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Supply {
     /// It can.
@@ -58,7 +58,7 @@ struct Purchase {
 }
 
 impl Purse {
-    /// Holds what was granted.
+    /// The units of a grant.
     pub fn new(granted: &[Units]) -> Self {
         let purchase = |units: &Units| {
             let granted = units.count;

@@ -10,12 +10,12 @@ use jiff::Timestamp;
 use market::batch::{Batch, Circumstances, Known, Supply, Units, plan, settle};
 use market::campaign::{Campaign, Catalogue, Published, Strategy};
 use market::chances::Account;
-use market::draw::DrawAsk;
+use market::draw::{DrawAsk, Rule};
 use market::ids::AwardIndex;
 use market::odds::Pool;
-use market::order::Rule;
-use market::random::{CommandNumbers, Seeded};
+use market::random::CommandNumbers;
 use market::{ActivityId, Ask, AwardId, Command, DrawCount, Order, OrderId, RequestId, UserId};
+use testkit::random::{Seeded, seeded};
 
 const DRAWS: u64 = 1_000_000;
 
@@ -71,7 +71,7 @@ fn a_million_draws_fit_the_odds_of_every_shipped_pool() {
         let strategy = campaign(file).strategy;
         let groups = strategy.weight_groups().iter().map(|group| &group.pool);
         for (number, pool) in std::iter::once(&strategy.pool).chain(groups).enumerate() {
-            let mut random = Seeded::new(20_261_121 + number as u64);
+            let mut random = seeded(20_261_121 + number as u64);
             let mut counts = vec![0; pool.len()];
             for _ in 0..DRAWS {
                 counts[pool.draw(&mut random)] += 1;
@@ -89,7 +89,7 @@ fn a_million_draws_fit_the_odds_of_every_shipped_pool() {
 fn the_test_would_notice_odds_that_are_slightly_off() {
     // The reference's own fault D12: 1 % of a unit of rate moved to the next award.
     let strategy = campaign(0).strategy;
-    let mut random = Seeded::new(1);
+    let mut random = seeded(1);
     let mut counts = vec![0_u64; strategy.pool.len()];
     for number in 0..DRAWS {
         let drawn = strategy.pool.draw(&mut random);
@@ -119,7 +119,7 @@ impl Bench {
             catalogue,
             activity,
             accounts: HashMap::new(),
-            random: Seeded::new(seed),
+            random: seeded(seed),
             orders: 0,
         }
     }
@@ -273,7 +273,7 @@ fn weight_thresholds_fire_once_however_draws_run_in_parallel() {
         let mut bench = Bench::new(campaign(0), seed);
         let user = users(1);
         let mut orders = Vec::new();
-        let mut sizes = Seeded::new(seed);
+        let mut sizes = seeded(seed);
         while orders.len() < 75 {
             let size = 1 + market::random::Randomness::below(&mut sizes, 12);
             let size = usize::try_from(size).expect("small").min(75 - orders.len());
@@ -339,7 +339,7 @@ fn a_new_day_locks_again() {
     }
     let tomorrow: Timestamp = "2026-06-02T00:00:00+08:00".parse().expect("a time");
     for seed in 0..200 {
-        bench.random = Seeded::new(seed);
+        bench.random = seeded(seed);
         let account = bench.accounts.clone();
         let order = bench.batch(&users(1), tomorrow).remove(0);
         assert!(![105, 106, 107].contains(&order.award.get()) || order.rule != Rule::Default);

@@ -6,7 +6,8 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use market::calendar::Day;
 use market::chances::{Account, Chances};
-use market::random::{Randomness, Seeded};
+use market::random::Randomness;
+use testkit::random::seeded;
 
 const CHANCES: Chances = Chances {
     welcome: 1_000_000,
@@ -69,7 +70,7 @@ fn each_side_of_midnight_has_its_own_chances_and_no_more() {
 fn gateways_whose_clocks_differ_open_no_day_twice() {
     for (zone, midnight) in MIDNIGHTS {
         for seed in 0..20 {
-            let mut random = Seeded::new(seed);
+            let mut random = seeded(seed);
             // Each draw runs on a gateway whose clock is up to five seconds ahead or behind.
             let skewed = |now: Timestamp| {
                 let skew = i64::try_from(random.below(10_001)).expect("small") - 5_000;
@@ -88,7 +89,7 @@ fn gateways_whose_clocks_differ_open_no_day_twice() {
 fn a_clock_that_steps_back_opens_no_day_twice() {
     for (zone, midnight) in MIDNIGHTS {
         for seed in 0..20 {
-            let mut random = Seeded::new(seed);
+            let mut random = seeded(seed);
             let mut behind = SignedDuration::ZERO;
             // Sometimes the clock is set back by up to two hours, or corrected.
             let stepping = |now: Timestamp| {

@@ -1,4 +1,4 @@
-//! Where a user's rows lie, and order numbers that carry it. Pure: no I/O, no clock, no state of
+//! Where a user's rows are, and order numbers that carry it. Pure: no I/O, no clock, no state of
 //! the process.
 //!
 //! ```text

@@ -58,7 +58,7 @@ impl fmt::Display for TableId {
     }
 }
 
-/// Where a user's rows lie.
+/// Where a user's rows are.
 ///
 /// The fields are private so that a route can only come from a [`SlotMap`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -108,7 +108,7 @@ pub enum MapError {
     },
     /// The shard that a slot was to move to owns it already.
     AlreadyThere {
-        /// The slot that was to move.
+        /// The slot to be moved.
         slot: Slot,
         /// Its owner.
         shard: ShardId,
@@ -190,12 +190,12 @@ impl SlotMap {
         })
     }
 
-    /// Where the rows of this user lie.
+    /// Where the rows of this user are.
     pub fn route(&self, user_id: &str) -> Route {
         self.route_slot(Slot::of(user_id))
     }
 
-    /// Where the rows of this slot lie, for callers that hold an order number instead of a user.
+    /// Where the rows of this slot are, for callers that have an order number instead of a user.
     pub fn route_slot(&self, slot: Slot) -> Route {
         Route {
             slot,

@@ -132,8 +132,8 @@ pub const fn slot_of(order: u64) -> Slot {
 }
 
 /// The number that a lane mints `nth` numbers after `first`, all for one slot; `None` beyond the
-/// greatest number. Exactly so are the rows of a call numbered, one step of 1,024 each: a stored
-/// call names the first and how many there are, and whoever looks for the others goes by this.
+/// greatest number. The rows of a call are numbered in this way, in steps of 1,024. A stored call
+/// has the first number and the count, and readers compute the others.
 pub const fn nth_after(first: u64, nth: u16) -> Option<u64> {
     match first.checked_add((nth as u64) << COUNTER_SHIFT) {
         Some(number) if number >> 63 == 0 => Some(number),

@@ -1,4 +1,4 @@
-//! Where users' rows lie: frozen for known ids, and even for the kinds of id that real systems use.
+//! Where users' rows are: frozen for known ids, and even for the kinds of id that real systems use.
 
 use proptest::prelude::Rng;
 use proptest::test_runner::{RngAlgorithm, TestRng};

@@ -1,4 +1,4 @@
-//! A parsed file together with its overrides, and what is noted while readers go through it.
+//! A parsed file together with its overrides, and the records of what readers have read.
 use std::cell::RefCell;
 use std::collections::hash_map::Entry::{Occupied, Vacant};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -6,16 +6,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::entry::Entry;
+use crate::entry::SettingEntry;
 use crate::fault::{Fault, Faulted};
 use crate::nearest::unknown;
 use crate::overrides::Override;
 use crate::path::{joined, numbered, quoted};
 
-/// A person reads no more than this. (A file that is not TOML can have a fault in every byte.)
+/// The maximum number of faults in an answer. (A file that is not TOML can have a fault in every
+/// byte.)
 pub(crate) const FAULTS_MAX: usize = 1_000;
 
-/// How messages call the whole of what is read.
+/// The name of the whole file in messages.
 const WHOLE: &str = "the file";
 
 pub(crate) struct Document<'t> {
@@ -23,29 +24,29 @@ pub(crate) struct Document<'t> {
     /// The offset at which each line begins.
     lines: Vec<usize>,
     overrides: Vec<Override>,
-    record: RefCell<Record>,
+    record: RefCell<DocumentRecord>,
 }
 
-/// What is noted while sections are being read.
+/// Records of what was read.
 #[derive(Default)]
-struct Record {
-    faults: Vec<(Source, Fault)>,
-    /// The keys that were asked for, by the path of their section.
+struct DocumentRecord {
+    faults: Vec<(DocumentSource, Fault)>,
+    /// The keys that were read, by the path of their section.
     asked: BTreeMap<String, BTreeSet<&'static str>>,
     /// The paths of keys that have another name now, each with the message about it.
     renamed: BTreeMap<String, String>,
     /// The keys that have a value.
-    entries: Vec<Entry>,
+    entries: Vec<SettingEntry>,
     /// The index of each path in `entries`: a file may have many keys.
     noted: HashMap<String, usize>,
 }
 
 /// Where a value comes from, or where a missing one belongs. Faults are listed in this order.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Source {
+pub(crate) enum DocumentSource {
     /// The override of this name.
     Override(String),
-    /// Neither an override nor a certain part of the file.
+    /// Neither an override nor a place in the file.
     Nowhere,
     /// The file, from this byte on.
     Offset(usize),
@@ -55,11 +56,11 @@ pub(crate) enum Source {
 #[derive(Clone)]
 pub(crate) struct Location {
     pub(crate) path: String,
-    pub(crate) source: Source,
+    pub(crate) source: DocumentSource,
 }
 
 impl Location {
-    pub(crate) fn new(path: impl Into<String>, source: Source) -> Self {
+    pub(crate) fn new(path: impl Into<String>, source: DocumentSource) -> Self {
         Self {
             path: path.into(),
             source,
@@ -126,10 +127,10 @@ impl Document<'_> {
 
     fn describe(&self, location: &Location) -> String {
         let source = match &location.source {
-            Source::Override(name) => name.clone(),
-            Source::Nowhere if location.path.is_empty() => WHOLE.into(),
-            Source::Nowhere => String::new(),
-            Source::Offset(offset) => format!("line {}", self.line(*offset)),
+            DocumentSource::Override(name) => name.clone(),
+            DocumentSource::Nowhere if location.path.is_empty() => WHOLE.into(),
+            DocumentSource::Nowhere => String::new(),
+            DocumentSource::Offset(offset) => format!("line {}", self.line(*offset)),
         };
         let parts = [source.as_str(), location.path.as_str()];
         let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
@@ -139,8 +140,8 @@ impl Document<'_> {
 
 /// The values in force.
 impl Document<'_> {
-    /// Notes the value of a key. One that is read twice is noted once.
-    pub(crate) fn note(&self, entry: Entry) {
+    /// Records the value of a key. A key that is read twice is recorded once.
+    pub(crate) fn note(&self, entry: SettingEntry) {
         let record = &mut *self.record.borrow_mut();
         match record.noted.entry(entry.path.clone()) {
             Occupied(earlier) => record.entries[*earlier.get()] = entry,
@@ -151,31 +152,31 @@ impl Document<'_> {
         }
     }
 
-    pub(crate) fn into_entries(self) -> Vec<Entry> {
+    pub(crate) fn into_entries(self) -> Vec<SettingEntry> {
         self.record.into_inner().entries
     }
 }
 
 /// Which keys are known. Those that no reader asks for are faults.
 impl Document<'_> {
-    /// Notes that a reader looks into this section.
+    /// Records that a reader has read this section.
     pub(crate) fn open(&self, section: &str) {
         let mut record = self.record.borrow_mut();
         record.asked.entry(section.into()).or_default();
     }
 
-    /// Notes that a reader asks for this key.
+    /// Records that a reader has read this key.
     pub(crate) fn ask(&self, section: &str, key: &'static str) {
         let mut record = self.record.borrow_mut();
         record.asked.entry(section.into()).or_default().insert(key);
     }
 
-    /// Forgets that a reader looked into this section: its keys are not judged.
+    /// Deletes the record of this section, so that its keys are not checked.
     pub(crate) fn leave(&self, section: &str) {
         self.record.borrow_mut().asked.remove(section);
     }
 
-    /// Notes that a key, or a section, has another name now.
+    /// Records that a key, or a section, has another name now.
     pub(crate) fn rename(&self, path: String, new: &str) {
         let message = format!("is called {new:?} now");
         self.record.borrow_mut().renamed.insert(path, message);
@@ -193,7 +194,7 @@ impl Document<'_> {
         for (name, value) in table {
             let key: &str = name.get_ref();
             let own = joined(path, key);
-            let source = Source::Offset(name.span().start);
+            let source = DocumentSource::Offset(name.span().start);
             let renamed = self.record.borrow().renamed.get(&own).cloned();
             if let Some(message) = renamed {
                 self.fault(&Location::new(own, source), message);
@@ -223,7 +224,7 @@ impl Document<'_> {
         let known = self.known_paths();
         let is_known = |own: &&Override| known.iter().any(|path| own.is_for(path));
         for own in self.overrides.iter().filter(|own| !is_known(own)) {
-            let source = Source::Override(own.origin.clone());
+            let source = DocumentSource::Override(own.origin.clone());
             let (path, message) = self
                 .renamed_for(own)
                 .unwrap_or_else(|| (String::new(), own.unknown_among(&known)));
@@ -238,7 +239,7 @@ impl Document<'_> {
         Some((path.clone(), message.clone()))
     }
 
-    /// The paths of all keys that were asked for.
+    /// The paths of all keys that were read.
     fn known_paths(&self) -> Vec<String> {
         let record = self.record.borrow();
         let paths = record

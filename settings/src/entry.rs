@@ -1,4 +1,4 @@
-//! The keys that have a value, for those who want to see the configuration in force.
+//! The keys that have a value, for showing the configuration in force.
 use std::fmt::{self, Debug, Display};
 
 use crate::toml_form;
@@ -8,17 +8,17 @@ pub const MASK: &str = "***";
 
 /// A key that has a value, and the origin of the value. A secret is compared and never shown.
 #[derive(Clone)]
-pub struct Entry {
+pub struct SettingEntry {
     /// The path of the key, such as `storage.shard[1].host`. Entries of lists count from 1.
     pub path: String,
     /// Where the value comes from.
-    pub origin: Origin,
+    pub origin: SettingOrigin,
     pub(crate) value: String,
     pub(crate) replaced: Option<String>,
     pub(crate) secret: bool,
 }
 
-impl Entry {
+impl SettingEntry {
     /// The value as TOML; [`MASK`] for a secret.
     pub fn value(&self) -> String {
         self.shown(&self.value)
@@ -53,7 +53,7 @@ impl Entry {
     }
 }
 
-impl Debug for Entry {
+impl Debug for SettingEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} = {} ({})", self.path, self.value(), self.origin)
     }
@@ -61,7 +61,7 @@ impl Debug for Entry {
 
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum SettingOrigin {
     /// The reader's default: neither the file nor an override sets the key.
     Default,
     /// This line of the file.
@@ -70,12 +70,12 @@ pub enum Origin {
     Override(String),
 }
 
-impl Display for Origin {
+impl Display for SettingOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Origin::Default => f.write_str("default"),
-            Origin::Line(line) => write!(f, "file, line {line}"),
-            Origin::Override(name) => f.write_str(name),
+            SettingOrigin::Default => f.write_str("default"),
+            SettingOrigin::Line(line) => write!(f, "file, line {line}"),
+            SettingOrigin::Override(name) => f.write_str(name),
         }
     }
 }

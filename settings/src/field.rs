@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use crate::fault::Faulted;
 use crate::toml_form;
-use crate::value::{Found, Notation, Value};
+use crate::value::{FoundValue, Notation, Value};
 
 /// What was read of a value. The fault of a wrong value is recorded already. How the field ends
 /// says what an absent value means: it is required, optional or has a default.
@@ -13,10 +13,10 @@ pub struct Field<'d, T> {
     value: Value<'d>,
     expected: String,
     notation: Notation,
-    state: State<T>,
+    state: FieldState<T>,
 }
 
-enum State<T> {
+enum FieldState<T> {
     Absent,
     Invalid(Faulted),
     Valid(T),
@@ -28,17 +28,17 @@ impl<'d, T> Field<'d, T> {
         value: &Value<'d>,
         expected: String,
         notation: Notation,
-        parse: impl FnOnce(Found<'d>) -> Option<T>,
+        parse: impl FnOnce(FoundValue<'d>) -> Option<T>,
     ) -> Self {
         let state = match value.found.map(|found| (found, parse(found))) {
-            None => State::Absent,
-            Some((_, Some(parsed))) => State::Valid(parsed),
+            None => FieldState::Absent,
+            Some((_, Some(parsed))) => FieldState::Valid(parsed),
             Some((_, None)) if value.secret => {
-                State::Invalid(value.fault(format!("expected {expected}")))
+                FieldState::Invalid(value.fault(format!("expected {expected}")))
             }
             Some((found, None)) => {
                 let message = format!("expected {expected}, found {}", found.describe());
-                State::Invalid(value.fault(message))
+                FieldState::Invalid(value.fault(message))
             }
         };
         Self {
@@ -80,11 +80,11 @@ impl<'d, T> Field<'d, T> {
     /// Checks or converts the value; an error is a fault of it.
     pub fn try_map<U, E: Display>(self, convert: impl FnOnce(T) -> Result<U, E>) -> Field<'d, U> {
         let state = match self.state {
-            State::Absent => State::Absent,
-            State::Invalid(faulted) => State::Invalid(faulted),
-            State::Valid(found) => match convert(found) {
-                Ok(converted) => State::Valid(converted),
-                Err(error) => State::Invalid(self.value.fault(error.to_string())),
+            FieldState::Absent => FieldState::Absent,
+            FieldState::Invalid(faulted) => FieldState::Invalid(faulted),
+            FieldState::Valid(found) => match convert(found) {
+                Ok(converted) => FieldState::Valid(converted),
+                Err(error) => FieldState::Invalid(self.value.fault(error.to_string())),
             },
         };
         Field {
@@ -103,12 +103,12 @@ impl<'d> Field<'d, String> {
     }
 }
 
-impl<T> State<T> {
+impl<T> FieldState<T> {
     fn into_value(self) -> Result<Option<T>, Faulted> {
         match self {
-            State::Valid(value) => Ok(Some(value)),
-            State::Invalid(faulted) => Err(faulted),
-            State::Absent => Ok(None),
+            FieldState::Valid(value) => Ok(Some(value)),
+            FieldState::Invalid(faulted) => Err(faulted),
+            FieldState::Absent => Ok(None),
         }
     }
 }

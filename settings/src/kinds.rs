@@ -7,7 +7,7 @@ use toml::de::DeValue;
 
 use crate::field::{Choice, Field};
 use crate::toml_form;
-use crate::value::{Found, Notation, Value};
+use crate::value::{FoundValue, Notation, Value};
 
 impl<'d> Value<'d> {
     /// A string of one line, `chars` characters long.
@@ -40,8 +40,8 @@ impl<'d> Value<'d> {
         let expected = format!("an integer from {} to {}", range.start(), range.end());
         Field::read(self, expected, Notation::Bare, |found| {
             let number = match found {
-                Found::Override(text) => text.parse().ok(),
-                Found::InFile(value) => value.as_integer().and_then(toml_form::integer),
+                FoundValue::Override(text) => text.parse().ok(),
+                FoundValue::InFile(value) => value.as_integer().and_then(toml_form::integer),
             };
             number
                 .and_then(|number| N::try_from(number).ok())
@@ -56,8 +56,8 @@ impl<'d> Value<'d> {
             "a decimal number".into(),
             Notation::Bare,
             |found| match found {
-                Found::InFile(DeValue::Float(number)) => Some(number.as_str().to_owned()),
-                Found::InFile(DeValue::Integer(number)) => Some(number.to_string()),
+                FoundValue::InFile(DeValue::Float(number)) => Some(number.as_str().to_owned()),
+                FoundValue::InFile(DeValue::Integer(number)) => Some(number.to_string()),
                 other => other.as_str().map(str::to_owned),
             },
         )
@@ -70,8 +70,8 @@ impl<'d> Value<'d> {
             "true or false".into(),
             Notation::Bare,
             |found| match found {
-                Found::Override(text) => text.parse().ok(),
-                Found::InFile(value) => value.as_bool(),
+                FoundValue::Override(text) => text.parse().ok(),
+                FoundValue::InFile(value) => value.as_bool(),
             },
         )
     }
@@ -80,16 +80,16 @@ impl<'d> Value<'d> {
     pub fn time(&self) -> Field<'d, Timestamp> {
         let expected = "a date and time with its offset, such as 2026-11-20T20:00:00+08:00";
         Field::read(self, expected.into(), Notation::Bare, |found| match found {
-            Found::Override(text) => text.parse().ok(),
+            FoundValue::Override(text) => text.parse().ok(),
             // A time without offset does not parse as a moment.
-            Found::InFile(value) => value.as_datetime()?.to_string().parse().ok(),
+            FoundValue::InFile(value) => value.as_datetime()?.to_string().parse().ok(),
         })
     }
 
     /// One of several words, each with its meaning.
     pub fn choice<T: Copy + PartialEq>(&self, choices: &[(&str, T)]) -> Choice<'d, T> {
         let words = choices.iter().map(|(word, _)| format!("{word:?}"));
-        self.word(choices, words, Found::as_str)
+        self.word(choices, words, FoundValue::as_str)
     }
 
     /// One of several words, of which `true` and `false` may be written as booleans.
@@ -99,8 +99,8 @@ impl<'d> Value<'d> {
             word => format!("{word:?}"),
         });
         self.word(choices, words, |found| match found {
-            Found::InFile(DeValue::Boolean(true)) => Some("true"),
-            Found::InFile(DeValue::Boolean(false)) => Some("false"),
+            FoundValue::InFile(DeValue::Boolean(true)) => Some("true"),
+            FoundValue::InFile(DeValue::Boolean(false)) => Some("false"),
             other => other.as_str(),
         })
     }
@@ -110,7 +110,7 @@ impl<'d> Value<'d> {
         &self,
         choices: &[(&str, T)],
         words: impl Iterator<Item = String>,
-        read: impl FnOnce(Found<'d>) -> Option<&'d str>,
+        read: impl FnOnce(FoundValue<'d>) -> Option<&'d str>,
     ) -> Choice<'d, T> {
         let expected = words.collect::<Vec<_>>().join(" or ");
         let field = Field::read(self, expected, Notation::String, |found| {
@@ -141,19 +141,19 @@ impl<'d> Value<'d> {
         })
     }
 
-    /// The entries of a list, however many.
+    /// The entries of a list of any length.
     pub(crate) fn entries(
         &self,
         expected: String,
         notation: Notation,
     ) -> Field<'d, Vec<Value<'d>>> {
         Field::read(self, expected, notation, |found| match found {
-            Found::Override("") => Some(Vec::new()),
-            Found::Override(text) => {
+            FoundValue::Override("") => Some(Vec::new()),
+            FoundValue::Override(text) => {
                 let parts = text.split(',').map(|part| self.part(part.trim()));
                 Some(parts.collect())
             }
-            Found::InFile(value) => value.as_array().map(|array| self.numbered(array)),
+            FoundValue::InFile(value) => value.as_array().map(|array| self.numbered(array)),
         })
     }
 }

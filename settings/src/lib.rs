@@ -36,7 +36,7 @@ mod section;
 mod toml_form;
 mod value;
 
-pub use entry::{Entry, MASK, Origin};
+pub use entry::{MASK, SettingEntry, SettingOrigin};
 pub use fault::{Fault, Faulted, all};
 pub use field::{Choice, Field};
 pub use overrides::Override;

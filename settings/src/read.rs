@@ -1,8 +1,8 @@
 //! Reads a file from its text to the reader's value.
 use toml::de::{DeTable, Error};
 
-use crate::document::{Document, Location, Source};
-use crate::entry::Entry;
+use crate::document::{Document, DocumentSource, Location};
+use crate::entry::SettingEntry;
 use crate::fault::{Fault, Faulted};
 use crate::overrides::Override;
 use crate::section::Section;
@@ -24,7 +24,7 @@ pub fn read_with_entries<T>(
     text: &str,
     overrides: Vec<Override>,
     reader: impl FnOnce(&Section<'_>) -> Result<T, Faulted>,
-) -> Result<(T, Vec<Entry>), Vec<Fault>> {
+) -> Result<(T, Vec<SettingEntry>), Vec<Fault>> {
     let (table, errors) = DeTable::parse_recoverable(text);
     let document = Document::new(text, table, overrides);
     for error in &errors {
@@ -42,8 +42,8 @@ pub fn read_with_entries<T>(
 }
 
 fn syntax_location(error: &Error) -> Location {
-    let source = error
-        .span()
-        .map_or(Source::Nowhere, |span| Source::Offset(span.start));
+    let source = error.span().map_or(DocumentSource::Nowhere, |span| {
+        DocumentSource::Offset(span.start)
+    });
     Location::new("", source)
 }

@@ -5,11 +5,11 @@ use std::ops::RangeInclusive;
 use jiff::Timestamp;
 use toml::de::{DeTable, DeValue};
 
-use crate::document::{Document, Location, Source};
+use crate::document::{Document, DocumentSource, Location};
 use crate::fault::Faulted;
 use crate::field::{Choice, Field};
 use crate::path::joined;
-use crate::value::{Found, Notation, Value};
+use crate::value::{FoundValue, Notation, Value};
 
 /// A table of the file, or an absent one, which has no keys but can be read all the same.
 #[derive(Clone)]
@@ -23,7 +23,7 @@ pub struct Section<'d> {
 impl<'d> Section<'d> {
     pub(crate) fn root(document: &'d Document<'d>) -> Self {
         let table = Some(document.table.get_ref());
-        Self::open(document, table, Location::new("", Source::Nowhere))
+        Self::open(document, table, Location::new("", DocumentSource::Nowhere))
     }
 
     fn open(
@@ -45,7 +45,7 @@ impl<'d> Section<'d> {
             "a table".into(),
             Notation::Tables,
             |found| match found {
-                Found::InFile(DeValue::Table(table)) => Some(table),
+                FoundValue::InFile(DeValue::Table(table)) => Some(table),
                 _ => None,
             },
         );
@@ -62,7 +62,11 @@ impl<'d> Section<'d> {
     pub fn section(&self, key: &'static str) -> Section<'d> {
         self.find_section(key).unwrap_or_else(|| {
             let path = joined(&self.location.path, key);
-            Self::open(self.document, None, Location::new(path, Source::Nowhere))
+            Self::open(
+                self.document,
+                None,
+                Location::new(path, DocumentSource::Nowhere),
+            )
         })
     }
 
@@ -101,17 +105,17 @@ impl<'d> Section<'d> {
 
 /// The keys of a section.
 impl<'d> Section<'d> {
-    /// The value of a key, whatever its type. The key is known from now on.
+    /// The value of a key, of any type. The key is known from now on.
     pub fn value(&self, key: &'static str) -> Value<'d> {
         self.document.ask(&self.location.path, key);
         let path = joined(&self.location.path, key);
         let entry = self.table.and_then(|table| table.get_key_value(key));
-        let in_file = entry.map(|(_, value)| Found::InFile(value.get_ref()));
+        let in_file = entry.map(|(_, value)| FoundValue::InFile(value.get_ref()));
         let own = self.document.override_of(&path);
         Value {
             document: self.document,
             location: Location::new(path, self.source_of(key)),
-            found: own.map(|own| Found::Override(&own.value)).or(in_file),
+            found: own.map(|own| FoundValue::Override(&own.value)).or(in_file),
             replaced: in_file,
             secret: false,
             listed: false,
@@ -119,15 +123,15 @@ impl<'d> Section<'d> {
     }
 
     /// Where the value of a key comes from; an absent one belongs to the section.
-    fn source_of(&self, key: &str) -> Source {
+    fn source_of(&self, key: &str) -> DocumentSource {
         let path = joined(&self.location.path, key);
         if let Some(own) = self.document.override_of(&path) {
-            return Source::Override(own.origin.clone());
+            return DocumentSource::Override(own.origin.clone());
         }
         let entry = self.table.and_then(|table| table.get_key_value(key));
         entry.map_or_else(
             || self.location.source.clone(),
-            |(name, _)| Source::Offset(name.span().start),
+            |(name, _)| DocumentSource::Offset(name.span().start),
         )
     }
 
@@ -195,7 +199,7 @@ impl<'d> Section<'d> {
         self.value(key).list(count)
     }
 
-    /// Notes that a key, or a section, has another name now. A file or an override with the old
+    /// Records that a key, or a section, has another name now. A file or an override with the old
     /// name gets a fault that gives the new one.
     pub fn renamed(&self, old: &'static str, new: &str) {
         self.document.rename(joined(&self.location.path, old), new);

@@ -1,11 +1,11 @@
-//! A value with its location, whatever its type.
+//! A value of any type, with its location.
 use std::fmt::{self, Debug};
 
 use toml::Spanned;
 use toml::de::DeValue;
 
-use crate::document::{Document, Location, Source};
-use crate::entry::{Entry, Origin};
+use crate::document::{Document, DocumentSource, Location};
+use crate::entry::{SettingEntry, SettingOrigin};
 use crate::fault::Faulted;
 use crate::path::{excerpt, numbered};
 use crate::toml_form;
@@ -16,9 +16,9 @@ pub struct Value<'d> {
     pub(crate) document: &'d Document<'d>,
     pub(crate) location: Location,
     /// `None` when the value is absent.
-    pub(crate) found: Option<Found<'d>>,
+    pub(crate) found: Option<FoundValue<'d>>,
     /// The value of the file, where an override replaces it.
-    pub(crate) replaced: Option<Found<'d>>,
+    pub(crate) replaced: Option<FoundValue<'d>>,
     /// Whether it is masked.
     pub(crate) secret: bool,
     /// Whether it is an entry of a list, which is no key of its own.
@@ -42,28 +42,28 @@ pub(crate) enum Notation {
     Bare,
     /// A list of strings and numbers.
     List,
-    /// Tables, whose keys are noted one by one.
+    /// Tables, whose keys are recorded one by one.
     Tables,
 }
 
 #[derive(Clone, Copy)]
-pub(crate) enum Found<'d> {
+pub(crate) enum FoundValue<'d> {
     InFile(&'d DeValue<'d>),
     Override(&'d str),
 }
 
-impl<'d> Found<'d> {
+impl<'d> FoundValue<'d> {
     pub(crate) fn as_str(self) -> Option<&'d str> {
         match self {
-            Found::Override(text) => Some(text),
-            Found::InFile(value) => value.as_str(),
+            FoundValue::Override(text) => Some(text),
+            FoundValue::InFile(value) => value.as_str(),
         }
     }
 
     /// As TOML, one spelling for each value.
     fn to_toml(self, notation: Notation) -> String {
         match (self, notation) {
-            (Found::Override(text), Notation::List) => {
+            (FoundValue::Override(text), Notation::List) => {
                 let parts = text
                     .split(',')
                     .map(str::trim)
@@ -71,29 +71,29 @@ impl<'d> Found<'d> {
                 let parts: Vec<_> = parts.map(toml_form::string).collect();
                 format!("[{}]", parts.join(", "))
             }
-            (Found::Override(text), Notation::Bare) => toml_form::value_or_string(text.trim()),
-            (Found::Override(text), _) => toml_form::string(text),
-            (Found::InFile(DeValue::String(text)), Notation::Bare) => {
+            (FoundValue::Override(text), Notation::Bare) => toml_form::value_or_string(text.trim()),
+            (FoundValue::Override(text), _) => toml_form::string(text),
+            (FoundValue::InFile(DeValue::String(text)), Notation::Bare) => {
                 toml_form::value_or_string(text.trim())
             }
-            (Found::InFile(value), _) => toml_form::parsed(value),
+            (FoundValue::InFile(value), _) => toml_form::parsed(value),
         }
     }
 
     /// For messages: `found the string "yes"`.
     pub(crate) fn describe(self) -> String {
         match self {
-            Found::Override(text) => format!("{:?}", excerpt(text)),
-            Found::InFile(DeValue::String(text)) => format!("the string {:?}", excerpt(text)),
-            Found::InFile(DeValue::Integer(number)) => excerpt(&number.to_string()),
-            Found::InFile(DeValue::Float(number)) => excerpt(number.as_str()),
-            Found::InFile(DeValue::Boolean(value)) => value.to_string(),
-            Found::InFile(DeValue::Datetime(time)) if time.offset.is_none() => {
+            FoundValue::Override(text) => format!("{:?}", excerpt(text)),
+            FoundValue::InFile(DeValue::String(text)) => format!("the string {:?}", excerpt(text)),
+            FoundValue::InFile(DeValue::Integer(number)) => excerpt(&number.to_string()),
+            FoundValue::InFile(DeValue::Float(number)) => excerpt(number.as_str()),
+            FoundValue::InFile(DeValue::Boolean(value)) => value.to_string(),
+            FoundValue::InFile(DeValue::Datetime(time)) if time.offset.is_none() => {
                 format!("{time} without an offset")
             }
-            Found::InFile(DeValue::Datetime(time)) => time.to_string(),
-            Found::InFile(DeValue::Array(_)) => "a list".into(),
-            Found::InFile(DeValue::Table(_)) => "a table".into(),
+            FoundValue::InFile(DeValue::Datetime(time)) => time.to_string(),
+            FoundValue::InFile(DeValue::Array(_)) => "a list".into(),
+            FoundValue::InFile(DeValue::Table(_)) => "a table".into(),
         }
     }
 }
@@ -107,7 +107,7 @@ impl<'d> Value<'d> {
     /// Part of an override that stands for a list.
     pub(crate) fn part(&self, text: &'d str) -> Value<'d> {
         Value {
-            found: Some(Found::Override(text)),
+            found: Some(FoundValue::Override(text)),
             listed: true,
             ..self.clone()
         }
@@ -119,9 +119,9 @@ impl<'d> Value<'d> {
             document: self.document,
             location: Location::new(
                 numbered(&self.location.path, index),
-                Source::Offset(entry.span().start),
+                DocumentSource::Offset(entry.span().start),
             ),
-            found: Some(Found::InFile(entry.get_ref())),
+            found: Some(FoundValue::InFile(entry.get_ref())),
             replaced: None,
             secret: self.secret,
             listed: true,
@@ -129,8 +129,8 @@ impl<'d> Value<'d> {
         array.iter().enumerate().map(entry).collect()
     }
 
-    /// Notes the key's value, for those who want to see the configuration in force. Entries of
-    /// lists are no keys, and tables have keys themselves.
+    /// Records the key's value, for showing the configuration in force. Entries of lists are no
+    /// keys, and tables have keys of their own.
     pub(crate) fn note(&self, notation: Notation, default: Option<String>) {
         if notation == Notation::Tables || self.listed {
             return;
@@ -138,9 +138,9 @@ impl<'d> Value<'d> {
         let Some((value, origin)) = self.in_force(notation, default) else {
             return;
         };
-        let is_override = matches!(origin, Origin::Override(_));
+        let is_override = matches!(origin, SettingOrigin::Override(_));
         let replaced = self.replaced.filter(|_| is_override);
-        self.document.note(Entry {
+        self.document.note(SettingEntry {
             path: self.location.path.clone(),
             origin,
             value,
@@ -149,14 +149,18 @@ impl<'d> Value<'d> {
         });
     }
 
-    fn in_force(&self, notation: Notation, default: Option<String>) -> Option<(String, Origin)> {
+    fn in_force(
+        &self,
+        notation: Notation,
+        default: Option<String>,
+    ) -> Option<(String, SettingOrigin)> {
         let Some(found) = self.found else {
-            return Some((default?, Origin::Default));
+            return Some((default?, SettingOrigin::Default));
         };
         let origin = match &self.location.source {
-            Source::Override(name) => Origin::Override(name.clone()),
-            Source::Offset(offset) => Origin::Line(self.document.line(*offset)),
-            Source::Nowhere => return None,
+            DocumentSource::Override(name) => SettingOrigin::Override(name.clone()),
+            DocumentSource::Offset(offset) => SettingOrigin::Line(self.document.line(*offset)),
+            DocumentSource::Nowhere => return None,
         };
         Some((found.to_toml(notation), origin))
     }

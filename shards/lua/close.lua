@@ -1,6 +1,6 @@
--- Closes grants that are still open: what was not used goes back.
--- KEYS: stock, grants. ARGV: a grant and the text of its used parts ("prize:segment count ...") for
--- each. Answers the epoch; -1 when this server must be rebuilt.
+-- Closes grants that are still open: unused units go back.
+-- KEYS: stock, grants. ARGV: for each grant its id and its used parts ("prize:segment count ...").
+-- Returns the epoch; -1 when this server must be rebuilt.
 if not epoch then return -1 end
 for i = 1, #ARGV, 2 do
   local note = redis.call('HGET', KEYS[2], ARGV[i])

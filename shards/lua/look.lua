@@ -1,5 +1,5 @@
--- Everything there is, at one moment. KEYS: stock, grants.
--- Answers {time in ms, fields of stock, fields of grants}; no fields when this server must be rebuilt.
+-- Reads everything, at one moment. KEYS: stock, grants.
+-- Returns {time in ms, fields of stock, fields of grants}; no fields when this server must be rebuilt.
 local now = redis.call('TIME')
 local now_ms = now[1] * 1000 + math.floor(now[2] / 1000)
 if not epoch then return {now_ms, {}, {}} end

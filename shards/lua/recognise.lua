@@ -1,6 +1,6 @@
--- Finds out whose the hashes are. What does not say so was written by an older version: it is taken over when it is of
--- the given epoch. KEYS: stock, grants. ARGV: owner (CLUSTER/SERVER), epoch to take over or the empty text.
--- Answers {their owner, the epoch}: the given one where there is nothing, the empty text where nothing says so.
+-- Finds out who owns the hashes. Hashes without an owner were written by an older version: they are adopted if they
+-- are of the given epoch. KEYS: stock, grants. ARGV: owner (CLUSTER/SERVER), epoch to adopt or the empty string.
+-- Returns {their owner, the epoch}: the given owner where there are no hashes, the empty string where they name none.
 local adopted = {}
 for _, key in ipairs(KEYS) do
   local held = redis.call('HMGET', key, 'cluster', 'epoch')

@@ -1,7 +1,7 @@
--- Begins a new epoch with these units and no open grants; does nothing in that epoch or a later one, and nothing to
+-- Begins a new epoch with these units and no open grants. Does nothing in that epoch or a later one, and nothing to
 -- hashes of another owner, whatever their epoch.
 -- KEYS: stock, grants. ARGV: owner (CLUSTER/SERVER), epoch, then a segment and its units for each.
--- Answers {1} when it did, {0, the epoch that is there}, or {-1, their owner or the empty text, the epoch}.
+-- Returns {1} when it did, {0, the current epoch}, or {-1, their owner or the empty string, the epoch}.
 for _, key in ipairs(KEYS) do
   local held = redis.call('HMGET', key, 'cluster', 'epoch')
   if held[1] ~= ARGV[1] and redis.call('EXISTS', key) == 1 then return {'-1', held[1] or '', held[2] or ''} end

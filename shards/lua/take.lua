@@ -1,28 +1,28 @@
--- Takes units of prizes under a new grant: of each prize as many as there are, or nothing at all.
+-- Takes units of prizes under a new grant: of each prize what is wanted or left, or nothing at all.
 -- KEYS: stock, grants. ARGV: grant, shard, first segment here, step to the next, how many segments
--- here, place to begin at, then a prize and a count for each prize wanted.
--- Answers {epoch, index of the prize, segment, count, ...}; {-1} when this server must be rebuilt,
--- {-2} when the grant is known, and {-3, index of the prize, ...} when there might be more of a prize
--- than was found: a segment without a field has not got its units yet, which is not the same as 0.
+-- here, the lane's number, then a prize and a count for each prize wanted.
+-- Returns {epoch, index of the prize, segment, count, ...}; {-1} when this server must be rebuilt,
+-- {-2} when the grant is known, and {-3, index of the prize, ...} when there may be more units of a
+-- prize than were found: a segment without a field waits for its delivery, which is not the same as 0.
 if not epoch then return {-1} end
 if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1 then return {-2} end
 local first, step = tonumber(ARGV[3]), tonumber(ARGV[4])
-local segments, place = tonumber(ARGV[5]), tonumber(ARGV[6])
-local answer, undelivered, taken = {tonumber(epoch)}, {-3}, {}
+local segments, lane = tonumber(ARGV[5]), tonumber(ARGV[6])
+local result, undelivered, taken = {tonumber(epoch)}, {-3}, {}
 for i = 7, #ARGV, 2 do
   local want, delivered = tonumber(ARGV[i + 1]), true
   for n = 0, segments - 1 do
     if want == 0 then break end
-    local segment = first + step * ((place + n) % segments)
+    local segment = first + step * ((lane + n) % segments)
     local field = ARGV[i] .. ':' .. segment
     local left = redis.call('HGET', KEYS[1], field)
     if not left then delivered = false end
     local got = math.min(tonumber(left or '0'), want)
     if got > 0 then
       want = want - got
-      answer[#answer + 1] = (i - 7) / 2
-      answer[#answer + 1] = segment
-      answer[#answer + 1] = got
+      result[#result + 1] = (i - 7) / 2
+      result[#result + 1] = segment
+      result[#result + 1] = got
       taken[#taken + 1] = field
       taken[#taken + 1] = got
     end
@@ -36,4 +36,4 @@ if #taken > 0 then
   local now_ms = string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000))
   redis.call('HSET', KEYS[2], ARGV[1], ARGV[2] .. ' ' .. now_ms .. ' ' .. table.concat(taken, ' '))
 end
-return answer
+return result

@@ -1,5 +1,5 @@
--- Begins each script that works on the units. KEYS: stock, grants. ARGV: the owner (CLUSTER/SERVER), which is taken out, then the
--- script's own. `epoch` is false unless both hashes are there, of one epoch, and the owner's.
+-- The beginning of each script that works on the units. KEYS: stock, grants. ARGV: the owner (CLUSTER/SERVER), which is
+-- removed, then the script's own. `epoch` is false unless both hashes exist, have the same epoch, and are the owner's.
 local owner, epoch = table.remove(ARGV, 1), false
 do
   local stock = redis.call('HMGET', KEYS[1], 'epoch', 'cluster')

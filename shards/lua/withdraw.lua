@@ -1,7 +1,7 @@
--- Takes units of one prize away for good, once per operation and only in the epoch that it was
--- decided in: asked again it answers what it took, in another epoch nothing.
+-- Removes units of one prize for good, once per operation and only in the epoch in which that was
+-- decided. A repeat returns what was taken; in another epoch nothing is.
 -- KEYS: stock, grants. ARGV: epoch, operation, count, then the prize's segments here.
--- Answers {epoch, "segment count ..."}; {-1} when this server must be rebuilt.
+-- Returns {epoch, "segment count ..."}; {-1} when this server must be rebuilt.
 if not epoch then return {-1} end
 if epoch ~= ARGV[1] then return {tonumber(epoch), ''} end
 local taken = redis.call('HGET', KEYS[1], 'operation:' .. ARGV[2])

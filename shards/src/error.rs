@@ -1,9 +1,9 @@
-//! Why a command has made nothing, and why a read has nothing to show.
+//! Why a command has no result, and why a read has none.
 use std::time::Duration;
 
 use market::Refusal;
 
-/// Why a command has no answer to show.
+/// Why a command has no result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
     /// A rule refuses it; nothing has changed.
@@ -24,17 +24,17 @@ pub enum CommandError {
     /// The breaker of the user's shard is open; nothing has changed.
     #[error("the breaker of the user's shard is open")]
     BreakerOpen {
-        /// How long it admits nobody.
+        /// How long it refuses all calls.
         retry_after: Duration,
     },
-    /// Another process has locked the user's rows for a while: a gateway that stands still, as a
-    /// rule. Nothing has changed.
+    /// Another process has held locks on the user's rows for a while, usually a gateway that stands
+    /// still. Nothing has changed.
     #[error("another gateway holds this user's account")]
     Held,
     /// This process's clock and the shard's differ too much to plan by; nothing has changed.
     #[error("this gateway's clock differs from the shard's by {ahead_seconds} s")]
     ClocksDiffer {
-        /// By how much ours is ahead; negative where it is behind.
+        /// By how much ours is ahead; negative when it is behind.
         ahead_seconds: i64,
     },
     /// The database refuses the command's data; nothing has changed.
@@ -45,7 +45,7 @@ pub enum CommandError {
     Stopping,
 }
 
-/// Why a read has nothing to show.
+/// Why a read has no result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
     /// Too many reads wait for this shard.

@@ -1,4 +1,4 @@
-//! The name of one try of one batch, which stock, lanes and shards all know it by.
+//! The name of one try of one batch, for stock, lanes and shards.
 use std::fmt;
 
 /// Names one try of one batch, for ever. It is built from a run number and a counter, never from a

@@ -1,9 +1,9 @@
 //! All that is durable: lanes that commit batches, the databases under them, the stock, the
 //! meta database, the audit.
 //!
-//! [`Shards`] is what the gateway sees: it routes a command to the lane of its user's shard and
-//! reads to a small pool beside it. [`embedded`] builds one over SQLite files and stock in
-//! memory. No rule of a campaign is decided here; that is the crate `market`.
+//! [`Shards`] is the interface for the gateway: it routes a command to the lane of its user's
+//! shard, and reads to a small pool beside it. [`embedded`] builds one over SQLite files and stock
+//! in memory. The rules of campaigns are in the crate `market`.
 pub mod audit;
 pub mod breaker;
 mod error;

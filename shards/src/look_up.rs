@@ -1,4 +1,4 @@
-//! Looks users' rows up in stored data, beside whatever serves it.
+//! Looks users' rows up in stored data, while a server may run beside it.
 use market::campaign::Catalogue;
 use market::chances::Account;
 use market::{ActivityId, Order, UserId};
@@ -9,10 +9,10 @@ use crate::installation::InstallationError;
 use crate::installation::cluster::Cluster;
 use crate::installation::embedded::Folder;
 use crate::installation::opened::{BackEnd, Installation};
-use crate::reads::{Found, OrderKey, Question, ReadLimits, Reader, Reads};
+use crate::reads::{FoundRecords, OrderKey, ReadLimits, ReadQuestion, Reader, Reads};
 use crate::store::{Access, MysqlDatabase, StoreError};
 
-/// The readers of all shards, and what is published.
+/// The readers of all shards, and the published campaigns.
 pub struct LookUp {
     map: SlotMap,
     readers: Vec<Box<dyn Reads>>,
@@ -23,7 +23,7 @@ impl LookUp {
     /// A user's orders.
     pub async fn orders(&self, user: &UserId, key: OrderKey) -> Result<Vec<Order>, ReadError> {
         Ok(self
-            .ask(user, Question::Order(user.clone(), key))
+            .ask(user, ReadQuestion::Order(user.clone(), key))
             .await?
             .orders)
     }
@@ -35,17 +35,17 @@ impl LookUp {
         activity: ActivityId,
     ) -> Result<Option<Account>, ReadError> {
         Ok(self
-            .ask(user, Question::Account(user.clone(), activity))
+            .ask(user, ReadQuestion::Account(user.clone(), activity))
             .await?
             .account)
     }
 
-    /// What is published.
+    /// The published campaigns.
     pub fn catalogue(&self) -> &Catalogue {
         &self.catalogue
     }
 
-    async fn ask(&self, user: &UserId, question: Question) -> Result<Found, ReadError> {
+    async fn ask(&self, user: &UserId, question: ReadQuestion) -> Result<FoundRecords, ReadError> {
         let route = self.map.route(user.as_str());
         let shard = usize::from(route.shard().get());
         self.readers[shard].ask(route.table(), question).await
@@ -53,7 +53,8 @@ impl LookUp {
 }
 
 impl Installation {
-    /// Looks users up. Fails where no server has ever served from a data folder.
+    /// Opens the stored data of an installation. Fails for a data folder from which no server has
+    /// ever served.
     pub async fn look_up(&self, limits: ReadLimits) -> Result<LookUp, InstallationError> {
         Ok(match self.back_end() {
             BackEnd::Embedded(folder) => look_up_in_folder(folder, limits).await?,

@@ -1,4 +1,4 @@
-//! What the shards measure. Names are listed in the project's metrics table.
+//! Metrics of the shards. docs/metrics.md lists them.
 use std::time::Duration;
 
 use prometheus::{
@@ -19,7 +19,7 @@ pub struct Metrics {
     ended: IntCounterVec,
     orders: IntCounterVec,
     grants: IntCounterVec,
-    /// Run numbers that nobody has claimed yet.
+    /// Run numbers that are not claimed yet.
     pub(crate) run_numbers_left: IntGauge,
     clock_skew_seconds: GaugeVec,
     /// Draws that wait in a lane's queue.
@@ -32,7 +32,7 @@ pub struct Metrics {
     pub stock_open_units: IntGaugeVec,
     /// Units of a prize that orders took.
     pub stock_issued_units: IntGaugeVec,
-    /// Of the breakers.
+    /// Metrics of the breakers.
     pub(crate) breakers: BreakerMetrics,
     meta_followed: Gauge,
 }
@@ -48,7 +48,7 @@ pub(crate) struct LaneMetrics {
     /// Commands that the lane's queue has taken in.
     pub(crate) admitted: IntCounter,
     taken: IntCounter,
-    /// By how they ended, in the order of [`Ended`].
+    /// Ended commands, in the order of [`Ended`].
     ended: [IntCounter; Ended::LABELS.len()],
     orders: IntCounter,
     grants: IntCounter,
@@ -56,10 +56,10 @@ pub(crate) struct LaneMetrics {
     pub(crate) clock_skew_seconds: Gauge,
 }
 
-/// How a command that was in a lane's queue ended.
+/// How a command of a lane's queue ended.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Ended {
-    /// With what it made, now or earlier under the same request id.
+    /// With its result, made now or earlier under the same request id.
     Made,
     /// A rule refuses it.
     Refused,
@@ -67,7 +67,7 @@ pub(crate) enum Ended {
     Held,
     /// The shard was unavailable, refused the data, or did not confirm.
     Failed,
-    /// Its caller had gone, or had waited too long, before the lane came to it.
+    /// Its caller had gone, or it had waited too long, before the lane took it.
     Abandoned,
 }
 
@@ -77,7 +77,7 @@ impl Ended {
 
 /// A step of a batch that waits for the database or the stock.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Step {
+pub(crate) enum BatchStep {
     Prefetch,
     Take,
     Persist,
@@ -180,7 +180,7 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// The meta database was followed just now.
+    /// Records that the meta database was followed just now.
     pub(crate) fn followed(&self) {
         #[allow(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit")]
         self.meta_followed
@@ -203,7 +203,7 @@ impl Metrics {
         }
     }
 
-    /// Commands that failed so far, on the first so many shards.
+    /// Failed commands so far, on the first `shards` shards.
     pub(crate) fn failed(&self, shards: u16) -> u64 {
         let label = Ended::LABELS[Ended::Failed as usize];
         (0..shards)
@@ -215,7 +215,7 @@ impl Metrics {
             .sum()
     }
 
-    /// Shows what is known of the stock just now.
+    /// Shows the present stock, as far as known.
     pub(crate) fn show_stock(&self, snapshots: &[Snapshot]) {
         let shown = |units: u64| i64::try_from(units).unwrap_or(i64::MAX);
         for snapshot in snapshots {
@@ -248,7 +248,7 @@ impl LaneMetrics {
             .observe(f64::from(u32::try_from(draws).unwrap_or(u32::MAX)));
     }
 
-    /// What was counted so far.
+    /// The counts so far.
     #[cfg(test)]
     pub(crate) fn counted(&self) -> Counted {
         let ended = self.ended.iter().map(IntCounter::get).sum();
@@ -273,26 +273,26 @@ impl LaneMetrics {
         self.grants.inc_by(u64::from(units));
     }
 
-    /// Notes how long the first command of a batch has waited for it.
+    /// Records how long the first command of a batch has waited for it.
     pub(crate) fn waited(&self, time: Duration) {
         self.queue_seconds.observe(time.as_secs_f64());
     }
 
-    pub(crate) fn step(&self, step: Step) -> HistogramTimer {
+    pub(crate) fn step(&self, step: BatchStep) -> HistogramTimer {
         match step {
-            Step::Prefetch => self.prefetch_seconds.start_timer(),
-            Step::Take => self.take_seconds.start_timer(),
-            Step::Persist => self.persist_seconds.start_timer(),
+            BatchStep::Prefetch => self.prefetch_seconds.start_timer(),
+            BatchStep::Take => self.take_seconds.start_timer(),
+            BatchStep::Persist => self.persist_seconds.start_timer(),
         }
     }
 }
 
-/// What a lane has counted.
+/// The counts of a lane.
 #[cfg(test)]
 pub(crate) struct Counted {
     pub(crate) admitted: u64,
     pub(crate) taken: u64,
-    /// However they ended.
+    /// With any end.
     pub(crate) ended: u64,
     /// In batches.
     pub(crate) draws: f64,

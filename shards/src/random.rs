@@ -4,7 +4,7 @@ use market::random::Randomness;
 /// How many bytes one system call fetches: 512 draws.
 const BUFFER_BYTES: usize = 4096;
 
-/// Random numbers from the operating system: what prizes are drawn with.
+/// Random numbers from the operating system. Prizes are drawn with them.
 #[derive(Debug)]
 pub struct OsRandom {
     buffer: Box<[u8; BUFFER_BYTES]>,
@@ -23,14 +23,14 @@ impl Default for OsRandom {
 impl Randomness for OsRandom {
     fn next_u64(&mut self) -> u64 {
         if self.used == BUFFER_BYTES {
-            // Without entropy there are no fair draws, and no way to say so draw by draw.
+            // Without entropy no draw would be fair, and no single draw could report that.
             getrandom::fill(self.buffer.as_mut())
                 .expect("the operating system gives random numbers");
             self.used = 0;
         }
         let bytes = &mut self.buffer[self.used..self.used + 8];
         let number = u64::from_ne_bytes((&*bytes).try_into().expect("eight bytes"));
-        // A number that was used must not be found in memory later.
+        // A used number must not stay in memory.
         bytes.fill(0);
         self.used += 8;
         number

@@ -1,21 +1,21 @@
-//! What keeps this process from drawing for anybody: `/readyz` says it.
+//! Reasons why this process can make no draw. `/readyz` shows them.
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What is in the way just now; nothing is as it should be.
+/// The present reasons; none while all is well.
 ///
-/// Only what is this process's own: a shard that is unavailable is unavailable for every gateway, and a load
-/// balancer that looks elsewhere would find nobody.
+/// Only reasons of this process alone. A shard that is unavailable is so for every gateway, and a
+/// load balancer would have no gateway left.
 #[derive(Debug, Default)]
 pub struct Readiness(Mutex<BTreeMap<&'static str, String>>);
 
 impl Readiness {
-    /// What is in the way, for people.
+    /// The reasons, for people.
     pub fn obstacles(&self) -> Vec<String> {
         self.lock().values().cloned().collect()
     }
 
-    /// Something is in the way.
+    /// Adds a reason.
     pub(crate) fn hinder(&self, what: &'static str, why: &str) {
         let earlier = self.lock().insert(what, why.to_owned());
         if earlier.as_deref() != Some(why) {
@@ -23,7 +23,7 @@ impl Readiness {
         }
     }
 
-    /// It is out of the way.
+    /// Removes a reason.
     pub(crate) fn clear(&self, what: &'static str) {
         if let Some(why) = self.lock().remove(what) {
             tracing::info!(why, "this is over");
@@ -31,7 +31,7 @@ impl Readiness {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, String>> {
-        // Nothing in here panics half-way through a change.
+        // No code panics half-way through a change.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,18 +1,17 @@
-//! Reads beside the lanes: a few connections per shard, a bound on what waits, a timeout.
+//! Reads beside the lanes: a few connections per shard, a bound on what waits, one timeout.
 //!
-//! A read runs in a task of its own: a caller that hangs up must not leave a connection with
-//! half an answer on it.
+//! A read runs in a task of its own, so that a caller that hangs up does not leave half an answer
+//! on a connection.
 //!
-//! That something is not there is said only by a server that may be written to: a replica, or the
-//! old server of a shard that has moved, may miss what was answered a moment ago.
+//! Only a server that takes writes may answer that something does not exist. A replica, or the old
+//! server of a shard that has moved, may lack what was answered a moment ago.
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use market::call::Kind;
 use market::chances::Account;
-use market::{ActivityId, Call, DrawCount, Made, Order, OrderId, RequestId, UserId};
+use market::{ActivityId, Call, Kind, Order, OrderId, RequestId, UserId};
 use router::{SlotMap, TableId};
 use tokio::sync::Semaphore;
 
@@ -22,15 +21,15 @@ use crate::store::{
     Columns, Connection, Database, Makings, Pool, PoolLimits, StoreError, json_rows,
 };
 
-/// Draws in one page of a user's.
-const PAGE: usize = 100;
+/// The maximum number of a user's latest draws in an answer.
+const LATEST_MAX: usize = 100;
 
 /// Sizes of a shard's reader.
 #[derive(Debug, Clone, Copy)]
 pub struct ReadLimits {
-    /// Connections, which is how many reads run at once.
+    /// Connections: the number of reads that run at once.
     pub connections_max: usize,
-    /// Reads that run or wait.
+    /// The maximum number of reads that run or wait.
     pub queue_max: usize,
     /// For waiting and reading together.
     pub timeout: Duration,
@@ -39,26 +38,24 @@ pub struct ReadLimits {
 /// How orders are named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OrderKey {
-    /// By the request id they were made under: all of one call.
+    /// All orders of one call, by its request id.
     Request(RequestId),
-    /// One by its own id.
+    /// One order, by its id.
     Order(OrderId),
-    /// The latest of a user, of one activity or of all; newest first, 100 at most.
+    /// The latest orders of a user, in one activity or in all; the newest first, at most 100.
     Latest(Option<ActivityId>),
-    /// Those that come behind an order of the user in that list.
-    Behind(Option<ActivityId>, OrderId),
 }
 
 /// A question to one shard.
 #[derive(Debug, Clone)]
-pub(crate) enum Question {
+pub(crate) enum ReadQuestion {
     Account(UserId, ActivityId),
     Order(UserId, OrderKey),
 }
 
-/// The answer: at most one of them is there.
+/// The answer: an account, or orders.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
+pub(crate) struct FoundRecords {
     pub(crate) account: Option<Account>,
     /// In the order in which they were drawn.
     pub(crate) orders: Vec<Order>,
@@ -66,10 +63,10 @@ pub(crate) struct Found {
 
 /// A reader of any database.
 pub(crate) trait Reads: Send + Sync {
-    fn ask(&self, table: TableId, question: Question) -> ReadFuture;
+    fn ask(&self, table: TableId, question: ReadQuestion) -> ReadFuture;
 }
 
-pub(crate) type ReadFuture = Pin<Box<dyn Future<Output = Result<Found, ReadError>> + Send>>;
+pub(crate) type ReadFuture = Pin<Box<dyn Future<Output = Result<FoundRecords, ReadError>> + Send>>;
 
 /// The reader of one shard.
 pub(crate) struct Reader<D: Database>(Arc<Inner<D>>);
@@ -105,7 +102,7 @@ impl<D: Database> Reader<D> {
 }
 
 impl<D: Database> Reads for Reader<D> {
-    fn ask(&self, table: TableId, question: Question) -> ReadFuture {
+    fn ask(&self, table: TableId, question: ReadQuestion) -> ReadFuture {
         let inner = self.0.clone();
         let Ok(place) = inner.admitted.clone().try_acquire_owned() else {
             return Box::pin(async { Err(ReadError::QueueFull) });
@@ -127,17 +124,20 @@ impl<D: Database> Reads for Reader<D> {
     }
 }
 
-impl Found {
+impl FoundRecords {
     fn is_empty(&self) -> bool {
         self.account.is_none() && self.orders.is_empty()
     }
 }
 
 impl<D: Database> Inner<D> {
-    /// Answers on a connection that goes back only after a whole answer; one that failed or timed
-    /// out is dropped.
-    async fn answer(&self, table: TableId, question: &Question) -> Result<Found, StoreError> {
-        // Where the first answer came from a server that was left behind, the second comes from
+    /// Answers on a connection of the pool. After a failure or timeout the connection is dropped.
+    async fn answer(
+        &self,
+        table: TableId,
+        question: &ReadQuestion,
+    ) -> Result<FoundRecords, StoreError> {
+        // If the first answer came from a server that was left behind, the second one comes from
         // another.
         for _ in 0..2 {
             let mut connection = self.pool.get().await?;
@@ -154,7 +154,7 @@ impl<D: Database> Inner<D> {
             }
         }
         Err(StoreError::Unavailable(
-            "only a read-only server answers, which may miss what is asked for".to_owned(),
+            "only a read-only server answers, and it may lack the latest rows".to_owned(),
         ))
     }
 }
@@ -162,23 +162,23 @@ impl<D: Database> Inner<D> {
 async fn read<C: Connection>(
     connection: &mut C,
     sql: &Numbered,
-    question: &Question,
-) -> Result<Found, StoreError> {
+    question: &ReadQuestion,
+) -> Result<FoundRecords, StoreError> {
     match question {
-        Question::Account(user, activity) => {
+        ReadQuestion::Account(user, activity) => {
             let key = json_rows([(user.as_str(), activity.get())]);
             let rows = connection.rows(&sql.accounts.read, &key).await?;
-            Ok(Found {
+            Ok(FoundRecords {
                 account: rows
                     .first()
                     .map(|row| accounts::read_state(row, 1))
                     .transpose()?,
-                ..Found::default()
+                ..FoundRecords::default()
             })
         }
-        Question::Order(user, key) => Ok(Found {
+        ReadQuestion::Order(user, key) => Ok(FoundRecords {
             orders: orders(connection, sql, user, key).await?,
-            ..Found::default()
+            ..FoundRecords::default()
         }),
     }
 }
@@ -200,11 +200,7 @@ async fn orders<C: Connection>(
             .await?
             .into_iter()
             .collect()),
-        OrderKey::Latest(activity) => page(connection, sql, user, *activity, None).await,
-        OrderKey::Behind(activity, order) => match order_of(connection, sql, user, *order).await? {
-            Some(last) => page(connection, sql, user, *activity, Some(&last)).await,
-            None => Ok(Vec::new()),
-        },
+        OrderKey::Latest(activity) => latest(connection, sql, user, *activity).await,
     }
 }
 
@@ -220,35 +216,27 @@ async fn order_of<C: Connection>(
     rows.first().map(order).transpose()
 }
 
-/// A user's draws, the newest first, from behind `last` on. Draws of one call have one time; among
-/// calls of one time the greater id counts as newer.
-async fn page<C: Connection>(
+/// A user's latest draws, the newest first. Draws of one call have one time; among calls of one time
+/// the greater id counts as newer.
+async fn latest<C: Connection>(
     connection: &mut C,
     sql: &Numbered,
     user: &UserId,
     activity: Option<ActivityId>,
-    last: Option<&Order>,
 ) -> Result<Vec<Order>, StoreError> {
-    let place = |order: &Order| (order.created_at, order.id);
-    let (from_ms, from_id) = last.map_or((i64::MAX, i64::MAX as u64), |order| {
-        (order.created_at.as_millisecond(), order.id.get())
-    });
-    let key = (user, activity.map_or(0, ActivityId::get), from_ms, from_id);
-    let key = (key.0.as_str(), key.1, key.2, key.3);
+    let key = (user.as_str(), activity.map_or(0, ActivityId::get));
     let key = serde_json::to_string(&key).expect("plain values");
     let rows = connection.rows(&sql.calls.latest, &key).await?;
     let mut calls = calls_in(&rows)?;
-    // A call makes an order at least.
-    let mut enough = 0;
+    let mut draws = 0;
     calls.retain(|call| {
-        let wanted = enough <= PAGE + usize::from(DrawCount::MAX.get());
-        enough += usize::from(call.made);
-        wanted
+        let is_wanted = draws < LATEST_MAX;
+        draws += usize::from(call.made);
+        is_wanted
     });
     let mut orders = draws_of(connection, sql, &calls).await?;
-    orders.retain(|order| last.is_none_or(|last| place(order) < place(last)));
-    orders.sort_unstable_by_key(|order| std::cmp::Reverse(place(order)));
-    orders.truncate(PAGE);
+    orders.sort_unstable_by_key(|order| std::cmp::Reverse((order.created_at, order.id)));
+    orders.truncate(LATEST_MAX);
     Ok(orders)
 }
 
@@ -256,7 +244,7 @@ fn calls_in(rows: &[impl Columns]) -> Result<Vec<Call>, StoreError> {
     rows.iter().map(|row| calls::read(row, 1)).collect()
 }
 
-/// All draws of these calls, call by call; none of calls that were for something else.
+/// All draws of these calls, call by call. Calls of other kinds have none.
 async fn draws_of<C: Connection>(
     connection: &mut C,
     sql: &Numbered,
@@ -273,9 +261,7 @@ async fn draws_of<C: Connection>(
     made.found(&outcomes)?;
     let mut orders = Vec::new();
     for call in draws {
-        if let Made::Draws(draws) = made.of(call)?.made {
-            orders.extend(draws.iter().cloned());
-        }
+        orders.extend(made.of(call)?.made.orders().iter().cloned());
     }
     Ok(orders)
 }

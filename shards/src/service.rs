@@ -1,4 +1,4 @@
-//! The shards as the gateway sees them: one call per command, whatever lies beneath.
+//! The shards as the gateway uses them: one call per command, for every back end.
 #[cfg(test)]
 mod tests;
 
@@ -9,40 +9,40 @@ use jiff::Timestamp;
 use market::campaign::Catalogue;
 use market::chances::Account;
 use market::draw::DrawAsk;
-use market::{ActivityId, Ask, Command, Made, Order, Orders, RequestId, UserId};
+use market::{ActivityId, Command, Made, Order, Orders, RequestId, TypedAsk, UserId};
 use router::{Route, SlotMap};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::breaker::{Breakers, Permit, Refused, Verdict};
+use crate::breaker::{BreakerPermit, BreakerRefusal, Breakers, CallOutcome};
 use crate::error::{CommandError, ReadError};
 use crate::jobs::{JobStatus, Jobs};
 use crate::lane::{Entrance, Timeouts};
 use crate::meta::{
     AuditEntry, ChangeError, FleetChange, FleetSetting, Followed, Following, Gateway,
-    InstalledMeta, PastChange, Report, Reported, SwitchChange, SwitchTo,
+    GatewayReport, InstalledMeta, PastSwitchChange, ReportOutcome, SwitchChange, SwitchTo,
 };
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
-use crate::reads::{Found, OrderKey, Question, Reads};
+use crate::reads::{FoundRecords, OrderKey, ReadQuestion, Reads};
 use crate::shares::Shares;
 use crate::store::StoreError;
 
 /// The lanes and readers of all shards, and the campaigns they follow.
 pub struct Shards {
     pub(crate) map: SlotMap,
-    /// By shard, or by shard and table where each table has a lane of its own.
+    /// By shard, or by shard and table when each table has a lane of its own.
     pub(crate) lanes: Vec<Entrance>,
-    /// The index of the first of them: a process that executes one user's commands has that user's
-    /// lane alone.
+    /// The index of the first of them: a process that executes one user's commands has only that
+    /// user's lane.
     pub(crate) first_lane: usize,
     pub(crate) lane_per_table: bool,
     pub(crate) readers: Vec<Box<dyn Reads>>,
     pub(crate) shares: Shares,
     pub(crate) catalogue: Arc<ArcSwap<Catalogue>>,
     pub(crate) meta: InstalledMeta,
-    /// Tells the other gateways that the meta database has changed. Nothing depends on it: they
-    /// look at it twice a second.
+    /// Notifies the other gateways that the meta database has changed. Nothing depends on it: they
+    /// read it twice a second.
     pub(crate) announce_change: Box<dyn Fn() + Send + Sync>,
     pub(crate) following: Arc<Following>,
     pub(crate) timeouts: Timeouts,
@@ -51,36 +51,47 @@ pub struct Shards {
     pub(crate) jobs: Arc<Jobs>,
     pub(crate) metrics: Metrics,
     pub(crate) stop: watch::Sender<bool>,
-    /// The lanes' tasks, until somebody waits for their end.
+    /// The lanes' tasks, until a caller waits for their end.
     pub(crate) tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Shards {
-    /// Makes the draws of a call and answers once they are committed.
+    /// Makes the draws of a call. Returns when they are committed.
     pub async fn draw(
         &self,
         user: UserId,
         request: RequestId,
         ask: DrawAsk,
     ) -> Result<Orders, CommandError> {
-        let ask = Ask::Draw(ask);
-        let Made::Draws(orders) = self.execute(Command { user, request, ask }).await? else {
-            unreachable!("draws make orders")
-        };
-        Ok(orders)
+        Ok(self.execute_ask(user, request, ask).await?.0)
     }
 
-    /// Executes a command and answers once it is committed.
+    /// Executes what is asked for. Returns what was made when it is committed, and whether an
+    /// earlier call under the same key made it.
+    pub async fn execute_ask<A: TypedAsk>(
+        &self,
+        user: UserId,
+        request: RequestId,
+        ask: A,
+    ) -> Result<(A::Made, bool), CommandError> {
+        let ask = ask.into();
+        let CarriedOut { made, is_repeat } = self.carry_out(Command { user, request, ask }).await?;
+        // A key that has another kind is refused as reused, so only rows changed by hand lead here.
+        let made = A::made(made).ok_or(CommandError::DataRefused)?;
+        Ok((made, is_repeat))
+    }
+
+    /// Executes a command. Returns when it is committed.
     pub async fn execute(&self, command: Command) -> Result<Made, CommandError> {
         Ok(self.carry_out(command).await?.made)
     }
 
-    /// The same, and says whether it was this command that made the answer.
+    /// The same, and returns whether this command made the answer.
     pub async fn carry_out(&self, command: Command) -> Result<CarriedOut, CommandError> {
         let route = self.route(&command.user);
         let mut permit = self.breakers.shard(shard_index(route)).admit()?;
         let carried_out = self.enqueue(route, command, &mut permit).await;
-        permit.judge(verdict_of_command(&carried_out));
+        permit.end(verdict_of_command(&carried_out));
         carried_out
     }
 
@@ -88,7 +99,7 @@ impl Shards {
         &self,
         route: Route,
         command: Command,
-        permit: &mut Permit<'_>,
+        permit: &mut BreakerPermit<'_>,
     ) -> Result<CarriedOut, CommandError> {
         let _place = self
             .shares
@@ -96,8 +107,8 @@ impl Shards {
             .ok_or(CommandError::QueueFull)?;
         let mut pending = self.lanes[self.lane_index(route)].submit(command)?;
         let answer = pending.answer(self.timeouts).await;
-        // A queue in front of it does not make a shard slow: under overload all commands wait there.
-        // Nor do the locks of others.
+        // Waiting in the queue does not make a shard slow: under overload all commands wait there.
+        // Nor do the locks of other processes.
         permit.waited(pending.queued() + pending.held_up());
         Ok(CarriedOut {
             made: answer?,
@@ -112,31 +123,31 @@ impl Shards {
         activity: ActivityId,
     ) -> Result<Option<Account>, ReadError> {
         Ok(self
-            .ask(user, Question::Account(user.clone(), activity))
+            .ask(user, ReadQuestion::Account(user.clone(), activity))
             .await?
             .account)
     }
 
-    /// Draws that were made earlier, in the order in which they were; none where there are none.
+    /// Earlier draws, in the order in which they were made.
     pub async fn orders(&self, user: &UserId, key: OrderKey) -> Result<Vec<Order>, ReadError> {
         Ok(self
-            .ask(user, Question::Order(user.clone(), key))
+            .ask(user, ReadQuestion::Order(user.clone(), key))
             .await?
             .orders)
     }
 
-    /// The campaigns and switches of the moment: not to be held for longer.
+    /// The present campaigns and switches, for short use only.
     pub fn catalogue(&self) -> Guard<Arc<Catalogue>> {
         self.catalogue.load()
     }
 
-    /// Changes a switch; this process obeys at once, others within a second. Answers the revision
-    /// under which the change holds.
+    /// Changes a switch. This process obeys at once, others within a second. Returns the revision
+    /// of the change.
     pub async fn change_switch(&self, change: &SwitchChange) -> Result<u64, ChangeError> {
         let changed = self.meta.change_switch(change, Timestamp::now()).await;
         self.announce();
         let revision = changed?;
-        // It is set: who cannot read it back now follows as all others do.
+        // It is set. If it cannot be read back now, this process follows later, as all others do.
         if let Ok(switches) = self.meta.switches().await {
             self.catalogue
                 .rcu(|catalogue| catalogue.switched(&switches));
@@ -144,8 +155,8 @@ impl Shards {
         Ok(revision)
     }
 
-    /// Changes a switch on this process alone, until its end: a setting stands for that of all
-    /// gateways, one that is cleared lets that hold again.
+    /// Changes a switch on this process alone, until its end. A setting replaces that of all
+    /// gateways; clearing it makes that one hold again.
     pub fn override_switch(&self, to: &SwitchTo) {
         self.catalogue.rcu(|catalogue| {
             let switches = catalogue.switches();
@@ -156,33 +167,37 @@ impl Shards {
         });
     }
 
-    /// Changes what all gateways obey. Answers the revision under which the change holds.
+    /// Changes what all gateways obey. Returns the revision of the change.
     pub async fn change_fleet(&self, change: &FleetChange) -> Result<u64, ChangeError> {
         let changed = self.meta.change_fleet(change, Timestamp::now()).await;
         self.announce();
         changed
     }
 
-    /// Has this process and the others look at the meta database at once. Also after a failure: a
+    /// Makes this process and the others read the meta database at once. Also after a failure: a
     /// change that was not confirmed may have been made.
     fn announce(&self) {
         (self.announce_change)();
         self.following.changed.notify_one();
     }
 
-    /// What is set for all gateways, also what has ended.
+    /// The settings for all gateways, also expired ones.
     pub async fn fleet_settings(&self) -> Result<Vec<FleetSetting>, StoreError> {
         self.meta.fleet_settings().await
     }
 
-    /// What is read of that, as it is read.
+    /// These settings, each time they are read.
     pub fn followed(&self) -> watch::Receiver<Followed> {
         self.following.subscribe()
     }
 
-    /// Reports for the list of gateways; the first report of a process takes the place of whoever
+    /// Reports for the list of gateways. The first report of a process replaces the gateway that
     /// had the name.
-    pub async fn report(&self, report: &Report, first: bool) -> Result<Reported, StoreError> {
+    pub async fn report(
+        &self,
+        report: &GatewayReport,
+        first: bool,
+    ) -> Result<ReportOutcome, StoreError> {
         self.meta.report(report, first).await
     }
 
@@ -191,17 +206,17 @@ impl Shards {
         self.meta.gateways().await
     }
 
-    /// Takes a gateway off the list, if it is this instance.
+    /// Removes a gateway from the list, if it is this instance.
     pub async fn remove_gateway(&self, name: &str, instance: &str) -> Result<(), StoreError> {
         self.meta.remove_gateway(name, instance).await
     }
 
     /// The latest changes of switches, newest first.
-    pub async fn switch_changes(&self) -> Result<Vec<PastChange>, StoreError> {
+    pub async fn switch_changes(&self) -> Result<Vec<PastSwitchChange>, StoreError> {
         self.meta.switch_changes().await
     }
 
-    /// What keeps this process from drawing for anybody.
+    /// Reasons why this process can make no draw.
     pub fn readiness(&self) -> &Readiness {
         &self.readiness
     }
@@ -211,8 +226,9 @@ impl Shards {
         &self.breakers
     }
 
-    /// Adds what somebody had this process do to the audit log, or to the log at least where the
-    /// meta database is unavailable: an order that helps now must not wait for a record of it.
+    /// Adds an operator's action on this process to the audit log. While the meta database is
+    /// unavailable it goes into the log only: an action that helps now must not wait for its
+    /// record.
     pub async fn note(&self, who: &str, what: String, detail: String, why: &str) {
         let entry = AuditEntry {
             at: Timestamp::now(),
@@ -222,18 +238,18 @@ impl Shards {
             why: why.to_owned(),
         };
         if let Err(error) = self.meta.add_audit_entry(&entry).await {
-            // Not the detail: it may be a user.
+            // Without the detail: it may be a user id.
             let AuditEntry { who, what, why, .. } = &entry;
-            tracing::warn!(%error, who, what, why, "an order is in no audit log but this log");
+            tracing::warn!(%error, who, what, why, "an operator's action is recorded in this log only");
         }
     }
 
-    /// The latest orders, newest first.
+    /// The latest entries, newest first.
     pub async fn audit_log(&self) -> Result<Vec<AuditEntry>, StoreError> {
         self.meta.audit_log().await
     }
 
-    /// This process among all gateways: drawn at its start.
+    /// The random name of this process among all gateways.
     pub fn instance(&self) -> &str {
         self.jobs.instance()
     }
@@ -243,9 +259,9 @@ impl Shards {
         self.jobs.list()
     }
 
-    /// Brings the gauges up to date, for a scrape.
+    /// Updates the gauges for a scrape.
     pub fn observe(&self) {
-        self.breakers.look();
+        self.breakers.end_expired();
         let lanes_per_shard = self.lanes.len() / usize::from(self.map.shards());
         for (shard, lanes) in self.lanes.chunks(lanes_per_shard.max(1)).enumerate() {
             let sum = |each: fn(&Entrance) -> usize| {
@@ -282,7 +298,7 @@ impl Shards {
         self.map.route(user.as_str())
     }
 
-    async fn ask(&self, user: &UserId, question: Question) -> Result<Found, ReadError> {
+    async fn ask(&self, user: &UserId, question: ReadQuestion) -> Result<FoundRecords, ReadError> {
         let route = self.route(user);
         let permit = self.breakers.shard(shard_index(route)).admit()?;
         let _place = self
@@ -292,17 +308,17 @@ impl Shards {
         let found = self.readers[shard_index(route)]
             .ask(route.table(), question)
             .await;
-        permit.judge(verdict_of_read(&found));
+        permit.end(verdict_of_read(&found));
         found
     }
 }
 
-/// What a command came to.
+/// The result of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CarriedOut {
     /// Its answer.
     pub made: Made,
-    /// Whether an earlier call under the same key made that, and this one changed nothing.
+    /// Whether an earlier call under the same key made it, and this one changed nothing.
     pub is_repeat: bool,
 }
 
@@ -315,11 +331,11 @@ pub(crate) fn lane_of(route: Route, map: &SlotMap, lane_per_table: bool) -> usiz
     }
 }
 
-/// What a command says about its shard. Only what the shard did not answer is a failure. A refusal
-/// by a rule was read from it; a stock that is unavailable is another server's fault, rows that are
-/// locked are another process's, and a clock was read to be compared. What did not come as far as
-/// the shard says nothing.
-pub(crate) fn verdict_of_command<T>(made: &Result<T, CommandError>) -> Verdict {
+/// What the result of a command means for its shard's breaker. Only a shard that did not answer is
+/// a failure. For a refusal by a rule the shard was read. An unavailable stock is the fault of
+/// another server, locked rows are that of another process, and a clock was read to be compared. A
+/// command that did not reach the shard means nothing.
+pub(crate) fn verdict_of_command<T>(made: &Result<T, CommandError>) -> CallOutcome {
     match made {
         Ok(_)
         | Err(
@@ -327,33 +343,33 @@ pub(crate) fn verdict_of_command<T>(made: &Result<T, CommandError>) -> Verdict {
             | CommandError::DataRefused
             | CommandError::Held
             | CommandError::ClocksDiffer { .. },
-        ) => Verdict::Answered,
+        ) => CallOutcome::Answered,
         // A command that is too old waited for a batch that the shard did not finish.
         Err(
             CommandError::ShardUnavailable | CommandError::OutcomeUnknown | CommandError::TooOld,
-        ) => Verdict::Failed,
+        ) => CallOutcome::Failed,
         Err(
             CommandError::QueueFull | CommandError::Stopping | CommandError::BreakerOpen { .. },
-        ) => Verdict::Uncounted,
+        ) => CallOutcome::Uncounted,
     }
 }
 
-fn verdict_of_read(found: &Result<Found, ReadError>) -> Verdict {
+fn verdict_of_read(found: &Result<FoundRecords, ReadError>) -> CallOutcome {
     match found {
-        Ok(_) => Verdict::Answered,
-        Err(ReadError::ShardUnavailable) => Verdict::Failed,
-        Err(ReadError::QueueFull | ReadError::BreakerOpen { .. }) => Verdict::Uncounted,
+        Ok(_) => CallOutcome::Answered,
+        Err(ReadError::ShardUnavailable) => CallOutcome::Failed,
+        Err(ReadError::QueueFull | ReadError::BreakerOpen { .. }) => CallOutcome::Uncounted,
     }
 }
 
-impl From<Refused> for CommandError {
-    fn from(Refused { retry_after }: Refused) -> Self {
+impl From<BreakerRefusal> for CommandError {
+    fn from(BreakerRefusal { retry_after }: BreakerRefusal) -> Self {
         CommandError::BreakerOpen { retry_after }
     }
 }
 
-impl From<Refused> for ReadError {
-    fn from(Refused { retry_after }: Refused) -> Self {
+impl From<BreakerRefusal> for ReadError {
+    fn from(BreakerRefusal { retry_after }: BreakerRefusal) -> Self {
         ReadError::BreakerOpen { retry_after }
     }
 }

@@ -1,5 +1,5 @@
-//! Each shard's share of the requests that the gateway answers at once: the users of a shard that
-//! hangs wait, and must not take the places of everybody else's users.
+//! Each shard's share of the requests in flight: the users of a shard that hangs wait, and must not
+//! take the places of all other users.
 use router::ShardId;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -14,7 +14,7 @@ impl Shares {
         Self((0..shards).map(|_| Semaphore::new(share)).collect())
     }
 
-    /// A place until it is dropped, or `None` when the shard's waiters have all of theirs.
+    /// A place until it is dropped; `None` when the shard's waiters have all of theirs.
     pub(crate) fn enter(&self, shard: ShardId) -> Option<SemaphorePermit<'_>> {
         self.0[usize::from(shard.get())].try_acquire().ok()
     }

@@ -8,8 +8,8 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::timeout;
 
-/// The shell that looks after a cluster. It takes it down when its standard input ends, which
-/// happens when the value is dropped and when this process ends, however either happens.
+/// The shell that runs a cluster. It takes the cluster down when its standard input ends. That
+/// happens when the value is dropped and when this process ends, in any way.
 const LOOK_AFTER: &str = r#"
 script=$1 folder=$2
 if "$script" up "$folder" </dev/null 2>&1; then echo "$UP"; else echo "$FAILED"; fi
@@ -38,11 +38,11 @@ pub struct ClusterSetup<'a> {
     pub parent: &'a Path,
     /// Variables of the script, such as `SHARDS`.
     pub variables: Vec<(&'static str, String)>,
-    /// Leaves the folder there at the end.
+    /// Keeps the folder at the end.
     pub keep: bool,
 }
 
-/// A running cluster. It ends with this value, and with this process, however either ends.
+/// A running cluster. It ends with this value and with this process, in whatever way they end.
 #[derive(Debug)]
 pub struct LocalCluster {
     folder: PathBuf,
@@ -52,12 +52,12 @@ pub struct LocalCluster {
 }
 
 impl LocalCluster {
-    /// Returns when the cluster is up, or why it is not.
+    /// Returns when the cluster is up, or why it did not start.
     pub async fn start(setup: &ClusterSetup<'_>) -> io::Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("cluster-")
             .tempdir_in(setup.parent)?
-            // From here on the shell removes it, which outlives us if need be.
+            // From here on the shell removes it, even after this process has ended.
             .keep();
         let mut shell = Command::new("sh")
             .args(["-c", LOOK_AFTER, "look-after"])
@@ -70,7 +70,7 @@ impl LocalCluster {
             .envs(setup.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            // Ctrl-C is for us: the shell has work to do after it.
+            // Ctrl-C must not reach the shell, which has to clean up after it.
             .process_group(0)
             .spawn()?;
         let stdin = shell.stdin.take();
@@ -106,7 +106,7 @@ impl LocalCluster {
 }
 
 impl Drop for LocalCluster {
-    /// Blocks: what comes next must find the machine quiet and the ports free.
+    /// Blocks, so that the next program finds the machine quiet and the ports free.
     fn drop(&mut self) {
         const PAUSE: Duration = Duration::from_millis(20);
         drop(self.stdin.take());

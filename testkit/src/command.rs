@@ -1,4 +1,4 @@
-//! Programs that run to their end, and what they write meanwhile.
+//! Programs that run to their end, and their output.
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 

@@ -35,7 +35,7 @@ impl Folder {
         text_of(&path)
     }
 
-    /// Leaves the folder there, so that a person can look at it.
+    /// Keeps the folder, so that it can be inspected.
     pub fn keep(&mut self) {
         self.0.disable_cleanup(true);
     }

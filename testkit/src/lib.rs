@@ -1,9 +1,8 @@
-//! What the tests of all crates share: real servers, campaign files, an HTTP client, random
+//! Shared parts of the tests of all crates: real servers, campaign files, an HTTP client, random
 //! numbers from a seed, and ways to run programs and to wait.
 //!
-//! A fault here is a fault of a test, so functions panic and say why.
-//! It knows no other crate of this workspace: their unit tests use it, and would meet themselves
-//! in another build.
+//! A fault here is a fault of a test, so functions panic and say why. It depends on no other crate
+//! of this workspace: their unit tests use it, and would get a second build of themselves.
 pub mod campaign;
 mod cluster;
 mod command;

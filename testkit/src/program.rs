@@ -16,8 +16,8 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts a program. What it writes goes to files in `folder`: a pipe that is not read would
-    /// stop it one day.
+    /// Starts a program. Its output goes to files in `folder`: a pipe that is not read would block
+    /// it at some time.
     pub fn start(mut command: Command, folder: &Path) -> Self {
         static STARTS: AtomicU32 = AtomicU32::new(0);
         let start = STARTS.fetch_add(1, Ordering::Relaxed);
@@ -52,7 +52,7 @@ impl Program {
 
     /// Sends a signal, by the name that `kill` knows.
     pub async fn signal(&self, name: &str) {
-        // The shell has `kill` built in, so none need be installed.
+        // The shell has `kill` built in, so it need not be installed.
         let mut command = Command::new("sh");
         command.args(["-c", &format!("kill -{name} {}", self.pid())]);
         run(command).await.ok();

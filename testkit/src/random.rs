@@ -41,6 +41,15 @@ impl SplitMix64 {
     }
 }
 
+/// The numbers of a seed as a function.
+pub type Seeded = Box<dyn FnMut() -> u64 + Send>;
+
+/// A function that returns the sequence of this seed.
+pub fn seeded(seed: u64) -> Seeded {
+    let mut random = SplitMix64::new(seed);
+    Box::new(move || random.next_u64())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,7 @@ use tokio::time::sleep;
 
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Tries until the attempt returns something, for `within` at most. `what` completes the message
+/// Repeats an attempt until it returns a value, for `within` at most. `what` completes the message
 /// of the failure.
 pub async fn eventually<T>(
     what: &str,

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 /// A setting with an expiry is set for at most this long.
 const FOR_MAX: Duration = Duration::from_hours(24 * 366);
 
-/// The end of so many seconds from now; the error names the field of the request.
+/// The time that lies `seconds` after `now`; the error names the field of the request.
 pub(super) fn expiry(now: Timestamp, seconds: u64) -> Result<Timestamp, String> {
     if seconds == 0 || seconds > FOR_MAX.as_secs() {
         return Err(format!(

@@ -12,11 +12,11 @@ use shards::meta::ChangeError;
 use shards::meta::{FleetChange, FleetValue};
 use shards::store::StoreError;
 
-use super::audit_log;
+use super::attribution::Attribution;
 use super::expiry::expiry;
 use super::respond::{fault, json};
 use super::state::Admin;
-use super::token::Caller;
+use super::token::AdminCaller;
 use crate::edge::HttpResponse;
 use crate::fleet::Fleet;
 use crate::fleet::registry::SettingOverride;
@@ -24,7 +24,7 @@ use crate::fleet::registry::SettingOverride;
 /// An event stays in the meta database for so long, for gateways that follow late.
 pub(super) const EVENT_KEPT: Duration = Duration::from_mins(15);
 
-/// The columns of the meta database have room for so many characters.
+/// The room that columns of the meta database have, in characters.
 const TARGET_CHARS_MAX: usize = 256;
 const VALUE_CHARS_MAX: usize = 2_000;
 /// The same for the audit log, less the ` here` of a change on one gateway alone.
@@ -82,7 +82,7 @@ impl Admin {
     /// Makes a change, if it is valid.
     pub(super) async fn change_fleet(
         &self,
-        caller: &Caller,
+        caller: &AdminCaller,
         asked: SettingRequest,
     ) -> HttpResponse {
         match change(&self.fleet, &self.shards, caller, asked).await {
@@ -98,12 +98,12 @@ type ChangeResult = Result<Value, (StatusCode, String)>;
 async fn change(
     fleet: &Fleet,
     shards: &Shards,
-    caller: &Caller,
+    caller: &AdminCaller,
     asked: SettingRequest,
 ) -> ChangeResult {
     let bad = |why: String| (StatusCode::BAD_REQUEST, why);
     let now = Timestamp::now();
-    let record = audit_log::Attribution {
+    let record = Attribution {
         who: asked.who,
         reason: asked.why,
     };

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use prometheus::{Registry, TextEncoder};
 
-/// The metrics of a process. A page is kept for a while: it is written once in that time, however
-/// many scrapers there are and however often they come.
+/// The metrics of a process. A page is kept for a while and written once in that time, whatever the
+/// number of scrapers.
 pub struct Scrape {
     registry: Registry,
     age_max: Duration,

@@ -8,15 +8,15 @@ use prometheus::{IntCounterVec, Opts, Registry};
 use tokio::time::{Instant, sleep};
 
 use crate::edge::Peer;
-use crate::limits::address::Client;
-use crate::trace::Sample;
+use crate::limits::address::ClientAddress;
+use crate::trace::LogSample;
 
 /// How long the response to a wrong token takes.
 const DELAY: Duration = Duration::from_secs(1);
 
-/// Wrong tokens of one address: so many at once, and then one in each interval. Further ones get a
-/// response that says to wait. A right token always passes: an operator may share an address with
-/// a guesser.
+/// Wrong tokens that are compared from one address: this number at once, and then one in each
+/// interval. Further ones get a response that says to wait. A right token always passes: an
+/// operator may share an address with an attacker.
 const FAILURES_AT_ONCE: u32 = 8;
 const FAILURE_INTERVAL: Duration = Duration::from_millis(250);
 
@@ -60,7 +60,7 @@ impl RefusalReason {
 pub struct Refusals {
     counter: IntCounterVec,
     failures: Mutex<WrongTokens>,
-    lines: Mutex<Sample>,
+    lines: Mutex<LogSample>,
     since: Instant,
 }
 
@@ -69,14 +69,14 @@ impl Refusals {
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
         let refused = Opts::new(
             "drawbridge_admin_refused_total",
-            "Requests to the admin address that were turned away",
+            "Requests to the admin address that were refused",
         );
         let counter = IntCounterVec::new(refused, &["reason"])?;
         registry.register(Box::new(counter.clone()))?;
         for reason in RefusalReason::ALL {
             counter.with_label_values(&[reason.label()]);
         }
-        let lines = Mutex::new(Sample::new(LINES_PER_SECOND_MAX));
+        let lines = Mutex::new(LogSample::new(LINES_PER_SECOND_MAX));
         Ok(Self {
             counter,
             failures: Mutex::default(),
@@ -96,7 +96,7 @@ impl Refusals {
         let line = lock(&self.lines).admit(self.since.elapsed().as_secs());
         if let Some(hidden) = line {
             let reason = reason.label();
-            tracing::info!(%address, reason, name, hidden, "a request to the admin address was turned away");
+            tracing::info!(%address, reason, name, hidden, "a request to the admin address was refused");
         }
     }
 
@@ -114,13 +114,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// When each address will have paid for its wrong tokens, as a time since any start.
 #[derive(Debug, Default)]
 struct WrongTokens {
-    paid_at: HashMap<Client, Duration>,
+    paid_at: HashMap<ClientAddress, Duration>,
     /// The same for all addresses that there is no room for.
     others_paid_at: Duration,
 }
 
 impl WrongTokens {
-    fn wait(&self, client: Client, now: Duration) -> Option<Duration> {
+    fn wait(&self, client: ClientAddress, now: Duration) -> Option<Duration> {
         let full = self.paid_at.len() >= ADDRESSES_MAX;
         let paid_at = self
             .paid_at
@@ -132,7 +132,7 @@ impl WrongTokens {
         (debt > most).then(|| debt.saturating_sub(most))
     }
 
-    fn note(&mut self, client: Client, now: Duration) {
+    fn note(&mut self, client: ClientAddress, now: Duration) {
         if self.paid_at.len() >= ADDRESSES_MAX {
             self.paid_at.retain(|_, paid_at| *paid_at > now);
         }
@@ -151,7 +151,7 @@ mod tests {
 
     use super::*;
 
-    fn client(number: u32) -> Client {
+    fn client(number: u32) -> ClientAddress {
         IpAddr::from(Ipv4Addr::from(number)).into()
     }
 
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slip_costs_nobody_the_next_try() {
+    fn a_mistyped_token_does_not_cost_the_next_try() {
         let mut failures = WrongTokens::default();
         for ms in [0, 1_000, 2_000, 3_000] {
             assert_eq!(failures.wait(client(1), at(ms)), None);

@@ -4,7 +4,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Request, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use shards::ReadError;
@@ -46,6 +46,23 @@ pub(super) fn too_many_wrong_tokens(wait: Duration) -> HttpResponse {
     refusal
         .headers_mut()
         .insert(RETRY_AFTER, whole_seconds(wait).into());
+    refusal
+}
+
+/// The response for a path that does not exist.
+pub(super) fn no_path(paths: &[&str]) -> HttpResponse {
+    fault(StatusCode::NOT_FOUND, &format!("try {}", paths.join(", ")))
+}
+
+/// The response for a method that a path does not take, with the methods that it takes.
+pub(super) fn no_method(allowed: &[&str]) -> HttpResponse {
+    let allowed = allowed.join(", ");
+    let mut refusal = fault(
+        StatusCode::METHOD_NOT_ALLOWED,
+        &format!("this path does not take this method; it takes {allowed}"),
+    );
+    let allowed = HeaderValue::try_from(allowed).expect("methods are visible ASCII");
+    refusal.headers_mut().insert(ALLOW, allowed);
     refusal
 }
 

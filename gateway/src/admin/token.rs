@@ -26,22 +26,22 @@ const TOKEN_CHARS_MIN: usize = 16;
 /// Longest file of a token.
 const TOKEN_BYTES_MAX: u64 = 4 * 1024;
 
-/// Far more tokens than there are people who should be able to turn draws off.
+/// Far more tokens than there should be people who can turn draws off.
 const TOKENS_MAX: usize = 1_000;
 
 /// Longest name of a person.
 const NAME_CHARS_MAX: usize = 64;
 
-/// Rights of users who are neither the owner nor of the group. (The group's are what Kubernetes
-/// gives a secret's readers.)
+/// The mode bits of users who are neither the owner nor in the group. (Kubernetes lets readers of a
+/// secret in through the group.)
 const OTHERS: u32 = 0o007;
 
 /// What a caller may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// Look.
+    /// Read.
     Viewer,
-    /// Look and change.
+    /// Read and change.
     Operator,
 }
 
@@ -65,7 +65,7 @@ impl Role {
 
 /// Who calls, by the token that was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
+pub struct AdminCaller {
     /// Whose token it is; `operator` or `viewer` for a shared one.
     pub name: String,
     /// What the caller may do.
@@ -74,7 +74,7 @@ pub struct Caller {
     pub is_person: bool,
 }
 
-impl Caller {
+impl AdminCaller {
     /// The name under which a change is recorded. A name in the request counts only with a shared
     /// token; beside a person's token it is recorded as a remark: `alice (as "bob")`.
     pub fn who(&self, said: Option<&str>) -> String {
@@ -102,15 +102,15 @@ pub enum Unauthenticated {
 
 /// A secret. It is never shown.
 #[derive(Clone)]
-pub struct Token(String);
+pub struct AdminToken(String);
 
-impl std::fmt::Debug for Token {
+impl std::fmt::Debug for AdminToken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Token")
     }
 }
 
-impl Token {
+impl AdminToken {
     /// The token in a file, without the white space around it.
     pub fn read(path: &Path) -> Result<Self, String> {
         Self::read_from(path, &mut open(path)?)
@@ -196,7 +196,7 @@ fn make(path: &Path) -> std::io::Result<()> {
 
 /// The personal tokens of a folder: `operators/alice`, `viewers/bob`. A name ends at the first dot,
 /// so `alice` and `alice.new` are both hers while one replaces the other.
-fn personal(folder: &Path) -> Result<Vec<(Caller, Token)>, String> {
+fn personal(folder: &Path) -> Result<Vec<(AdminCaller, AdminToken)>, String> {
     let failed = |path: &Path, why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
     let mut tokens = Vec::new();
     for path in visible(folder)? {
@@ -206,7 +206,7 @@ fn personal(folder: &Path) -> Result<Vec<(Caller, Token)>, String> {
         let Some(role) = role else {
             return Err(failed(
                 &path,
-                &"is in nobody's folder; expected operators/NAME or viewers/NAME",
+                &"is in no role's folder; expected operators/NAME or viewers/NAME",
             ));
         };
         for path in visible(&path)? {
@@ -218,12 +218,12 @@ fn personal(folder: &Path) -> Result<Vec<(Caller, Token)>, String> {
             }
             let name = name_of(&path).map_err(|why| failed(&path, &why))?;
             tokens.push((
-                Caller {
+                AdminCaller {
                     name,
                     role,
                     is_person: true,
                 },
-                Token::read_private(&path)?,
+                AdminToken::read_private(&path)?,
             ));
         }
     }
@@ -270,7 +270,7 @@ pub struct TokenStore {
     /// The embedded default's own token, which counts where no other operator's is configured.
     own: Option<PathBuf>,
     key: hmac::Key,
-    known: ArcSwap<HashMap<Digest, Caller>>,
+    known: ArcSwap<HashMap<Digest, AdminCaller>>,
 }
 
 impl TokenStore {
@@ -297,28 +297,30 @@ impl TokenStore {
         Ok(changed)
     }
 
-    fn read(&self, config: &AdminConfig) -> Result<HashMap<Digest, Caller>, String> {
+    fn read(&self, config: &AdminConfig) -> Result<HashMap<Digest, AdminCaller>, String> {
         let mut tokens = config
             .tokens_dir
             .as_deref()
             .map(personal)
             .transpose()?
             .unwrap_or_default();
-        let shared = |role: Role| Caller {
+        let shared = |role: Role| AdminCaller {
             name: role.shared_name().to_owned(),
             role,
             is_person: false,
         };
         let operator = match (&config.token_file, &self.own) {
-            (Some(path), _) => Some(Token::read(path)?),
-            (None, Some(own)) if config.tokens_dir.is_none() => Some(Token::read_or_make(own)?),
+            (Some(path), _) => Some(AdminToken::read(path)?),
+            (None, Some(own)) if config.tokens_dir.is_none() => {
+                Some(AdminToken::read_or_make(own)?)
+            }
             (None, _) => None,
         };
         tokens.extend(operator.map(|token| (shared(Role::Operator), token)));
         let viewer = config
             .viewer_token_file
             .as_deref()
-            .map(Token::read)
+            .map(AdminToken::read)
             .transpose()?;
         tokens.extend(viewer.map(|token| (shared(Role::Viewer), token)));
         let mut known = HashMap::new();
@@ -337,7 +339,7 @@ impl TokenStore {
     }
 
     /// Who sends these headers.
-    pub fn caller(&self, headers: &HeaderMap) -> Result<Caller, Unauthenticated> {
+    pub fn caller(&self, headers: &HeaderMap) -> Result<AdminCaller, Unauthenticated> {
         let sent = headers.get(AUTHORIZATION).ok_or(Unauthenticated::Missing)?;
         let token = sent
             .to_str()
@@ -361,244 +363,4 @@ impl TokenStore {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::{PermissionsExt, symlink};
-
-    use super::*;
-
-    fn headers(text: &str) -> HeaderMap {
-        HeaderMap::from_iter([(AUTHORIZATION, text.parse().expect("a header"))])
-    }
-
-    fn bearer(token: &str) -> HeaderMap {
-        headers(&format!("Bearer {token}"))
-    }
-
-    fn write(path: &Path, token: &str) {
-        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-        std::fs::write(path, token).expect("written");
-        std::fs::set_permissions(path, PermissionsExt::from_mode(0o600)).expect("a mode");
-    }
-
-    /// A folder with alice, an operator, and bob, a viewer.
-    fn folder() -> (tempfile::TempDir, AdminConfig) {
-        let folder = tempfile::tempdir().expect("a folder");
-        write(
-            &folder.path().join("operators/alice"),
-            "the-secret-of-alice\n",
-        );
-        write(&folder.path().join("viewers/bob"), "the-secret-of-bob-1");
-        let config = AdminConfig {
-            tokens_dir: Some(folder.path().to_owned()),
-            ..AdminConfig::default()
-        };
-        (folder, config)
-    }
-
-    fn name_and_role(store: &TokenStore, token: &str) -> Result<(String, Role), Unauthenticated> {
-        store
-            .caller(&bearer(token))
-            .map(|caller| (caller.name, caller.role))
-    }
-
-    #[test]
-    fn a_token_says_who_calls_and_nothing_else_does() {
-        let (folder, config) = folder();
-        write(
-            &folder.path().join("elsewhere"),
-            "the-secret-of-all-operators",
-        );
-        let shared = Some(folder.path().join("elsewhere"));
-        let config = AdminConfig {
-            token_file: shared,
-            tokens_dir: config.tokens_dir.clone(),
-            ..config
-        };
-        // What lies in the folder itself is nobody's.
-        let error = TokenStore::open(&config, None).err().expect("a stray file");
-        assert!(
-            error.contains("elsewhere") && error.contains("operators/NAME"),
-            "{error}"
-        );
-        std::fs::rename(
-            folder.path().join("elsewhere"),
-            folder.path().join(".elsewhere"),
-        )
-        .expect("renamed");
-        let config = AdminConfig {
-            token_file: Some(folder.path().join(".elsewhere")),
-            ..config
-        };
-        let store = TokenStore::open(&config, None).expect("tokens");
-        assert_eq!(
-            name_and_role(&store, "the-secret-of-alice"),
-            Ok(("alice".to_owned(), Role::Operator))
-        );
-        assert_eq!(
-            name_and_role(&store, "the-secret-of-bob-1"),
-            Ok(("bob".to_owned(), Role::Viewer))
-        );
-        assert_eq!(
-            name_and_role(&store, "the-secret-of-all-operators"),
-            Ok(("operator".to_owned(), Role::Operator))
-        );
-        for wrong in [
-            "the-secret-of-alic",
-            "the-secret-of-alice1",
-            "",
-            " the-secret-of-alice",
-        ] {
-            assert_eq!(
-                store.caller(&bearer(wrong)),
-                Err(Unauthenticated::Unknown),
-                "{wrong}"
-            );
-        }
-        assert_eq!(
-            store.caller(&headers("the-secret-of-alice")),
-            Err(Unauthenticated::Unknown)
-        );
-        assert_eq!(
-            store.caller(&headers("Basic x")),
-            Err(Unauthenticated::Unknown)
-        );
-        assert_eq!(
-            store.caller(&HeaderMap::new()),
-            Err(Unauthenticated::Missing)
-        );
-    }
-
-    #[test]
-    fn a_person_is_noted_by_the_token_whatever_is_said() {
-        let caller = |name: &str, is_person| Caller {
-            name: name.to_owned(),
-            role: Role::Operator,
-            is_person,
-        };
-        let alice = caller("alice", true);
-        assert_eq!(alice.who(None), "alice");
-        assert_eq!(alice.who(Some(" alice ")), "alice");
-        assert_eq!(alice.who(Some("bob")), r#"alice (as "bob")"#);
-        assert_eq!(alice.who(Some(&"b".repeat(500))).chars().count(), 128);
-        let anybody = caller("operator", false);
-        assert_eq!(
-            (anybody.who(None), anybody.who(Some("bob"))),
-            ("operator".to_owned(), "bob".to_owned())
-        );
-    }
-
-    #[test]
-    fn a_token_is_replaced_while_the_old_one_still_works() {
-        let (folder, config) = folder();
-        let store = TokenStore::open(&config, None).expect("tokens");
-        assert_eq!(store.reload(&config), Ok(false));
-        write(
-            &folder.path().join("operators/alice.2026"),
-            "the-next-secret-of-alice",
-        );
-        assert_eq!(store.reload(&config), Ok(true));
-        for token in ["the-secret-of-alice", "the-next-secret-of-alice"] {
-            assert_eq!(
-                name_and_role(&store, token),
-                Ok(("alice".to_owned(), Role::Operator))
-            );
-        }
-        std::fs::remove_file(folder.path().join("operators/alice")).expect("removed");
-        assert_eq!(store.reload(&config), Ok(true));
-        assert!(name_and_role(&store, "the-secret-of-alice").is_err());
-        assert!(name_and_role(&store, "the-next-secret-of-alice").is_ok());
-    }
-
-    #[test]
-    fn a_folder_with_a_fault_changes_nothing() {
-        let (folder, config) = folder();
-        let store = TokenStore::open(&config, None).expect("tokens");
-        let open_to_all = folder.path().join("viewers/carol");
-        write(&open_to_all, "the-secret-of-carol");
-        std::fs::set_permissions(&open_to_all, PermissionsExt::from_mode(0o644)).expect("a mode");
-        let error = store.reload(&config).expect_err("readable by all");
-        assert!(
-            error.contains("mode 0644") && error.contains("chmod 600") && error.contains("carol"),
-            "{error}"
-        );
-        std::fs::remove_file(&open_to_all).expect("removed");
-        for (file, token, part) in [
-            ("viewers/dave", "short", "at least 16"),
-            ("viewers/dave", "the-secret-of-alice", "the same token"),
-            ("viewers/d ave", "the-secret-of-dave-1", "expected a name"),
-            ("viewers/dave", &"x".repeat(5_000), "more than 4096 bytes"),
-        ] {
-            write(&folder.path().join(file), token);
-            let error = store.reload(&config).expect_err(part);
-            assert!(
-                error.contains(part) && !error.contains("the-secret"),
-                "{error}"
-            );
-            std::fs::remove_file(folder.path().join(file)).expect("removed");
-        }
-        assert!(name_and_role(&store, "the-secret-of-alice").is_ok());
-    }
-
-    #[test]
-    fn folders_as_kubernetes_mounts_them_are_read() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mounted = folder.path().join("..2026_11_30");
-        write(&mounted.join("operators/alice"), "the-secret-of-alice");
-        std::fs::set_permissions(
-            mounted.join("operators/alice"),
-            PermissionsExt::from_mode(0o440),
-        )
-        .expect("a mode");
-        symlink("..2026_11_30", folder.path().join("..data")).expect("a link");
-        symlink("..data/operators", folder.path().join("operators")).expect("a link");
-        let config = AdminConfig {
-            tokens_dir: Some(folder.path().to_owned()),
-            ..AdminConfig::default()
-        };
-        let store = TokenStore::open(&config, None).expect("tokens");
-        assert!(name_and_role(&store, "the-secret-of-alice").is_ok());
-    }
-
-    #[test]
-    fn a_server_has_a_token_of_its_own_unless_people_have_theirs() {
-        let (folder, config) = folder();
-        let own = folder.path().join(".admin-token");
-        TokenStore::open(&config, Some(own.clone())).expect("tokens");
-        assert!(!own.exists());
-        let store = TokenStore::open(&AdminConfig::default(), Some(own.clone())).expect("tokens");
-        let made = Token::read(&own).expect("made");
-        assert_eq!(
-            name_and_role(&store, made.secret()),
-            Ok(("operator".to_owned(), Role::Operator))
-        );
-    }
-
-    #[test]
-    fn a_token_file_is_made_once_for_its_owner_only() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("admin-token");
-        let made = Token::read_or_make(&path).expect("made");
-        let read = Token::read_or_make(&path).expect("read");
-        assert_eq!(made.secret(), read.secret());
-        assert_eq!(
-            std::fs::metadata(&path)
-                .expect("there")
-                .permissions()
-                .mode()
-                & 0o777,
-            0o600
-        );
-        std::fs::remove_file(&path).expect("removed");
-        // What a start that was killed leaves.
-        std::fs::write(path.with_extension("new"), "").expect("written");
-        let again = Token::read_or_make(&path).expect("made again");
-        assert_ne!(again.secret(), made.secret());
-        assert_eq!(
-            std::fs::read_dir(folder.path()).expect("a folder").count(),
-            1
-        );
-        std::fs::write(&path, "short").expect("written");
-        assert!(Token::read(&path).is_err());
-        assert!(!format!("{made:?}").contains(made.secret()));
-    }
-}
+mod tests;

@@ -61,9 +61,9 @@ codes! {
     SwitchedOff = "0004", SERVICE_UNAVAILABLE, Some(5),
         "draws are switched off",
         "抽奖已暂停，请稍后再试";
-    /// The user asks too often: the reference's limiter.
+    /// The user sends too many requests: the reference's limiter.
     UserLimited = "0005", TOO_MANY_REQUESTS, Some(1),
-        "this user asks too often",
+        "this user sends too many requests",
         "操作过于频繁，请稍后再试";
     /// The breaker of the user's shard is open.
     BreakerOpen = "0006", SERVICE_UNAVAILABLE, Some(1),
@@ -127,11 +127,11 @@ codes! {
         "账户无法容纳这么多抽奖次数";
     /// The request brings no identity.
     IdentityMissing = "ERR_ID_001", UNAUTHORIZED, None,
-        "nothing says who calls",
+        "the request has no identity",
         "缺少身份信息，请先登录";
     /// The identity that the request brings is not valid.
     IdentityInvalid = "ERR_ID_002", UNAUTHORIZED, None,
-        "what says who calls is not valid",
+        "the identity of the request is not valid",
         "身份信息无效，请重新登录";
     /// The token was good once.
     TokenExpired = "ERR_ID_003", UNAUTHORIZED, None,
@@ -183,11 +183,11 @@ codes! {
         "服务正在停止，请重试";
     /// The limit of the whole gateway.
     GatewayLimited = "ERR_GW_010", TOO_MANY_REQUESTS, Some(1),
-        "this gateway is asked too often",
+        "this gateway gets too many requests",
         "系统请求过多，请稍后再试";
     /// The limit of this endpoint.
     RouteLimited = "ERR_GW_011", TOO_MANY_REQUESTS, Some(1),
-        "this path is asked too often",
+        "this path gets too many requests",
         "该接口请求过多，请稍后再试";
     /// The limit of the client's address.
     AddressLimited = "ERR_GW_012", TOO_MANY_REQUESTS, Some(1),
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn each_code_has_a_text_in_each_language() {
+    fn each_code_has_a_message_in_each_language() {
         for &code in Code::ALL {
             let [en, zh] =
                 [Language::English, Language::Chinese].map(|language| code.text(language));

@@ -1,4 +1,4 @@
-//! What every caller gets, whichever door it came through: a code, what is known beyond it, and the
+//! What every caller gets at every door: a code, what is known beyond it, and the
 //! envelope around both.
 //!
 //! These are ground words: all rooms of the gateway may use them, and they use none.

@@ -186,7 +186,7 @@ impl AdminAddress {
 fn unreached(error: &std::io::Error) -> String {
     match error.kind() {
         ErrorKind::ConnectionRefused => {
-            "nobody listens there: start `drawbridge serve`, or name the admin address of a \
+            "no server listens there: start `drawbridge serve`, or name the admin address of a \
                                          server that runs (http.admin of its configuration): --admin URL"
                 .to_owned()
         }

@@ -10,7 +10,7 @@ use crate::config::Config;
 
 /// Where a server listens.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Addresses {
+pub(super) struct ServerAddresses {
     /// For players.
     pub listen: SocketAddr,
     /// For operators.
@@ -20,8 +20,8 @@ pub(super) struct Addresses {
 }
 
 /// Prints it for the person who has started the server. The last line begins with `try: `.
-pub(super) fn announce(config: &Config, catalogue: &Catalogue, addresses: Addresses) {
-    let Addresses {
+pub(super) fn announce(config: &Config, catalogue: &Catalogue, addresses: ServerAddresses) {
+    let ServerAddresses {
         listen,
         admin,
         probes,

@@ -3,19 +3,20 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use shards::audit::{Progress, Report, Verdict};
+use shards::audit::{AuditProgress, AuditReport, AuditVerdict};
 
 use super::block_on::block_on;
-use super::output::{FAILED, NO, complain, fail, say};
+use super::output::{FAILED, REFUSED, complain, fail, say};
 use super::progress::{rate, watched};
 use super::record::{one_line, operator, reason};
+use super::run_command::RunCommand;
 use super::storage::StorageArguments;
 
 /// What to audit, and how to print the result.
 #[derive(Debug, Args)]
 pub struct AuditOptions {
     #[command(flatten)]
-    place: StorageArguments,
+    storage: StorageArguments,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -32,34 +33,34 @@ pub struct AuditOptions {
     who: Option<String>,
 }
 
-impl AuditOptions {
-    pub(super) fn place(&self) -> &StorageArguments {
-        &self.place
+impl RunCommand for AuditOptions {
+    fn storage(&self) -> Option<&StorageArguments> {
+        Some(&self.storage)
+    }
+
+    fn run(&self) -> ExitCode {
+        let report = match block_on(look(self)) {
+            Ok(report) => report,
+            Err(error) => return fail(error),
+        };
+        if self.json {
+            say(format_args!("{}\n", report.to_json()));
+        } else {
+            say(&report);
+        }
+        match report.verdict() {
+            AuditVerdict::Holds => ExitCode::SUCCESS,
+            AuditVerdict::Broken => ExitCode::from(REFUSED),
+            AuditVerdict::Unknown => ExitCode::from(FAILED),
+        }
     }
 }
 
-pub fn run(options: &AuditOptions) -> ExitCode {
-    let report = match block_on(look(options)) {
-        Ok(report) => report,
-        Err(error) => return fail(error),
-    };
-    if options.json {
-        say(format_args!("{}\n", report.to_json()));
-    } else {
-        say(&report);
-    }
-    match report.verdict() {
-        Verdict::Holds => ExitCode::SUCCESS,
-        Verdict::Broken => ExitCode::from(NO),
-        Verdict::Unknown => ExitCode::from(FAILED),
-    }
-}
-
-type Looked = Result<Report, Box<dyn std::error::Error>>;
+type Looked = Result<AuditReport, Box<dyn std::error::Error>>;
 
 async fn look(options: &AuditOptions) -> Looked {
-    let progress = Progress::default();
-    let installation = options.place.open().await?;
+    let progress = AuditProgress::default();
+    let installation = options.storage.open().await?;
     let why = options.reason.as_deref().filter(|_| options.repair);
     let work = async {
         let Some(why) = why else {
@@ -67,15 +68,15 @@ async fn look(options: &AuditOptions) -> Looked {
         };
         let who = options.who.clone().unwrap_or_else(operator);
         // What was done is said on standard error.
-        let mut told = |line: String| complain(format_args!("{line}\n"));
+        let mut reported = |line: String| complain(format_args!("{line}\n"));
         Ok(installation
-            .repair_and_audit(&who, why, &progress, &mut told)
+            .repair_and_audit(&who, why, &progress, &mut reported)
             .await?)
     };
     watched(|passed| line(&progress, passed), work).await
 }
 
-fn line(progress: &Progress, passed: Duration) -> String {
+fn line(progress: &AuditProgress, passed: Duration) -> String {
     let (tables, done, orders) = (progress.tables(), progress.tables_done(), progress.orders());
     let rate = rate(orders, passed);
     let what = if tables > 0 && done == tables {
@@ -93,15 +94,16 @@ mod tests {
     use super::*;
 
     #[derive(Debug, Parser)]
-    struct Command {
+    struct CommandLine {
         #[command(flatten)]
         options: AuditOptions,
     }
 
     #[test]
     fn a_repair_has_a_reason_and_nothing_else_has() {
-        let accepts =
-            |arguments: &[&str]| Command::try_parse_from([&["audit"], arguments].concat()).is_ok();
+        let accepts = |arguments: &[&str]| {
+            CommandLine::try_parse_from([&["audit"], arguments].concat()).is_ok()
+        };
         assert!(
             accepts(&[])
                 && accepts(&[
@@ -121,7 +123,7 @@ mod tests {
         ] {
             assert!(!accepts(arguments), "{arguments:?}");
         }
-        let given = Command::try_parse_from(["audit", "--repair", "--reason", "why"])
+        let given = CommandLine::try_parse_from(["audit", "--repair", "--reason", "why"])
             .expect("accepted")
             .options;
         assert_eq!((given.repair, given.reason.as_deref()), (true, Some("why")));
@@ -130,7 +132,7 @@ mod tests {
     #[test]
     fn the_line_of_an_audit_that_has_just_begun_divides_by_nothing() {
         assert_eq!(
-            line(&Progress::default(), Duration::ZERO),
+            line(&AuditProgress::default(), Duration::ZERO),
             "audit: 0 of 0 tables, 0 orders, 0 a second"
         );
     }

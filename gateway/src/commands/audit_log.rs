@@ -5,19 +5,22 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde_json::Value;
 
-use super::server::{Look, text};
+use super::run_command::RunCommand;
+use super::server::{ReadOptions, text};
 
 /// What to do with the audit log. (`drawbridge audit` checks the stored data: that is another
 /// thing.)
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub enum AuditLogCommand {
     /// Show the latest 200 changes, newest first: who, what, why
-    List(Look),
+    List(ReadOptions),
 }
 
-pub fn run(command: &Command) -> ExitCode {
-    let Command::List(look) = command;
-    look.show_list("/admin/audit_log", "entries", show)
+impl RunCommand for AuditLogCommand {
+    fn run(&self) -> ExitCode {
+        let AuditLogCommand::List(read) = self;
+        read.show_list("/admin/audit_log", "entries", show)
+    }
 }
 
 fn show(log: &Value) -> String {
@@ -34,7 +37,7 @@ fn show(log: &Value) -> String {
         let _ = writeln!(lines, "{at} {what} {detail} by {who}: {reason}");
     }
     if lines.is_empty() {
-        "nobody has changed anything yet\n".to_owned()
+        "nothing has been changed yet\n".to_owned()
     } else {
         lines
     }

@@ -6,48 +6,49 @@ use clap::{Args, Subcommand, ValueEnum};
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::obey::{Change, Changing};
-use super::server::{Look, seconds, text};
+use super::run_command::RunCommand;
+use super::server::{ReadOptions, seconds, text};
+use super::setting_change::{ChangeOptions, RequestedChange};
 
 const PATH: &str = "/admin/breakers";
 
 /// What to do with breakers.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub enum BreakerCommand {
     /// Show the breakers of a gateway
-    List(Look),
+    List(ReadOptions),
     /// Set the mode of a breaker, on all gateways
-    Set(Set),
+    Set(SetBreakerOptions),
     /// Clear the mode of a breaker, on all gateways: it decides by itself again
-    Clear(Clear),
+    Clear(ClearBreakerOptions),
 }
 
 /// A breaker and its new mode.
 #[derive(Debug, Args)]
-pub struct Set {
+pub struct SetBreakerOptions {
     /// shard-0, redis-1, ... as `list` shows them
     breaker: String,
-    mode: Mode,
+    mode: ModeArgument,
     /// For this long only: 90s, 10m, 2h
     #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
     lasts: Option<u64>,
     #[command(flatten)]
-    changing: Changing,
+    changing: ChangeOptions,
 }
 
 /// A breaker that decides by itself again.
 #[derive(Debug, Args)]
-pub struct Clear {
+pub struct ClearBreakerOptions {
     /// shard-0, redis-1, ... as `list` shows them
     breaker: String,
     #[command(flatten)]
-    changing: Changing,
+    changing: ChangeOptions,
 }
 
 /// Who decides whether a breaker lets calls in.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 #[value(rename_all = "snake_case")]
-enum Mode {
+enum ModeArgument {
     /// The breaker, by what it sees
     Automatic,
     /// Refuse all
@@ -56,25 +57,27 @@ enum Mode {
     ForcedClosed,
 }
 
-impl Mode {
+impl ModeArgument {
     const fn name(self) -> &'static str {
         match self {
-            Mode::Automatic => "automatic",
-            Mode::ForcedOpen => "forced_open",
-            Mode::ForcedClosed => "forced_closed",
+            ModeArgument::Automatic => "automatic",
+            ModeArgument::ForcedOpen => "forced_open",
+            ModeArgument::ForcedClosed => "forced_closed",
         }
     }
 }
 
-pub fn run(command: &Command) -> ExitCode {
-    match command {
-        Command::List(look) => look.show_list(PATH, "breakers", show),
-        Command::Set(set) => set.run(),
-        Command::Clear(clear) => clear.run(),
+impl RunCommand for BreakerCommand {
+    fn run(&self) -> ExitCode {
+        match self {
+            BreakerCommand::List(read) => read.show_list(PATH, "breakers", show),
+            BreakerCommand::Set(set) => set.run(),
+            BreakerCommand::Clear(clear) => clear.run(),
+        }
     }
 }
 
-impl Set {
+impl SetBreakerOptions {
     fn run(&self) -> ExitCode {
         let fields = json!({
             "name": self.breaker,
@@ -82,7 +85,7 @@ impl Set {
             "forSeconds": self.lasts,
         });
         let about = ("breaker", self.breaker.as_str());
-        self.changing.carry_out(Change {
+        self.changing.carry_out(RequestedChange {
             method: Method::POST,
             path: PATH,
             fields,
@@ -92,13 +95,13 @@ impl Set {
     }
 }
 
-impl Clear {
+impl ClearBreakerOptions {
     fn run(&self) -> ExitCode {
         let fields = json!({
             "name": self.breaker,
         });
         let about = ("breaker", self.breaker.as_str());
-        self.changing.carry_out(Change {
+        self.changing.carry_out(RequestedChange {
             method: Method::DELETE,
             path: PATH,
             fields,

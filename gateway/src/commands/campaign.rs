@@ -11,13 +11,14 @@ use shards::Installation;
 use shards::meta::{Publication, PublishError};
 
 use super::block_on::block_on;
-use super::output::{NO, complain, fail, say, say_json};
+use super::output::{REFUSED, complain, fail, say, say_json};
 use super::record::operator;
+use super::run_command::RunCommand;
 use super::storage::{OpenError, StorageArguments, deliver};
 
 /// What to do with campaign files.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub enum CampaignCommand {
     /// Check a file: print its odds, what unlocks when and what it may cost
     Check {
         /// The campaign file
@@ -31,57 +32,59 @@ pub enum Command {
         /// The campaign file
         file: PathBuf,
         #[command(flatten)]
-        place: StorageArguments,
+        storage: StorageArguments,
     },
     /// List what is published
     List {
         #[command(flatten)]
-        place: StorageArguments,
+        storage: StorageArguments,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
 }
 
-impl Command {
-    pub(super) fn place(&self) -> Option<&StorageArguments> {
+impl RunCommand for CampaignCommand {
+    fn storage(&self) -> Option<&StorageArguments> {
         match self {
-            Command::Check { .. } => None,
-            Command::Publish { place, .. } | Command::List { place, .. } => Some(place),
+            CampaignCommand::Check { .. } => None,
+            CampaignCommand::Publish { storage, .. } | CampaignCommand::List { storage, .. } => {
+                Some(storage)
+            }
         }
     }
-}
 
-pub fn run(command: Command) -> ExitCode {
-    match command {
-        Command::Check { file, json } => check(&file, json),
-        Command::Publish { file, place } => match block_on(publish(&file, &place)) {
-            Ok(done) => {
-                say(done);
-                ExitCode::SUCCESS
-            }
-            Err(Refusal::No(why)) => refuse(&file, &why),
-            Err(Refusal::Failed(why)) => fail(why),
-        },
-        Command::List { place, json } => match block_on(list(&place)) {
-            Ok(published) => {
-                if json {
-                    say_json(
-                        &published
-                            .iter()
-                            .map(|published| listed_in_json(published))
-                            .collect::<Vec<_>>(),
-                    );
-                } else {
-                    say(published
-                        .iter()
-                        .map(|published| listed(published))
-                        .collect::<String>());
+    fn run(&self) -> ExitCode {
+        match self {
+            CampaignCommand::Check { file, json } => check(file, *json),
+            CampaignCommand::Publish { file, storage } => match block_on(publish(file, storage)) {
+                Ok(done) => {
+                    say(done);
+                    ExitCode::SUCCESS
                 }
-                ExitCode::SUCCESS
-            }
-            Err(why) => fail(why),
-        },
+                Err(PublishFailure::Refused(why)) => refuse(file, &why),
+                Err(PublishFailure::Failed(why)) => fail(why),
+            },
+            CampaignCommand::List { storage, json } => match block_on(list(storage)) {
+                Ok(published) => {
+                    if *json {
+                        say_json(
+                            &published
+                                .iter()
+                                .map(|published| listed_in_json(published))
+                                .collect::<Vec<_>>(),
+                        );
+                    } else {
+                        say(published
+                            .iter()
+                            .map(|published| listed(published))
+                            .collect::<String>());
+                    }
+                    ExitCode::SUCCESS
+                }
+                Err(why) => fail(why),
+            },
+        }
     }
 }
 
@@ -101,7 +104,7 @@ fn check(file: &Path, json: bool) -> ExitCode {
         }
         Err(error) if json => {
             say_json(&faulty(&error));
-            ExitCode::from(NO)
+            ExitCode::from(REFUSED)
         }
         Err(error) => refuse(file, &error.to_string()),
     }
@@ -109,7 +112,7 @@ fn check(file: &Path, json: bool) -> ExitCode {
 
 fn read(file: &Path) -> Result<String, String> {
     std::fs::read_to_string(file).map_err(|error| match error.kind() {
-        std::io::ErrorKind::InvalidData => format!("{} is no text in UTF-8", file.display()),
+        std::io::ErrorKind::InvalidData => format!("{} is not UTF-8", file.display()),
         _ => format!(
             "the campaign file {} cannot be read: {error}",
             file.display()
@@ -119,7 +122,7 @@ fn read(file: &Path) -> Result<String, String> {
 
 fn refuse(file: &Path, why: &str) -> ExitCode {
     complain(format_args!("{} is refused:\n{why}\n", file.display()));
-    ExitCode::from(NO)
+    ExitCode::from(REFUSED)
 }
 
 /// A valid file as JSON: what is drawn with which odds.
@@ -214,23 +217,26 @@ fn describe(publication: Publication) -> String {
     }
 }
 
-enum Refusal {
-    No(String),
+/// Why a file is not published.
+enum PublishFailure {
+    Refused(String),
     Failed(String),
 }
 
-async fn publish(file: &Path, place: &StorageArguments) -> Result<String, Refusal> {
-    let failed = |error: &dyn std::fmt::Display| Refusal::Failed(error.to_string());
-    let text = read(file).map_err(Refusal::Failed)?;
+async fn publish(file: &Path, storage: &StorageArguments) -> Result<String, PublishFailure> {
+    let failed = |error: &dyn std::fmt::Display| PublishFailure::Failed(error.to_string());
+    let text = read(file).map_err(PublishFailure::Failed)?;
     // Before a folder is created for it.
-    Campaign::parse(&text).map_err(|error| Refusal::No(error.to_string()))?;
-    let storage = place.load().map_err(|error| failed(&error))?.storage;
+    Campaign::parse(&text).map_err(|error| PublishFailure::Refused(error.to_string()))?;
+    let storage = storage.load().map_err(|error| failed(&error))?.storage;
     let opened = Installation::open_for_publication(&storage).await;
     let (installation, made) = opened.map_err(|error| failed(&error))?;
     let published = installation.publish(&text, &operator()).await;
     let publication = published.map_err(|error| match error {
-        PublishError::Invalid(_) | PublishError::Refused(_) => Refusal::No(error.to_string()),
-        PublishError::Store(error) => Refusal::Failed(error.to_string()),
+        PublishError::Invalid(_) | PublishError::Refused(_) => {
+            PublishFailure::Refused(error.to_string())
+        }
+        PublishError::Store(error) => PublishFailure::Failed(error.to_string()),
     })?;
     deliver(&installation).await;
     let done = describe(publication);
@@ -240,8 +246,8 @@ async fn publish(file: &Path, place: &StorageArguments) -> Result<String, Refusa
     })
 }
 
-async fn list(place: &StorageArguments) -> Result<Vec<std::sync::Arc<Published>>, OpenError> {
-    let catalogue = place.open().await?.catalogue().await?;
+async fn list(storage: &StorageArguments) -> Result<Vec<std::sync::Arc<Published>>, OpenError> {
+    let catalogue = storage.open().await?.catalogue().await?;
     let mut campaigns: Vec<_> = catalogue.campaigns().cloned().collect();
     campaigns.sort_by_key(|published| published.campaign.activity.id);
     Ok(campaigns)

@@ -20,11 +20,12 @@ use super::arguments::{IfGiven, request, user};
 use super::block_on::block_on;
 use super::held_folder::{forget_server, server_of};
 use super::output::{fail, refuse, say};
-use super::record::{ForTheRecord, operator};
-use super::server::{Server, ServerError, json_or, text};
+use super::record::{AttributionOptions, operator};
+use super::run_command::RunCommand;
+use super::server::{AdminServer, ServerError, json_or, text};
 use super::storage::StorageArguments;
-use crate::admin::chances::{ChancesGiven, ChancesRequest};
-use crate::admin::token::{Caller, Role};
+use crate::admin::endpoints::chances::{ChancesError, ChancesGiven, ChancesRequest};
+use crate::admin::token::{AdminCaller, Role};
 use crate::config::{Config, ConfigError};
 
 const PATH: &str = "/admin/chances";
@@ -39,15 +40,15 @@ const AFTER_HELP: &str = "A server that holds the data folder executes the comma
 
 /// What to do with chances.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub enum ChancesCommand {
     /// Give a user chances; the same request id again changes nothing
-    Grant(Grant),
+    Grant(GrantOptions),
 }
 
 /// Chances for a user.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
-pub struct Grant {
+pub struct GrantOptions {
     /// The user's id
     #[arg(value_parser = user)]
     user: UserId,
@@ -60,15 +61,15 @@ pub struct Grant {
     #[arg(long, value_name = "K", value_parser = request)]
     request_id: Option<RequestId>,
     #[command(flatten)]
-    record: ForTheRecord,
+    record: AttributionOptions,
     /// Print JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    place: StorageArguments,
+    storage: StorageArguments,
     /// Give the command to this server
     #[command(flatten)]
-    server: IfGiven<Server>,
+    server: IfGiven<AdminServer>,
 }
 
 /// Why no chances are known to be given.
@@ -91,36 +92,35 @@ enum GrantError {
     Server(#[from] ServerError),
 }
 
-pub fn run(command: &Command) -> ExitCode {
-    let Command::Grant(grant) = command;
-    let key = grant.request_id.clone().unwrap_or_else(new_key);
-    match block_on(grant.carry_out(&key)) {
-        Ok(given) => {
-            say(json_or(grant.json, &given, show));
-            ExitCode::SUCCESS
-        }
-        Err(GrantError::Refused(why) | GrantError::Server(ServerError::Refused(why))) => {
-            refuse(why)
-        }
-        Err(error @ (GrantError::Unknown(_) | GrantError::Server(ServerError::Server { .. }))) => {
-            fail(format_args!(
+impl RunCommand for ChancesCommand {
+    fn storage(&self) -> Option<&StorageArguments> {
+        let Self::Grant(grant) = self;
+        grant.server.0.is_none().then_some(&grant.storage)
+    }
+
+    fn run(&self) -> ExitCode {
+        let ChancesCommand::Grant(grant) = self;
+        let key = grant.request_id.clone().unwrap_or_else(new_key);
+        match block_on(grant.carry_out(&key)) {
+            Ok(given) => {
+                say(json_or(grant.json, &given, show));
+                ExitCode::SUCCESS
+            }
+            Err(GrantError::Refused(why) | GrantError::Server(ServerError::Refused(why))) => {
+                refuse(why)
+            }
+            Err(
+                error @ (GrantError::Unknown(_) | GrantError::Server(ServerError::Server { .. })),
+            ) => fail(format_args!(
                 "{error}\ngive the same command again with --request-id {}: it gives no more than once",
                 key.as_str()
-            ))
+            )),
+            Err(error) => fail(error),
         }
-        Err(error) => fail(error),
     }
 }
 
-impl Command {
-    /// The installation whose files are opened.
-    pub(super) fn place(&self) -> Option<&StorageArguments> {
-        let Self::Grant(grant) = self;
-        grant.server.0.is_none().then_some(&grant.place)
-    }
-}
-
-impl Grant {
+impl GrantOptions {
     async fn carry_out(&self, key: &RequestId) -> Result<Value, GrantError> {
         let request = ChancesRequest {
             user_id: self.user.as_str().to_owned(),
@@ -133,7 +133,7 @@ impl Grant {
         if let Some(server) = &self.server.0 {
             return hand_over(server, &request).await;
         }
-        let config = self.place.load()?;
+        let config = self.storage.load()?;
         for _ in 0..TRIES {
             match Installation::serve_user(&config.storage, config.sizes, &self.user).await {
                 Ok(serving) => return in_own_lane(&config, serving, request).await,
@@ -154,7 +154,7 @@ impl Grant {
 }
 
 /// Has a server execute the command.
-async fn hand_over(server: &Server, request: &ChancesRequest) -> Result<Value, GrantError> {
+async fn hand_over(server: &AdminServer, request: &ChancesRequest) -> Result<Value, GrantError> {
     let body = serde_json::to_string(request).expect("plain values");
     Ok(server.call(Method::POST, PATH, body).await?)
 }
@@ -175,7 +175,7 @@ async fn in_own_lane(
 }
 
 async fn give(serving: &Serving, request: ChancesRequest) -> Result<ChancesGiven, GrantError> {
-    let caller = Caller {
+    let caller = AdminCaller {
         name: operator(),
         role: Role::Operator,
         is_person: false,
@@ -185,8 +185,8 @@ async fn give(serving: &Serving, request: ChancesRequest) -> Result<ChancesGiven
     given.map_err(|error| {
         let why = request.explain(error);
         match error {
-            CommandError::Refused(_) => GrantError::Refused(why),
-            CommandError::OutcomeUnknown => GrantError::Unknown(why),
+            ChancesError::Command(CommandError::Refused(_)) => GrantError::Refused(why),
+            ChancesError::Command(CommandError::OutcomeUnknown) => GrantError::Unknown(why),
             _ => GrantError::NotExecuted(why),
         }
     })

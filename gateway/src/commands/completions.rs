@@ -13,7 +13,8 @@ pub struct CompletionsOptions {
     shell: Shell,
 }
 
-pub fn run(options: &CompletionsOptions, mut drawbridge: Command) -> ExitCode {
+/// Prints what the shell needs.
+pub(super) fn print(options: &CompletionsOptions, mut drawbridge: Command) -> ExitCode {
     let mut script = Vec::new();
     generate(options.shell, &mut drawbridge, "drawbridge", &mut script);
     say(String::from_utf8_lossy(&script));

@@ -3,26 +3,36 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::output::{NO, complain, fail, say};
-use super::server::{Look, text};
+use super::output::{REFUSED, complain, fail, say};
+use super::run_command::RunCommand;
+use super::server::{ReadOptions, text};
 use super::storage::StorageArguments;
 use crate::config::effective::{ShownKey, to_toml};
 use crate::config::{Config, ConfigError, warnings};
 use crate::text::printable_lines;
 
-/// What to do with a running server's configuration.
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Show what is in force on a server, and where each value comes from; secrets are masked
-    Show(Look),
+/// Which configuration to check.
+#[derive(Debug, Args)]
+pub struct CheckConfigOptions {
+    #[command(flatten)]
+    storage: StorageArguments,
 }
 
-pub fn run(command: &Command) -> ExitCode {
-    let Command::Show(look) = command;
-    look.show("/admin/config", show)
+/// What to do with a running server's configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Show what is in force on a server, and where each value comes from; secrets are masked
+    Show(ReadOptions),
+}
+
+impl RunCommand for ConfigCommand {
+    fn run(&self) -> ExitCode {
+        let ConfigCommand::Show(read) = self;
+        read.show("/admin/config", show)
+    }
 }
 
 fn show(shown: &Value) -> String {
@@ -56,15 +66,21 @@ fn show(shown: &Value) -> String {
     printable_lines(&lines)
 }
 
-/// Exit code 0 when the configuration is good, 1 when it has faults, 2 when it cannot be read.
-pub fn check(place: &StorageArguments) -> ExitCode {
-    let text = match Config::text(place.config()) {
+impl RunCommand for CheckConfigOptions {
+    /// Exit code 0 when the configuration is good, 1 when it has faults, 2 when it cannot be read.
+    fn run(&self) -> ExitCode {
+        check(&self.storage)
+    }
+}
+
+fn check(storage: &StorageArguments) -> ExitCode {
+    let text = match Config::text(storage.config()) {
         Ok(text) => text,
         Err(error) => return fail(error),
     };
-    match Config::of_text(&text, place.overrides()) {
+    match Config::of_text(&text, storage.overrides()) {
         Ok((config, effective)) => {
-            let file = Config::file(place.config())
+            let file = Config::file(storage.config())
                 .map_or("none".to_owned(), |file| file.display().to_string());
             let head = format!(
                 "# the configuration is good; config file: {file}\n# hash {}\n",
@@ -82,7 +98,7 @@ pub fn check(place: &StorageArguments) -> ExitCode {
         }
         Err(error @ ConfigError::Faults(_)) => {
             complain(format_args!("drawbridge: {error}\n"));
-            ExitCode::from(NO)
+            ExitCode::from(REFUSED)
         }
         Err(error) => fail(error),
     }

@@ -10,31 +10,32 @@ use serde_json::{Value, json};
 
 use super::arguments::user;
 use super::block_on::block_on;
-use super::obey::{Change, Changing};
-use super::server::{Look, end, seconds, text};
+use super::run_command::RunCommand;
+use super::server::{ReadOptions, end, seconds, text};
+use super::setting_change::{ChangeOptions, RequestedChange};
 
 const PATH: &str = "/admin/cooldowns";
 
 /// What to do with cooldowns.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub enum CooldownCommand {
     /// Show who is in cooldown on a gateway, and until when
-    List(Look),
+    List(ReadOptions),
     /// Let a user not draw for a while, on all gateways
-    Set(Set),
+    Set(SetCooldownOptions),
     /// Let a user draw again, on all gateways
     Clear {
         /// The user's id
         #[arg(value_parser = user)]
         user: UserId,
         #[command(flatten)]
-        changing: Changing,
+        changing: ChangeOptions,
     },
 }
 
 /// A user and the length of the cooldown.
 #[derive(Debug, Args)]
-pub struct Set {
+pub struct SetCooldownOptions {
     /// The user's id
     #[arg(value_parser = user)]
     user: UserId,
@@ -42,44 +43,46 @@ pub struct Set {
     #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
     lasts: u64,
     #[command(flatten)]
-    changing: Changing,
+    changing: ChangeOptions,
 }
 
-pub fn run(command: &Command) -> ExitCode {
-    match command {
-        Command::List(Look { json, server }) => {
-            let list = block_on(server.get(PATH));
-            end(list.map(|list| {
-                if *json {
-                    format!("{list}\n")
-                } else {
-                    show(&list)
-                }
-            }))
-        }
-        Command::Set(set) => set.run(),
-        Command::Clear { user, changing } => {
-            let fields = json!({ "userId": user.as_str() });
-            let about = ("cooldown", user.as_str());
-            changing.carry_out(Change {
-                method: Method::DELETE,
-                path: PATH,
-                fields,
-                about,
-                only: None,
-            })
+impl RunCommand for CooldownCommand {
+    fn run(&self) -> ExitCode {
+        match self {
+            CooldownCommand::List(ReadOptions { json, server }) => {
+                let list = block_on(server.get(PATH));
+                end(list.map(|list| {
+                    if *json {
+                        format!("{list}\n")
+                    } else {
+                        show(&list)
+                    }
+                }))
+            }
+            CooldownCommand::Set(set) => set.run(),
+            CooldownCommand::Clear { user, changing } => {
+                let fields = json!({ "userId": user.as_str() });
+                let about = ("cooldown", user.as_str());
+                changing.carry_out(RequestedChange {
+                    method: Method::DELETE,
+                    path: PATH,
+                    fields,
+                    about,
+                    only: None,
+                })
+            }
         }
     }
 }
 
-impl Set {
+impl SetCooldownOptions {
     fn run(&self) -> ExitCode {
         let fields = json!({
             "userId": self.user.as_str(),
             "forSeconds": self.lasts,
         });
         let about = ("cooldown", self.user.as_str());
-        self.changing.carry_out(Change {
+        self.changing.carry_out(RequestedChange {
             method: Method::POST,
             path: PATH,
             fields,

@@ -8,65 +8,68 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::block_on::block_on;
-use super::obey::{Change, Changing, ago};
 use super::output::{fail, say};
-use super::record::ForTheRecord;
-use super::server::{Look, Server, seconds, text};
+use super::record::AttributionOptions;
+use super::run_command::RunCommand;
+use super::server::{AdminServer, ReadOptions, seconds, text};
+use super::setting_change::{ChangeOptions, RequestedChange, ago};
 
 /// The gateways of the installation.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
-pub struct Gateways {
+pub struct GatewaysOptions {
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<GatewaysCommand>,
     #[command(flatten)]
-    look: Look,
+    read: ReadOptions,
 }
 
 /// What to do with gateways.
 #[derive(Debug, Subcommand)]
-enum Command {
+enum GatewaysCommand {
     /// Take a silent gateway off the list: switches wait for it no longer
-    Forget(Named),
+    Forget(ForgetOptions),
     /// Take a gateway out of rotation: its /readyz answers 503, and it goes on serving
-    Out(Rotate),
+    Out(RotationOptions),
     /// Put it back
-    In(Rotate),
+    In(RotationOptions),
 }
 
 #[derive(Debug, Args)]
-struct Named {
+struct ForgetOptions {
     /// As `drawbridge gateways` shows it
     name: String,
     #[command(flatten)]
-    record: ForTheRecord,
+    record: AttributionOptions,
     #[command(flatten)]
-    server: Server,
+    server: AdminServer,
 }
 
 #[derive(Debug, Args)]
-struct Rotate {
+struct RotationOptions {
     /// As `drawbridge gateways` shows it
     name: String,
     /// For this long only: 90s, 10m, 2h
     #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
     lasts: Option<u64>,
     #[command(flatten)]
-    changing: Changing,
+    changing: ChangeOptions,
 }
 
-pub fn run(gateways: &Gateways) -> ExitCode {
-    match &gateways.command {
-        None => list(&gateways.look),
-        Some(Command::Forget(named)) => forget(named),
-        Some(Command::Out(rotate)) => set_rotation(rotate, true),
-        Some(Command::In(rotate)) => set_rotation(rotate, false),
+impl RunCommand for GatewaysOptions {
+    fn run(&self) -> ExitCode {
+        match &self.command {
+            None => list(&self.read),
+            Some(GatewaysCommand::Forget(named)) => forget(named),
+            Some(GatewaysCommand::Out(rotate)) => set_rotation(rotate, true),
+            Some(GatewaysCommand::In(rotate)) => set_rotation(rotate, false),
+        }
     }
 }
 
-fn list(look: &Look) -> ExitCode {
-    match block_on(look.server.get("/admin/gateways")) {
-        Ok(answer) if look.json => {
+fn list(read: &ReadOptions) -> ExitCode {
+    match block_on(read.server.get("/admin/gateways")) {
+        Ok(answer) if read.json => {
             say(format_args!("{}\n", answer["gateways"]));
             ExitCode::SUCCESS
         }
@@ -78,8 +81,8 @@ fn list(look: &Look) -> ExitCode {
     }
 }
 
-fn forget(named: &Named) -> ExitCode {
-    let Named {
+fn forget(named: &ForgetOptions) -> ExitCode {
+    let ForgetOptions {
         name,
         record,
         server,
@@ -94,15 +97,15 @@ fn forget(named: &Named) -> ExitCode {
     }
 }
 
-fn set_rotation(rotate: &Rotate, out: bool) -> ExitCode {
-    let Rotate {
+fn set_rotation(rotate: &RotationOptions, out: bool) -> ExitCode {
+    let RotationOptions {
         name,
         lasts,
         changing,
     } = rotate;
     let fields = json!({ "name": name, "out": out, "forSeconds": lasts });
     let path = "/admin/gateways/rotation";
-    changing.carry_out(Change {
+    changing.carry_out(RequestedChange {
         method: Method::POST,
         path,
         fields,

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::admin_address::AdminAddress;
 use super::block_on::block_on;
 use super::output::{fail, refuse, say};
+use super::run_command::RunCommand;
 use super::server::{NOT_THE_PLAYERS_ADDRESS, ServerError, is_players_answer};
 use crate::text::printable;
 
@@ -26,31 +27,33 @@ pub struct HealthOptions {
     admin: AdminAddress,
 }
 
-pub fn run(options: &HealthOptions) -> ExitCode {
-    match block_on(options.ask()) {
-        Ok((StatusCode::OK, _)) => {
-            say("ready\n");
-            ExitCode::SUCCESS
-        }
-        Ok((_, body))
-            if serde_json::from_slice(&body).is_ok_and(|body| is_players_answer(&body)) =>
-        {
-            fail(format_args!("{}: {NOT_THE_PLAYERS_ADDRESS}", options.admin))
-        }
-        // The body says why.
-        Ok((status, body)) => match std::str::from_utf8(&body).map(str::trim_end) {
-            Ok(why)
-                if ["not ready: ", "out of rotation "]
-                    .iter()
-                    .any(|begin| why.starts_with(begin)) =>
-            {
-                refuse(printable(why))
+impl RunCommand for HealthOptions {
+    fn run(&self) -> ExitCode {
+        match block_on(self.ask()) {
+            Ok((StatusCode::OK, _)) => {
+                say("ready\n");
+                ExitCode::SUCCESS
             }
-            _ => refuse(format_args!("not ready: {status}")),
-        },
-        // A server that does not answer is not ready either.
-        Err(error @ ServerError::Server { .. }) => refuse(error),
-        Err(error) => fail(error),
+            Ok((_, body))
+                if serde_json::from_slice(&body).is_ok_and(|body| is_players_answer(&body)) =>
+            {
+                fail(format_args!("{}: {NOT_THE_PLAYERS_ADDRESS}", self.admin))
+            }
+            // The body says why.
+            Ok((status, body)) => match std::str::from_utf8(&body).map(str::trim_end) {
+                Ok(why)
+                    if ["not ready: ", "out of rotation "]
+                        .iter()
+                        .any(|begin| why.starts_with(begin)) =>
+                {
+                    refuse(printable(why))
+                }
+                _ => refuse(format_args!("not ready: {status}")),
+            },
+            // A server that does not answer is not ready either.
+            Err(error @ ServerError::Server { .. }) => refuse(error),
+            Err(error) => fail(error),
+        }
     }
 }
 

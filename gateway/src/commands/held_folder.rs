@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::server::Server;
+use super::server::AdminServer;
 use crate::config::Config;
 
 /// The embedded default's own token, in its data folder.
@@ -57,7 +57,7 @@ pub(super) fn forget_server(folder: &Path) {
 }
 
 /// The server that holds the folder of an installation; `None` while its address is not known.
-pub(super) fn server_of(config: &Config) -> Result<Option<Server>, String> {
+pub(super) fn server_of(config: &Config) -> Result<Option<AdminServer>, String> {
     let Some(folder) = config.storage.folder() else {
         return Ok(None);
     };
@@ -67,7 +67,7 @@ pub(super) fn server_of(config: &Config) -> Result<Option<Server>, String> {
     };
     let token_file = config.admin.token_file.clone();
     let token_file = token_file.unwrap_or_else(|| folder.join(TOKEN_FILE));
-    let server = Server::at(address.trim(), token_file);
+    let server = AdminServer::at(address.trim(), token_file);
     server
         .map(Some)
         .map_err(|why| format!("{}: {why}", path.display()))

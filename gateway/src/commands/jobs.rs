@@ -2,12 +2,23 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
+use clap::Args;
 use serde_json::Value;
 
-use super::server::{Look, text};
+use super::run_command::RunCommand;
+use super::server::{ReadOptions, text};
 
-pub fn run(look: &Look) -> ExitCode {
-    look.show_list("/admin/jobs", "jobs", show)
+/// Of which gateway, and how to print them.
+#[derive(Debug, Args)]
+pub struct JobsOptions {
+    #[command(flatten)]
+    read: ReadOptions,
+}
+
+impl RunCommand for JobsOptions {
+    fn run(&self) -> ExitCode {
+        self.read.show_list("/admin/jobs", "jobs", show)
+    }
 }
 
 fn show(answer: &Value) -> String {
@@ -61,7 +72,7 @@ fn moment(job: &Value, field: &str) -> String {
     }
 }
 
-/// What is not known here shows as a dash: another gateway runs the job, or nobody does.
+/// What is not known here shows as a dash: another gateway runs the job, or none does.
 fn or_dash(text: String) -> String {
     if text.is_empty() {
         "-".to_owned()

@@ -7,25 +7,26 @@ use clap::{Args, Subcommand};
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::obey::{Change, Changing};
-use super::server::{Look, seconds, text};
+use super::run_command::RunCommand;
+use super::server::{ReadOptions, seconds, text};
+use super::setting_change::{ChangeOptions, RequestedChange};
 
 const PATH: &str = "/admin/limits";
 
 /// What to do with limits.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub enum LimitsCommand {
     /// Show the limits of a gateway, configured and in force
-    List(Look),
+    List(ReadOptions),
     /// Set a limit instead of the configured one, on all gateways
-    Set(Set),
+    Set(SetLimitOptions),
     /// Have the configured limit apply again, on all gateways
-    Clear(Clear),
+    Clear(ClearLimitOptions),
 }
 
 /// A limit and its rate.
 #[derive(Debug, Args)]
-pub struct Set {
+pub struct SetLimitOptions {
     /// gateway, address, user or route.NAME, such as route.draw
     target: String,
     /// Requests a second, such as 5 or 0.5; off for none
@@ -40,27 +41,29 @@ pub struct Set {
     #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
     lasts: Option<u64>,
     #[command(flatten)]
-    changing: Changing,
+    changing: ChangeOptions,
 }
 
 /// A limit that is as configured again.
 #[derive(Debug, Args)]
-pub struct Clear {
+pub struct ClearLimitOptions {
     /// gateway, address, user or route.NAME, such as route.draw
     target: String,
     #[command(flatten)]
-    changing: Changing,
+    changing: ChangeOptions,
 }
 
-pub fn run(command: &Command) -> ExitCode {
-    match command {
-        Command::List(look) => look.show_list(PATH, "limits", show),
-        Command::Set(set) => set.run(),
-        Command::Clear(clear) => clear.run(),
+impl RunCommand for LimitsCommand {
+    fn run(&self) -> ExitCode {
+        match self {
+            LimitsCommand::List(read) => read.show_list(PATH, "limits", show),
+            LimitsCommand::Set(set) => set.run(),
+            LimitsCommand::Clear(clear) => clear.run(),
+        }
     }
 }
 
-impl Set {
+impl SetLimitOptions {
     fn run(&self) -> ExitCode {
         let fields = json!({
             "target": self.target,
@@ -68,7 +71,7 @@ impl Set {
             "forSeconds": self.lasts,
         });
         let about = ("limit", self.target.as_str());
-        self.changing.carry_out(Change {
+        self.changing.carry_out(RequestedChange {
             method: Method::POST,
             path: PATH,
             fields,
@@ -94,13 +97,13 @@ impl Set {
     }
 }
 
-impl Clear {
+impl ClearLimitOptions {
     fn run(&self) -> ExitCode {
         let fields = json!({
             "target": self.target,
         });
         let about = ("limit", self.target.as_str());
-        self.changing.carry_out(Change {
+        self.changing.carry_out(RequestedChange {
             method: Method::DELETE,
             path: PATH,
             fields,

@@ -5,51 +5,54 @@ use clap::{Args, Subcommand};
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::obey::{Change, Changing};
-use super::server::{Look, seconds, text};
+use super::run_command::RunCommand;
+use super::server::{ReadOptions, seconds, text};
+use super::setting_change::{ChangeOptions, RequestedChange};
 
 const PATH: &str = "/admin/log";
 
 /// What to do with the log.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub enum LogCommand {
     /// Show which filter is set on a gateway
-    Show(Look),
+    Show(ReadOptions),
     /// Log by another filter than the configured one, on all gateways
-    Set(Set),
+    Set(SetFilterOptions),
     /// Log by the configured filter again, on all gateways
-    Clear(Changing),
+    Clear(ChangeOptions),
 }
 
 /// Another filter.
 #[derive(Debug, Args)]
-pub struct Set {
+pub struct SetFilterOptions {
     /// debug, or by the part of the program: shards=debug,info
     filter: String,
     /// For this long only: 90s, 10m, 2h
     #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
     lasts: Option<u64>,
     #[command(flatten)]
-    changing: Changing,
+    changing: ChangeOptions,
 }
 
-pub fn run(command: &Command) -> ExitCode {
-    match command {
-        Command::Show(look) => look.show(PATH, show),
-        Command::Set(Set {
-            filter,
-            lasts,
-            changing,
-        }) => changing.carry_out(change(
-            Method::POST,
-            json!({ "filter": filter, "forSeconds": lasts }),
-        )),
-        Command::Clear(changing) => changing.carry_out(change(Method::DELETE, json!({}))),
+impl RunCommand for LogCommand {
+    fn run(&self) -> ExitCode {
+        match self {
+            LogCommand::Show(read) => read.show(PATH, show),
+            LogCommand::Set(SetFilterOptions {
+                filter,
+                lasts,
+                changing,
+            }) => changing.carry_out(change(
+                Method::POST,
+                json!({ "filter": filter, "forSeconds": lasts }),
+            )),
+            LogCommand::Clear(changing) => changing.carry_out(change(Method::DELETE, json!({}))),
+        }
     }
 }
 
-fn change(method: Method, fields: Value) -> Change<'static> {
-    Change {
+fn change(method: Method, fields: Value) -> RequestedChange<'static> {
+    RequestedChange {
         method,
         path: PATH,
         fields,

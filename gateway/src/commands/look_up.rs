@@ -11,10 +11,11 @@ use shards::{LookUp, ReadError, ReadLimits};
 
 use super::arguments::{IfGiven, request, user};
 use super::block_on::block_on;
-use super::output::{NO, complain, fail, say};
-use super::server::{Server, ServerError, json_or, text};
+use super::output::{REFUSED, complain, fail, say};
+use super::run_command::RunCommand;
+use super::server::{AdminServer, ServerError, json_or, text};
 use super::storage::{OpenError, StorageArguments};
-use crate::admin::look_ups::{account_json, order_json, order_key};
+use crate::admin::endpoints::look_ups::{account_json, order_json, order_key};
 use crate::text::printable;
 
 /// One question at a time.
@@ -43,7 +44,7 @@ pub struct OrderOptions {
     #[arg(long, value_name = "ID", conflicts_with_all = ["request", "order"])]
     activity: Option<ActivityId>,
     #[command(flatten)]
-    common: Common,
+    common: LookUpOptions,
 }
 
 /// Which account.
@@ -57,20 +58,20 @@ pub struct AccountOptions {
     #[arg(long, value_name = "ID")]
     activity: ActivityId,
     #[command(flatten)]
-    common: Common,
+    common: LookUpOptions,
 }
 
 /// Where to look, and how to print it.
 #[derive(Debug, Args)]
-pub struct Common {
+pub struct LookUpOptions {
     /// Print JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    place: StorageArguments,
+    storage: StorageArguments,
     /// Ask this server instead of the stored data
     #[command(flatten)]
-    server: IfGiven<Server>,
+    server: IfGiven<AdminServer>,
 }
 
 /// Why there is nothing to show.
@@ -87,10 +88,6 @@ enum LookUpError {
 }
 
 impl OrderOptions {
-    pub(super) fn place(&self) -> Option<&StorageArguments> {
-        self.common.place()
-    }
-
     async fn look_up(&self) -> Result<Value, LookUpError> {
         if let Some(server) = &self.common.server.0 {
             return Ok(server
@@ -125,10 +122,6 @@ impl OrderOptions {
 }
 
 impl AccountOptions {
-    pub(super) fn place(&self) -> Option<&StorageArguments> {
-        self.common.place()
-    }
-
     async fn look_up(&self) -> Result<Value, LookUpError> {
         let activity = self.activity;
         if let Some(server) = &self.common.server.0 {
@@ -154,14 +147,14 @@ impl AccountOptions {
     }
 }
 
-impl Common {
+impl LookUpOptions {
     /// The installation whose files are opened.
-    fn place(&self) -> Option<&StorageArguments> {
-        self.server.0.is_none().then_some(&self.place)
+    fn opened_storage(&self) -> Option<&StorageArguments> {
+        self.server.0.is_none().then_some(&self.storage)
     }
 
     async fn open(&self) -> Result<LookUp, OpenError> {
-        Ok(self.place.open().await?.look_up(LIMITS).await?)
+        Ok(self.storage.open().await?.look_up(LIMITS).await?)
     }
 }
 
@@ -178,12 +171,26 @@ fn value(json: &str) -> Value {
     serde_json::from_str(json).expect("our own JSON")
 }
 
-pub fn run_order(options: &OrderOptions) -> ExitCode {
-    end(block_on(options.look_up()).map(|found| json_or(options.common.json, &found, show_orders)))
+impl RunCommand for OrderOptions {
+    fn storage(&self) -> Option<&StorageArguments> {
+        self.common.opened_storage()
+    }
+
+    fn run(&self) -> ExitCode {
+        let found = block_on(self.look_up());
+        end(found.map(|found| json_or(self.common.json, &found, show_orders)))
+    }
 }
 
-pub fn run_account(options: &AccountOptions) -> ExitCode {
-    end(block_on(options.look_up()).map(|found| json_or(options.common.json, &found, show_account)))
+impl RunCommand for AccountOptions {
+    fn storage(&self) -> Option<&StorageArguments> {
+        self.common.opened_storage()
+    }
+
+    fn run(&self) -> ExitCode {
+        let found = block_on(self.look_up());
+        end(found.map(|found| json_or(self.common.json, &found, show_account)))
+    }
 }
 
 fn end(result: Result<String, LookUpError>) -> ExitCode {
@@ -194,7 +201,7 @@ fn end(result: Result<String, LookUpError>) -> ExitCode {
         }
         Err(LookUpError::Nothing(why) | LookUpError::Server(ServerError::Refused(why))) => {
             complain(format_args!("drawbridge: {why}\n"));
-            ExitCode::from(NO)
+            ExitCode::from(REFUSED)
         }
         Err(error) => fail(error),
     }

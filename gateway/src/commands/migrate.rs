@@ -9,13 +9,14 @@ use super::block_on::block_on;
 use super::output::{fail, refuse, say};
 use super::progress::{rate, watched};
 use super::record::{one_line, operator, reason};
+use super::run_command::RunCommand;
 use super::storage::{OpenError, StorageArguments};
 
 /// Which cluster.
 #[derive(Debug, Args)]
 pub struct MigrateOptions {
     #[command(flatten)]
-    place: StorageArguments,
+    storage: StorageArguments,
     /// Go on although the meta database is older than the shards, because there is no newer copy:
     /// raise its run numbers above theirs, and print what else it lacks
     #[arg(long, requires = "reason")]
@@ -28,24 +29,26 @@ pub struct MigrateOptions {
     who: Option<String>,
 }
 
-pub fn run(options: &MigrateOptions) -> ExitCode {
-    match block_on(migrate(options)) {
-        Ok(Migrated { done, strangers }) => {
-            for line in done {
-                say(format_args!("{line}\n"));
+impl RunCommand for MigrateOptions {
+    fn run(&self) -> ExitCode {
+        match block_on(migrate(self)) {
+            Ok(Migrated { done, strangers }) => {
+                for line in done {
+                    say(format_args!("{line}\n"));
+                }
+                if strangers.is_empty() {
+                    ExitCode::SUCCESS
+                } else {
+                    refuse(strangers.join("\n"))
+                }
             }
-            if strangers.is_empty() {
-                ExitCode::SUCCESS
-            } else {
-                refuse(strangers.join("\n"))
-            }
+            Err(error) => fail(error),
         }
-        Err(error) => fail(error),
     }
 }
 
 async fn migrate(asked: &MigrateOptions) -> Result<Migrated, OpenError> {
-    let storage = asked.place.load()?.storage;
+    let storage = asked.storage.load()?.storage;
     let who = asked.who.clone().unwrap_or_else(operator);
     let accepted = asked.reason.as_deref().filter(|_| asked.accept_older_meta);
     let accepted = accepted.map(|why| (&*who, why));

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 /// Exit code of a refusal or a negative result.
-pub const NO: u8 = 1;
+pub const REFUSED: u8 = 1;
 /// Exit code of a command that could not do its work.
 pub const FAILED: u8 = 2;
 
@@ -32,7 +32,7 @@ pub fn say_json(value: &impl Serialize) {
 /// Prints on standard error why a request was refused.
 pub fn refuse(why: impl Display) -> ExitCode {
     complain(format_args!("drawbridge: {why}\n"));
-    ExitCode::from(NO)
+    ExitCode::from(REFUSED)
 }
 
 /// Prints on standard error why a command could not do its work.

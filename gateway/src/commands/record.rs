@@ -6,7 +6,7 @@ use crate::text::is_unprintable;
 /// Parses a reason, which must not be empty.
 pub fn reason(text: &str) -> Result<String, &'static str> {
     if text.trim().is_empty() {
-        Err("say in a few words why, for whoever reads the record")
+        Err("say in a few words why, for the audit log")
     } else {
         one_line(text)
     }
@@ -25,7 +25,7 @@ pub fn one_line(text: &str) -> Result<String, &'static str> {
 
 /// Who makes a change and why, for the audit log.
 #[derive(Debug, Args)]
-pub struct ForTheRecord {
+pub struct AttributionOptions {
     /// Why, for the record
     #[arg(long, value_name = "WHY", value_parser = reason)]
     pub reason: String,
@@ -34,7 +34,7 @@ pub struct ForTheRecord {
     who: Option<String>,
 }
 
-impl ForTheRecord {
+impl AttributionOptions {
     pub fn who(&self) -> String {
         self.who.clone().unwrap_or_else(operator)
     }

@@ -7,9 +7,10 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::block_on::block_on;
-use super::obey::{Change, Changing};
-use super::output::{NO, fail, say};
+use super::output::{REFUSED, fail, say};
+use super::run_command::RunCommand;
 use super::server::text;
+use super::setting_change::{ChangeOptions, RequestedChange};
 
 const PATH: &str = "/admin/reload";
 
@@ -18,25 +19,27 @@ const PATH: &str = "/admin/reload";
 #[derive(Debug, Args)]
 pub struct ReloadOptions {
     #[command(flatten)]
-    changing: Changing,
+    changing: ChangeOptions,
 }
 
-pub fn run(options: &ReloadOptions) -> ExitCode {
-    let ReloadOptions { changing } = options;
-    if changing.is_here() {
-        return match block_on(changing.ask(Method::POST, PATH, json!({}))) {
-            Ok(reloaded) => report(&reloaded),
-            Err(error) => fail(error),
-        };
+impl RunCommand for ReloadOptions {
+    fn run(&self) -> ExitCode {
+        let ReloadOptions { changing } = self;
+        if changing.is_here() {
+            return match block_on(changing.ask(Method::POST, PATH, json!({}))) {
+                Ok(reloaded) => report(&reloaded),
+                Err(error) => fail(error),
+            };
+        }
+        let about = ("reload", "all");
+        changing.carry_out(RequestedChange {
+            method: Method::POST,
+            path: PATH,
+            fields: json!({}),
+            about,
+            only: None,
+        })
     }
-    let about = ("reload", "all");
-    changing.carry_out(Change {
-        method: Method::POST,
-        path: PATH,
-        fields: json!({}),
-        about,
-        only: None,
-    })
 }
 
 /// Prints the outcome of each section; exit code 1 when one of them stays as it was.
@@ -64,7 +67,7 @@ fn report(reloaded: &Value) -> ExitCode {
     }
     say(lines);
     if failed {
-        ExitCode::from(NO)
+        ExitCode::from(REFUSED)
     } else {
         ExitCode::SUCCESS
     }

@@ -10,13 +10,14 @@ use shards::store::counted;
 use super::arguments;
 use super::block_on::block_on;
 use super::output::{fail, say, say_json};
+use super::run_command::RunCommand;
 use super::storage::{OpenError, StorageArguments};
 
 /// Which users, in which installation.
 #[derive(Debug, Args)]
 pub struct RouteOptions {
     #[command(flatten)]
-    place: StorageArguments,
+    storage: StorageArguments,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -25,13 +26,19 @@ pub struct RouteOptions {
     users: Vec<UserId>,
 }
 
-pub fn run(options: &RouteOptions) -> ExitCode {
-    match slot_map(options) {
-        Ok(map) if options.json => say_json(&in_json(&map, &options.users)),
-        Ok(map) => say(in_text(&map, &options.users)),
-        Err(error) => return fail(error),
+impl RunCommand for RouteOptions {
+    fn storage(&self) -> Option<&StorageArguments> {
+        Some(&self.storage)
     }
-    ExitCode::SUCCESS
+
+    fn run(&self) -> ExitCode {
+        match slot_map(self) {
+            Ok(map) if self.json => say_json(&in_json(&map, &self.users)),
+            Ok(map) => say(in_text(&map, &self.users)),
+            Err(error) => return fail(error),
+        }
+        ExitCode::SUCCESS
+    }
 }
 
 fn in_text(map: &SlotMap, users: &[UserId]) -> String {
@@ -68,14 +75,8 @@ fn in_json(map: &SlotMap, users: &[UserId]) -> serde_json::Value {
     })
 }
 
-impl RouteOptions {
-    pub(super) fn place(&self) -> &StorageArguments {
-        &self.place
-    }
-}
-
 /// The map that the installation uses, or would use at its first start.
 fn slot_map(options: &RouteOptions) -> Result<SlotMap, OpenError> {
-    let storage = options.place.load()?.storage;
+    let storage = options.storage.load()?.storage;
     Ok(block_on(storage.slot_map())?)
 }

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::admin_address::AdminAddress;
 use super::block_on::block_on;
 use super::output::{complain, fail, refuse, say};
-use crate::admin::token::Token;
+use crate::admin::token::AdminToken;
 use crate::text::printable;
 
 /// How long to wait for a server's response.
@@ -24,7 +24,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A running server.
 #[derive(Debug, Args)]
-pub struct Server {
+pub struct AdminServer {
     #[command(flatten)]
     admin: AdminAddress,
     /// The file with its token
@@ -34,15 +34,15 @@ pub struct Server {
 
 /// Which server to read, and how to print the result.
 #[derive(Debug, Args)]
-pub struct Look {
+pub struct ReadOptions {
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
     #[command(flatten)]
-    pub(super) server: Server,
+    pub(super) server: AdminServer,
 }
 
-impl Look {
+impl ReadOptions {
     /// Prints what a path returns; as JSON only the list in it.
     pub(super) fn show_list(&self, path: &str, list: &str, show: fn(&Value) -> String) -> ExitCode {
         let answer = block_on(self.server.get(path));
@@ -74,7 +74,7 @@ pub(super) enum ServerError {
     Server { address: String, why: String },
 }
 
-impl Server {
+impl AdminServer {
     /// The server at an address.
     pub(super) fn at(address: &str, token_file: PathBuf) -> Result<Self, &'static str> {
         let admin = AdminAddress::of(address)?;
@@ -91,7 +91,7 @@ impl Server {
         path: &str,
         body: String,
     ) -> Result<Value, ServerError> {
-        let token = Token::read(&self.token_file).map_err(ServerError::Token)?;
+        let token = AdminToken::read(&self.token_file).map_err(ServerError::Token)?;
         self.warn_of_listeners();
         let failed = |why: String| ServerError::Server {
             address: self.admin.to_string(),
@@ -154,7 +154,7 @@ fn json_of_admin(status: StatusCode, body: &[u8]) -> Result<Value, String> {
 }
 
 /// Help for a caller who gave the players' address.
-pub(super) const NOT_THE_PLAYERS_ADDRESS: &str = "players draw here; --admin wants the server's admin address: \
+pub(super) const NOT_THE_PLAYERS_ADDRESS: &str = "players draw here; --admin takes the server's admin address: \
                                                   http.admin of its configuration, http://127.0.0.1:8092 by default";
 
 /// Whether this is the envelope of responses to players.

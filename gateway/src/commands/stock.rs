@@ -10,7 +10,7 @@ use market::batch::Prize;
 use market::campaign::Catalogue;
 use market::{ActivityId, AwardId};
 use serde_json::{Value, json};
-use shards::meta::{Operation, StockChange};
+use shards::meta::{StockChange, StockOperation};
 use shards::{Installation, InstallationError, WithdrawalState};
 
 use crate::text::printable;
@@ -18,7 +18,8 @@ use crate::text::printable;
 use super::arguments;
 use super::block_on::block_on;
 use super::output::{fail, refuse, say, say_json};
-use super::record::ForTheRecord;
+use super::record::AttributionOptions;
+use super::run_command::RunCommand;
 use super::storage::{OpenError, StorageArguments, deliver};
 
 /// How long a withdrawal waits for the running server.
@@ -26,22 +27,22 @@ const WITHDRAWAL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What to do with stock.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub enum StockCommand {
     /// Show every limited prize: total, issued and left
-    Show(Show),
+    Show(ShowStockOptions),
     /// Add units to a prize; a running server gives them out within two seconds
-    Add(Change),
+    Add(StockChangeOptions),
     /// Take units that are not issued yet out of a prize: all of them, or none where fewer are left
-    Withdraw(Change),
+    Withdraw(StockChangeOptions),
     /// Count again what is left of each prize, on all stock servers of a cluster
-    Rebuild(Rebuild),
+    Rebuild(RebuildOptions),
 }
 
 /// What to show.
 #[derive(Debug, Args)]
-pub struct Show {
+pub struct ShowStockOptions {
     #[command(flatten)]
-    place: StorageArguments,
+    storage: StorageArguments,
     /// One activity only
     #[arg(long, value_name = "ID")]
     activity: Option<ActivityId>,
@@ -55,16 +56,16 @@ pub struct Show {
 
 /// A rebuild of the stock servers.
 #[derive(Debug, Args)]
-pub struct Rebuild {
+pub struct RebuildOptions {
     #[command(flatten)]
-    record: ForTheRecord,
+    record: AttributionOptions,
     #[command(flatten)]
-    place: StorageArguments,
+    storage: StorageArguments,
 }
 
 /// A change of a prize's stock.
 #[derive(Debug, Args)]
-pub struct Change {
+pub struct StockChangeOptions {
     /// The activity
     activity: ActivityId,
     /// The award
@@ -73,32 +74,32 @@ pub struct Change {
     #[arg(value_parser = arguments::units, allow_negative_numbers = true)]
     units: u64,
     #[command(flatten)]
-    record: ForTheRecord,
+    record: AttributionOptions,
     #[command(flatten)]
-    place: StorageArguments,
+    storage: StorageArguments,
 }
 
-impl Command {
-    pub(super) fn place(&self) -> &StorageArguments {
-        match self {
-            Command::Show(show) => &show.place,
-            Command::Add(change) | Command::Withdraw(change) => &change.place,
-            Command::Rebuild(asked) => &asked.place,
-        }
+impl RunCommand for StockCommand {
+    fn storage(&self) -> Option<&StorageArguments> {
+        Some(match self {
+            StockCommand::Show(show) => &show.storage,
+            StockCommand::Add(change) | StockCommand::Withdraw(change) => &change.storage,
+            StockCommand::Rebuild(asked) => &asked.storage,
+        })
     }
-}
 
-pub fn run(command: Command) -> ExitCode {
-    let done = match command {
-        Command::Show(show) => block_on(show.print()),
-        Command::Add(change) => block_on(add(&change)).map(say),
-        Command::Withdraw(change) => block_on(withdraw(&change)).map(say),
-        Command::Rebuild(asked) => block_on(rebuild(&asked)).map(say),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(StockError::Refused(why)) => refuse(why),
-        Err(error) => fail(error),
+    fn run(&self) -> ExitCode {
+        let done = match self {
+            StockCommand::Show(show) => block_on(show.print()),
+            StockCommand::Add(change) => block_on(add(change)).map(say),
+            StockCommand::Withdraw(change) => block_on(withdraw(change)).map(say),
+            StockCommand::Rebuild(asked) => block_on(rebuild(asked)).map(say),
+        };
+        match done {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(StockError::Refused(why)) => refuse(why),
+            Err(error) => fail(error),
+        }
     }
 }
 
@@ -113,22 +114,22 @@ enum StockError {
 }
 
 /// The stock of a limited prize.
-struct Line {
+struct StockLine {
     prize: Prize,
     total: u64,
     issued: u64,
-    history: Vec<Operation>,
+    history: Vec<StockOperation>,
 }
 
-impl Line {
+impl StockLine {
     fn left(&self) -> u64 {
         self.total.saturating_sub(self.issued)
     }
 }
 
-impl Show {
+impl ShowStockOptions {
     async fn print(&self) -> Result<(), StockError> {
-        let lines = self.lines(&self.place.open().await?).await?;
+        let lines = self.lines(&self.storage.open().await?).await?;
         if self.json {
             say_json(
                 &lines
@@ -142,7 +143,7 @@ impl Show {
         Ok(())
     }
 
-    async fn lines(&self, installation: &Installation) -> Result<Vec<Line>, StockError> {
+    async fn lines(&self, installation: &Installation) -> Result<Vec<StockLine>, StockError> {
         // Before the totals, so that a server that runs meanwhile cannot make `left` negative.
         let issued = installation.issued().await?;
         if let Some(activity) = self.activity {
@@ -162,7 +163,7 @@ impl Show {
             } else {
                 Vec::new()
             };
-            lines.push(Line {
+            lines.push(StockLine {
                 prize,
                 total,
                 issued: issued.get(&prize).copied().unwrap_or(0),
@@ -172,8 +173,8 @@ impl Show {
         Ok(lines)
     }
 
-    fn in_json(&self, line: &Line) -> Value {
-        let Line {
+    fn in_json(&self, line: &StockLine) -> Value {
+        let StockLine {
             prize: Prize { activity, award },
             total,
             issued,
@@ -194,13 +195,13 @@ impl Show {
 }
 
 /// Formats the lines for people.
-fn in_text(lines: &[Line]) -> String {
+fn in_text(lines: &[StockLine]) -> String {
     let mut text = format!(
         "{:>10} {:>8} {:>14} {:>14} {:>14}\n",
         "activity", "award", "total", "issued", "left"
     );
     for line in lines {
-        let Line {
+        let StockLine {
             prize: Prize { activity, award },
             total,
             issued,
@@ -218,8 +219,8 @@ fn in_text(lines: &[Line]) -> String {
     text
 }
 
-fn describe(operation: &Operation) -> String {
-    let Operation {
+fn describe(operation: &StockOperation) -> String {
+    let StockOperation {
         kind,
         units,
         applied,
@@ -236,8 +237,8 @@ fn describe(operation: &Operation) -> String {
     )
 }
 
-fn describe_in_json(operation: &Operation) -> Value {
-    let Operation {
+fn describe_in_json(operation: &StockOperation) -> Value {
+    let StockOperation {
         id,
         kind,
         units,
@@ -286,8 +287,8 @@ fn listed(ids: &[impl ToString]) -> String {
     shown.join(", ") + &more
 }
 
-async fn add(change: &Change) -> Result<String, StockError> {
-    let installation = change.place.open_for_changes().await?;
+async fn add(change: &StockChangeOptions) -> Result<String, StockError> {
+    let installation = change.storage.open_for_changes().await?;
     let asked = asked(&installation, change).await?;
     installation.add_stock(&asked).await?;
     let totals = installation.totals().await?;
@@ -300,8 +301,8 @@ async fn add(change: &Change) -> Result<String, StockError> {
     ))
 }
 
-async fn withdraw(change: &Change) -> Result<String, StockError> {
-    let installation = change.place.open_for_changes().await?;
+async fn withdraw(change: &StockChangeOptions) -> Result<String, StockError> {
+    let installation = change.storage.open_for_changes().await?;
     let asked = asked(&installation, change).await?;
     change.check_left(&installation).await?;
     let operation = installation.ask_withdrawal(&asked).await?;
@@ -324,7 +325,7 @@ async fn withdraw(change: &Change) -> Result<String, StockError> {
     }
 }
 
-impl Change {
+impl StockChangeOptions {
     fn prize(&self) -> Prize {
         Prize {
             activity: self.activity,
@@ -342,7 +343,7 @@ impl Change {
         let prize = self.prize();
         let of_prize = |units: BTreeMap<Prize, u64>| units.get(&prize).copied().unwrap_or(0);
         let issued = of_prize(installation.issued().await?);
-        let waiting = of_prize(installation.waiting_withdrawals().await?);
+        let waiting = of_prize(installation.waiting_units().await?);
         let total = of_prize(installation.totals().await?);
         let left = total.saturating_sub(issued).saturating_sub(waiting);
         if self.units <= left {
@@ -361,7 +362,10 @@ impl Change {
 }
 
 /// The change to record. Its prize must exist and be limited.
-async fn asked(installation: &Installation, change: &Change) -> Result<StockChange, StockError> {
+async fn asked(
+    installation: &Installation,
+    change: &StockChangeOptions,
+) -> Result<StockChange, StockError> {
     let (prize, totals) = (change.prize(), installation.totals().await?);
     if !totals.contains_key(&prize) {
         published(&installation.catalogue().await?, prize.activity)?;
@@ -389,8 +393,8 @@ async fn asked(installation: &Installation, change: &Change) -> Result<StockChan
     })
 }
 
-async fn rebuild(asked: &Rebuild) -> Result<String, StockError> {
-    let installation = asked.place.open().await?;
+async fn rebuild(asked: &RebuildOptions) -> Result<String, StockError> {
+    let installation = asked.storage.open().await?;
     let epochs = installation
         .rebuild_stock(&asked.record.who(), &asked.record.reason)
         .await

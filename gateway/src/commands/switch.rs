@@ -9,25 +9,26 @@ use market::ActivityId;
 use market::switches::{Share, Switch};
 use serde_json::{Value, json};
 
-use super::obey::{Change, Changing};
-use super::server::{Look, seconds, text};
+use super::run_command::RunCommand;
+use super::server::{ReadOptions, seconds, text};
+use super::setting_change::{ChangeOptions, RequestedChange};
 
 /// What to do with switches.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub enum SwitchCommand {
     /// Show the switches
-    List(Look),
+    List(ReadOptions),
     /// Set a switch, and wait until all gateways obey
-    Set(Set),
+    Set(SetSwitchOptions),
     /// Clear a setting, and wait until all gateways obey
-    Clear(Clear),
+    Clear(ClearSwitchOptions),
     /// Show the changes with who, when and why, newest first
-    History(Look),
+    History(ReadOptions),
 }
 
 /// A switch and its new state.
 #[derive(Debug, Args)]
-pub struct Set {
+pub struct SetSwitchOptions {
     /// draw, fallback_only, read_only, signin, exchange or limits
     switch: Switch,
     /// on, off, or for a share of the users: 30%
@@ -42,31 +43,35 @@ pub struct Set {
     #[arg(long)]
     observe: bool,
     #[command(flatten)]
-    changing: Changing,
+    changing: ChangeOptions,
 }
 
 /// A switch whose setting is cleared.
 #[derive(Debug, Args)]
-pub struct Clear {
+pub struct ClearSwitchOptions {
     /// draw, fallback_only, read_only, signin, exchange or limits
     switch: Switch,
     /// Clear the setting of this activity instead of that for all
     #[arg(long)]
     activity: Option<ActivityId>,
     #[command(flatten)]
-    changing: Changing,
+    changing: ChangeOptions,
 }
 
-pub fn run(command: &Command) -> ExitCode {
-    match command {
-        Command::List(look) => look.show_list("/admin/switches", "switches", show),
-        Command::Set(set) => set.run(),
-        Command::Clear(clear) => clear.run(),
-        Command::History(look) => look.show_list("/admin/switches/history", "changes", past),
+impl RunCommand for SwitchCommand {
+    fn run(&self) -> ExitCode {
+        match self {
+            SwitchCommand::List(read) => read.show_list("/admin/switches", "switches", show),
+            SwitchCommand::Set(set) => set.run(),
+            SwitchCommand::Clear(clear) => clear.run(),
+            SwitchCommand::History(read) => {
+                read.show_list("/admin/switches/history", "changes", past)
+            }
+        }
     }
 }
 
-impl Set {
+impl SetSwitchOptions {
     fn run(&self) -> ExitCode {
         let fields = json!({
             "name": self.switch.name(),
@@ -76,7 +81,7 @@ impl Set {
             "observe": self.observe,
         });
         let about = ("switch", self.switch.name());
-        self.changing.carry_out(Change {
+        self.changing.carry_out(RequestedChange {
             method: Method::POST,
             path: "/admin/switches",
             fields,
@@ -86,14 +91,14 @@ impl Set {
     }
 }
 
-impl Clear {
+impl ClearSwitchOptions {
     fn run(&self) -> ExitCode {
         let fields = json!({
             "name": self.switch.name(),
             "activity": self.activity.map(ActivityId::get),
         });
         let about = ("switch", self.switch.name());
-        self.changing.carry_out(Change {
+        self.changing.carry_out(RequestedChange {
             method: Method::DELETE,
             path: "/admin/switches",
             fields,
@@ -136,7 +141,7 @@ fn value_of(setting: &Value) -> String {
 
 fn past(history: &Value) -> String {
     if history["changes"].as_array().is_none_or(Vec::is_empty) {
-        return "nobody has set a switch yet\n".to_owned();
+        return "no switch has been set yet\n".to_owned();
     }
     let mut lines = String::new();
     for change in history["changes"].as_array().into_iter().flatten() {

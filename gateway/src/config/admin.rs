@@ -9,9 +9,9 @@ use crate::edge::TlsFiles;
 /// Tokens of the admin address.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AdminConfig {
-    /// A file with a token that may change things.
+    /// A file with an operator's token.
     pub token_file: Option<PathBuf>,
-    /// A file with a token that may look.
+    /// A file with a viewer's token.
     pub viewer_token_file: Option<PathBuf>,
     /// A folder of personal tokens, in `operators/` and `viewers/`; a file's name says whose it is.
     pub tokens_dir: Option<PathBuf>,

@@ -2,13 +2,13 @@
 use std::time::Duration;
 
 use settings::{Faulted, Section};
-use shards::breaker::Settings;
+use shards::breaker::BreakerSettings;
 
 use super::values::milliseconds;
 
 /// When breakers open, and how they close again.
-pub fn read(section: &Section<'_>) -> Result<Settings, Faulted> {
-    let default = Settings::DEFAULT;
+pub fn read(section: &Section<'_>) -> Result<BreakerSettings, Faulted> {
+    let default = BreakerSettings::DEFAULT;
     let time = |key, default: Duration| {
         milliseconds(
             section,
@@ -34,7 +34,7 @@ pub fn read(section: &Section<'_>) -> Result<Settings, Faulted> {
         .integer("redis_failures", 1..=1_000_000)
         .or(default.redis_failures);
     let observe = section.boolean("observe").or(default.observe);
-    let settings = Settings {
+    let settings = BreakerSettings {
         window: window?,
         calls_min: calls_min?,
         error_ratio_percent: error_ratio_percent?,
@@ -65,7 +65,7 @@ mod tests {
         let text = "[breakers]\nwindow_ms = 1\ncalls_min = 2\nerror_ratio_percent = 3\nslow_ms = 4\n\
                     slow_ratio_percent = 5\nopen_min_ms = 6\nopen_max_ms = 7\nprobes = 8\nredis_failures = 9\n\
                     observe = true\n";
-        let expected = Settings {
+        let expected = BreakerSettings {
             window: Duration::from_millis(1),
             calls_min: 2,
             error_ratio_percent: 3,
@@ -89,7 +89,7 @@ mod tests {
                 .expect("a config")
                 .sizes
                 .breakers,
-            Settings::DEFAULT
+            BreakerSettings::DEFAULT
         );
     }
 

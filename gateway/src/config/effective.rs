@@ -5,7 +5,7 @@ use std::fmt::Write;
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use settings::Entry;
+use settings::SettingEntry;
 
 /// Keys, or beginnings of keys, that are one gateway's own. All others should be the same on every
 /// gateway of a cluster.
@@ -19,7 +19,7 @@ const OF_ONE_GATEWAY: [&str; 5] = [
 
 /// Every key that has a value.
 #[derive(Debug, Clone, Default)]
-pub struct Effective(Vec<Entry>);
+pub struct EffectiveConfig(Vec<SettingEntry>);
 
 /// A key, to be shown. Secrets are masked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,22 +37,22 @@ pub struct ShownKey {
 
 /// A key that the file has changed in vain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Overridden {
+pub struct OverriddenKey {
     /// Its path.
     pub key: String,
     /// What replaces the file's value.
     pub by: String,
 }
 
-impl Effective {
+impl EffectiveConfig {
     /// Of the keys that were read.
-    pub fn new(entries: Vec<Entry>) -> Self {
+    pub fn new(entries: Vec<SettingEntry>) -> Self {
         Self(entries)
     }
 
     /// All keys, in the order in which they are read.
     pub fn shown(&self) -> Vec<ShownKey> {
-        let shown = |entry: &Entry| ShownKey {
+        let shown = |entry: &SettingEntry| ShownKey {
             key: entry.path.clone(),
             value: json_of(&entry.value()),
             origin: entry.origin.to_string(),
@@ -64,7 +64,8 @@ impl Effective {
     /// A hash of all values but secrets and what is one gateway's own: gateways that have the same
     /// one are configured alike.
     pub fn hash(&self) -> String {
-        let own = |entry: &&Entry| OF_ONE_GATEWAY.iter().any(|own| entry.path.starts_with(own));
+        let own =
+            |entry: &&SettingEntry| OF_ONE_GATEWAY.iter().any(|own| entry.path.starts_with(own));
         let mut lines: Vec<String> = (self.0.iter())
             .filter(|entry| !entry.is_secret() && !own(entry))
             .map(|entry| format!("{} = {}\n", entry.path, entry.value()))
@@ -96,13 +97,13 @@ impl Effective {
     }
 
     /// The keys whose values in the file differ, and are replaced by something else.
-    pub fn overridden(&self, after: &Self) -> Vec<Overridden> {
+    pub fn overridden(&self, after: &Self) -> Vec<OverriddenKey> {
         let before = self.by_path();
-        let in_vain = |entry: &&Entry| match before.get(entry.path.as_str()) {
+        let in_vain = |entry: &&SettingEntry| match before.get(entry.path.as_str()) {
             Some(before) => entry.replaced().is_some() && !entry.replaces_the_same(before),
             None => false,
         };
-        let overridden = |entry: &Entry| Overridden {
+        let overridden = |entry: &SettingEntry| OverriddenKey {
             key: entry.path.clone(),
             by: entry.origin.to_string(),
         };
@@ -124,7 +125,7 @@ impl Effective {
         Self(kept.chain(applied).collect())
     }
 
-    fn by_path(&self) -> BTreeMap<&str, &Entry> {
+    fn by_path(&self) -> BTreeMap<&str, &SettingEntry> {
         self.0
             .iter()
             .map(|entry| (entry.path.as_str(), entry))
@@ -228,11 +229,11 @@ mod tests {
     use settings::Override;
 
     use super::super::load::{Config, VARIABLE_PREFIX};
-    use super::super::values::Files;
+    use super::super::values::NamedFiles;
     use super::*;
 
-    fn effective(text: &str, overrides: Vec<Override>) -> Effective {
-        Config::read(text, overrides, Files::Read)
+    fn effective(text: &str, overrides: Vec<Override>) -> EffectiveConfig {
+        Config::read(text, overrides, NamedFiles::Read)
             .expect("a config")
             .1
     }
@@ -294,7 +295,7 @@ mod tests {
         let by = "environment variable DRAWBRIDGE_LIMITS_USER_PER_SECOND".to_owned();
         assert_eq!(
             before.overridden(&after),
-            [Overridden {
+            [OverriddenKey {
                 key: "limits.user.per_second".to_owned(),
                 by
             }]

@@ -18,7 +18,7 @@ pub struct HttpConfig {
     pub listen: SocketAddr,
     /// Health, readiness, metrics.
     pub admin: SocketAddr,
-    /// Health, readiness and metrics once more, and nothing else.
+    /// A second address of health, readiness and metrics, and nothing else.
     pub probes: Option<SocketAddr>,
     /// Which answers have HTTP status 200.
     pub always_200: Statuses,

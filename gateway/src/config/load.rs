@@ -9,14 +9,14 @@ use super::admin::{self, AdminConfig};
 use super::admission::{self, AdmissionConfig};
 use super::breakers;
 use super::drain::{self, DrainConfig};
-use super::effective::Effective;
+use super::effective::EffectiveConfig;
 use super::gateway::{self, GatewayConfig};
 use super::http::{self, HttpConfig};
 use super::log::{self, LogConfig};
 use super::metrics::{self, MetricsConfig};
 use super::shards as lanes;
 use super::storage;
-use super::values::Files;
+use super::values::NamedFiles;
 use crate::identity::{self, IdentityOptions, ListensAt};
 use crate::limits::config::{self as limits, LimitsConfig};
 
@@ -85,7 +85,7 @@ pub struct LiveConfig {
     /// How much may be asked.
     pub limits: LimitsConfig,
     /// When breakers open.
-    pub breakers: breaker::Settings,
+    pub breakers: breaker::BreakerSettings,
     /// Whose tokens the admin address takes.
     pub admin: AdminConfig,
     /// Logging; its format cannot change.
@@ -114,14 +114,17 @@ impl Config {
 
     /// Reads a file's text, the environment and the options of the command line; also returns each
     /// key with the origin of its value.
-    pub fn of_text(text: &str, options: Vec<Override>) -> Result<(Self, Effective), ConfigError> {
-        Self::read(text, with_environment(options), Files::Read)
+    pub fn of_text(
+        text: &str,
+        options: Vec<Override>,
+    ) -> Result<(Self, EffectiveConfig), ConfigError> {
+        Self::read(text, with_environment(options), NamedFiles::Read)
     }
 
     /// Reads a config text with what is laid over it.
     #[cfg(test)]
     pub fn parse(text: &str, overrides: Vec<Override>) -> Result<Self, ConfigError> {
-        Self::read(text, overrides, Files::Read).map(|(config, _)| config)
+        Self::read(text, overrides, NamedFiles::Read).map(|(config, _)| config)
     }
 
     /// The faults of a config text with what is laid over it.
@@ -137,19 +140,22 @@ impl Config {
     pub(super) fn read(
         text: &str,
         overrides: Vec<Override>,
-        files: Files,
-    ) -> Result<(Self, Effective), ConfigError> {
+        files: NamedFiles,
+    ) -> Result<(Self, EffectiveConfig), ConfigError> {
         let (config, entries) = read_with_entries(text, overrides, |root| config(root, files))
             .map_err(ConfigError::Faults)?;
-        Ok((config, Effective::new(entries)))
+        Ok((config, EffectiveConfig::new(entries)))
     }
 }
 
 impl LiveConfig {
     /// Reads what may change. Faults anywhere in the text are faults; files that it names are not
     /// read, so a broken one keeps nothing else from changing.
-    pub fn of_text(text: &str, options: Vec<Override>) -> Result<(Self, Effective), ConfigError> {
-        let (config, effective) = Config::read(text, with_environment(options), Files::Leave)?;
+    pub fn of_text(
+        text: &str,
+        options: Vec<Override>,
+    ) -> Result<(Self, EffectiveConfig), ConfigError> {
+        let (config, effective) = Config::read(text, with_environment(options), NamedFiles::Leave)?;
         let Config {
             limits,
             admin,
@@ -187,14 +193,18 @@ fn is_setting(variable: &str) -> bool {
     variable != FILE_VARIABLE && variable.strip_prefix(VARIABLE_PREFIX).is_some_and(ours)
 }
 
-fn config(root: &Section<'_>, files: Files) -> Result<Config, Faulted> {
+fn config(root: &Section<'_>, files: NamedFiles) -> Result<Config, Faulted> {
     let gateway = gateway::read(&root.section("gateway"));
     let http = http::read(&root.section("http"));
     let listens_at = http.as_ref().ok().map(|http| ListensAt {
         address: http.listen,
         proxies: &http.trusted_proxies,
     });
-    let identity = identity::read(&root.section("identity"), listens_at, files == Files::Read);
+    let identity = identity::read(
+        &root.section("identity"),
+        listens_at,
+        files == NamedFiles::Read,
+    );
     let storage = storage::read(&root.section("storage"), files);
     let of_lanes = root.section("lanes");
     let lane = lanes::lane(&of_lanes, storage.as_ref().ok());

@@ -71,7 +71,7 @@ mod tests {
          [[storage.redis]]\nhost = \"r\"\n";
 
     #[test]
-    fn lanes_linger_in_a_cluster_only_unless_told_otherwise() {
+    fn by_default_lanes_linger_in_a_cluster_only() {
         let linger_ms = |text: &str| {
             Config::parse(text, Vec::new())
                 .expect("a config")
@@ -81,9 +81,12 @@ mod tests {
                 .as_millis()
         };
         assert_eq!((linger_ms(CLUSTER), linger_ms("")), (4, 0));
-        let told = "[lanes]\nlinger_ms = 7\n";
+        let reported = "[lanes]\nlinger_ms = 7\n";
         assert_eq!(
-            (linger_ms(&format!("{CLUSTER}{told}")), linger_ms(told)),
+            (
+                linger_ms(&format!("{CLUSTER}{reported}")),
+                linger_ms(reported)
+            ),
             (7, 7)
         );
     }

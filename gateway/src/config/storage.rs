@@ -4,13 +4,13 @@ use std::time::Duration;
 use router::SlotMap;
 use settings::{Faulted, Section, all};
 use shards::stock::cluster::RedisOptions;
-use shards::store::{Dialer, ExpectedIdentity, MysqlDatabase, Tls};
+use shards::store::{Dialer, ExpectedIdentity, MysqlDatabase, MysqlOptions, Tls};
 use shards::{ClusterOptions, EmbeddedOptions, InstallationOptions};
 
-use super::values::Files;
+use super::values::NamedFiles;
 
 /// The keys of one kind of storage are unknown to the other.
-pub fn read(section: &Section<'_>, files: Files) -> Result<InstallationOptions, Faulted> {
+pub fn read(section: &Section<'_>, files: NamedFiles) -> Result<InstallationOptions, Faulted> {
     match section
         .choice("kind", &[("embedded", false), ("cluster", true)])
         .or(false)
@@ -50,7 +50,7 @@ fn check_map(section: &Section<'_>, key: &str, shards: Option<u16>, tables: Opti
     }
 }
 
-fn cluster(section: &Section<'_>, files: Files) -> Result<ClusterOptions, Faulted> {
+fn cluster(section: &Section<'_>, files: NamedFiles) -> Result<ClusterOptions, Faulted> {
     let tables = section.integer("tables", 1..=64).or(4);
     let segments = section.integer("segments", 1..=256).or(8);
     let connect_timeout = section
@@ -90,14 +90,13 @@ fn cluster(section: &Section<'_>, files: Files) -> Result<ClusterOptions, Faulte
     check_map(section, "tables", count, tables.ok());
     let (connect_timeout, statement_timeout) = (connect_timeout?, statement_timeout?);
     let dialer = Dialer::default();
-    let timed = |database: MysqlDatabase| {
-        let dialer = dialer.clone();
-        MysqlDatabase {
+    let timed = |options: MysqlOptions| {
+        let options = MysqlOptions {
             connect_timeout,
             statement_timeout,
-            dialer,
-            ..database
-        }
+            ..options
+        };
+        MysqlDatabase::new(options, dialer.clone())
     };
     let (redis_timeout, prefix) = (redis_timeout?, prefix?);
     let timed_redis = |options: RedisOptions| RedisOptions {
@@ -114,15 +113,15 @@ fn cluster(section: &Section<'_>, files: Files) -> Result<ClusterOptions, Faulte
     })
 }
 
-/// Timeouts and dialer are those of the whole cluster and come later.
-fn mysql(section: &Section<'_>, files: Files) -> Result<MysqlDatabase, Faulted> {
+/// The timeouts are those of the whole cluster and come later.
+fn mysql(section: &Section<'_>, files: NamedFiles) -> Result<MysqlOptions, Faulted> {
     let host = section.string("host", 1..=255).required();
     let port = section.integer("port", 1..=65_535).or(3306);
     let user = section.string("user", 1..=80).required();
     let password = password(section, files).map(Option::unwrap_or_default);
     let database = section.string("database", 1..=64).required();
     let tls = tls(section);
-    Ok(MysqlDatabase {
+    Ok(MysqlOptions {
         host: host?,
         port: port?,
         user: user?,
@@ -132,12 +131,11 @@ fn mysql(section: &Section<'_>, files: Files) -> Result<MysqlDatabase, Faulted> 
         connect_timeout: Duration::ZERO,
         statement_timeout: Duration::ZERO,
         expected: ExpectedIdentity::default(),
-        dialer: Dialer::default(),
     })
 }
 
 /// The timeout and the prefix are those of the whole cluster and come later.
-fn redis(section: &Section<'_>, files: Files) -> Result<RedisOptions, Faulted> {
+fn redis(section: &Section<'_>, files: NamedFiles) -> Result<RedisOptions, Faulted> {
     let host = section.string("host", 1..=255).required();
     let port = section.integer("port", 1..=65_535).or(6379);
     let user = section.string("user", 1..=80).optional();
@@ -188,10 +186,10 @@ fn tls(section: &Section<'_>) -> Result<Tls, Faulted> {
 }
 
 /// A password, in clear or in a file of its own. One that is left alone is empty.
-fn password(section: &Section<'_>, files: Files) -> Result<Option<String>, Faulted> {
+fn password(section: &Section<'_>, files: NamedFiles) -> Result<Option<String>, Faulted> {
     let clear = section.secret("password", 0..=256).optional();
     let file = section.string("password_file", 1..=4096).try_map(|path| {
-        if files == Files::Leave {
+        if files == NamedFiles::Leave {
             return Ok(String::new());
         }
         std::fs::read_to_string(&path)
@@ -252,8 +250,14 @@ password = "secret of redis"
             ),
             (1, 4, 1, 8)
         );
-        assert_eq!((cluster.meta.port, cluster.redis[0].port), (3306, 6379));
-        assert_eq!(cluster.shards[0].statement_timeout, Duration::from_secs(3));
+        assert_eq!(
+            (cluster.meta.options.port, cluster.redis[0].port),
+            (3306, 6379)
+        );
+        assert_eq!(
+            cluster.shards[0].options.statement_timeout,
+            Duration::from_secs(3)
+        );
     }
 
     #[test]
@@ -292,7 +296,7 @@ password = "secret of redis"
             assert!(faults.contains(part), "{part} is missing in:\n{faults}");
         }
         let Err(_) = redis("tls_ca_file = \"ca.pem\"\n") else {
-            panic!("a file that nobody reads is a fault")
+            panic!("an unused file is a fault")
         };
     }
 

@@ -7,7 +7,7 @@ use settings::{Faulted, Section};
 
 /// What becomes of files that a configuration names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Files {
+pub enum NamedFiles {
     /// They are read: passwords are needed, and a broken key should be seen at once.
     Read,
     /// They are not read: what they hold does not matter here.

@@ -216,9 +216,9 @@ mod tests {
             "::/0",
             "fd00::/64",
         ] {
-            let told = trusted_header("0.0.0.0:8091", &format!("\"{network}\""), "");
-            let [(WarningLevel::Warning, text)] = &told[..] else {
-                panic!("{network}: {told:?}")
+            let reported = trusted_header("0.0.0.0:8091", &format!("\"{network}\""), "");
+            let [(WarningLevel::Warning, text)] = &reported[..] else {
+                panic!("{network}: {reported:?}")
             };
             assert!(
                 text.contains(network) && text.contains("x-user-id"),
@@ -237,13 +237,13 @@ mod tests {
 
     #[test]
     fn neighbours_of_the_server_are_no_proxies() {
-        let told = trusted_header(
+        let reported = trusted_header(
             "10.0.0.7:8091",
             "\"10.0.0.0/24\", \"10.0.1.0/24\", \"10.0.0.7\"",
             "",
         );
-        let [(WarningLevel::Warning, text)] = &told[..] else {
-            panic!("{told:?}")
+        let [(WarningLevel::Warning, text)] = &reported[..] else {
+            panic!("{reported:?}")
         };
         assert!(
             text.contains("10.0.0.0/24 holds http.listen (10.0.0.7:8091)"),
@@ -255,9 +255,9 @@ mod tests {
 
     #[test]
     fn a_machine_of_its_own_is_noted() {
-        let told = trusted_header("127.0.0.1:8091", "\"127.0.0.1\", \"10.0.0.0/8\"", "");
-        let [(WarningLevel::Note, text)] = &told[..] else {
-            panic!("{told:?}")
+        let reported = trusted_header("127.0.0.1:8091", "\"127.0.0.1\", \"10.0.0.0/8\"", "");
+        let [(WarningLevel::Note, text)] = &reported[..] else {
+            panic!("{reported:?}")
         };
         assert!(
             text.contains("each program on it may be any user"),
@@ -267,9 +267,9 @@ mod tests {
 
     #[test]
     fn another_header_must_be_cleared_by_hand() {
-        let told = trusted_header("0.0.0.0:8091", "\"10.0.0.5\"", "header = \"X-Player\"\n");
-        let [(WarningLevel::Note, text)] = &told[..] else {
-            panic!("{told:?}")
+        let reported = trusted_header("0.0.0.0:8091", "\"10.0.0.5\"", "header = \"X-Player\"\n");
+        let [(WarningLevel::Note, text)] = &reported[..] else {
+            panic!("{reported:?}")
         };
         assert!(
             text.contains("x-player") && text.contains("identity.conf"),
@@ -283,26 +283,26 @@ mod tests {
 
     #[test]
     fn a_proxy_before_an_open_server_is_noted() {
-        let told = warned("[http]\ntrusted_proxies = [\"127.0.0.1\"]\n");
+        let reported = warned("[http]\ntrusted_proxies = [\"127.0.0.1\"]\n");
         assert!(
-            matches!(&told[..], [(WarningLevel::Note, text)] if text.contains("identity.kind is open")),
-            "{told:?}"
+            matches!(&reported[..], [(WarningLevel::Note, text)] if text.contains("identity.kind is open")),
+            "{reported:?}"
         );
     }
 
     #[test]
     fn an_admin_address_on_a_network_is_warned_of_first() {
         for admin in ["0.0.0.0:8092", "[::]:8092", "10.0.0.1:8092"] {
-            let told = warned(&format!(
+            let reported = warned(&format!(
                 "[http]\nadmin = \"{admin}\"\ntrusted_proxies = [\"127.0.0.1\"]\n"
             ));
-            let levels: Vec<_> = told.iter().map(|(level, _)| *level).collect();
+            let levels: Vec<_> = reported.iter().map(|(level, _)| *level).collect();
             assert_eq!(
                 levels,
                 [WarningLevel::Warning, WarningLevel::Note],
-                "{told:?}"
+                "{reported:?}"
             );
-            assert!(told[0].1.contains(admin), "{told:?}");
+            assert!(reported[0].1.contains(admin), "{reported:?}");
         }
     }
 }

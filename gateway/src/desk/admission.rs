@@ -41,7 +41,7 @@ impl Desk {
             peer, headers, at, ..
         } = *arrival;
         match arrival.caller {
-            CallerCheck::Nobody => Ok(Caller::Unasked),
+            CallerCheck::NoUser => Ok(Caller::Unasked),
             CallerCheck::User => self.identity.caller(peer, headers, at),
             CallerCheck::UserByToken => self.identity.known_caller(peer, headers, at),
         }

@@ -14,7 +14,7 @@ pub struct Arrival<'a> {
     pub caller: CallerCheck,
     /// The other end of its connection.
     pub peer: Peer,
-    /// Where proxies and tokens speak.
+    /// The headers, in which proxies and tokens say who calls.
     pub headers: &'a HeaderMap,
     /// When it came.
     pub at: Timestamp,
@@ -24,9 +24,9 @@ pub struct Arrival<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallerCheck {
     /// Nothing: the endpoint is about no user.
-    Nobody,
+    NoUser,
     /// Who it is, as the server is configured to know.
     User,
-    /// The same, and the request's own word does not do.
+    /// The same, and what the request itself says is not enough.
     UserByToken,
 }

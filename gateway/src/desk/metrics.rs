@@ -14,7 +14,7 @@ pub struct DeskMetrics {
 }
 
 impl DeskMetrics {
-    /// Registers the metrics of a desk that may have so many requests in flight.
+    /// Registers the metrics of a desk that may have `in_flight_max` requests in flight.
     pub fn new(registry: &Registry, in_flight_max: usize) -> prometheus::Result<Self> {
         let in_flight = IntGauge::new(
             "drawbridge_http_in_flight_requests",

@@ -1,4 +1,4 @@
-//! The desk: what becomes of a request, whichever door it came to.
+//! The desk executes requests, independently of the door that they came to.
 //!
 //! A door (`http/`, others later) turns bytes into values and values into bytes. The desk takes the
 //! values: it admits a request by its head and identifies its caller (`admission.rs`), obeys the

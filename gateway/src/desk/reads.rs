@@ -36,7 +36,7 @@ impl Desk {
             .ok_or_else(|| Code::ActivityUnknown.into())
     }
 
-    /// The activity that is shown at a place, if one is.
+    /// The activity that is shown at a channel and a source, if one is.
     pub fn shown_at(&self, stage: &Stage) -> Option<ActivityId> {
         self.shards.catalogue().stage(stage)
     }

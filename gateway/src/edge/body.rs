@@ -1,4 +1,4 @@
-//! The body of an answer: bytes that are there, or bytes that come one after another.
+//! The body of an answer: all bytes at once, or a stream of chunks.
 //!
 //! Draws and reads have all their bytes at once, and cost no allocation here. The other form is for
 //! answers that go on for a while, such as server-sent events.
@@ -19,19 +19,19 @@ const CHUNKS_MAX: usize = 16;
 pub enum AnswerBody {
     /// All of it; `None` once it was taken, or when there is none.
     Whole(Option<Bytes>),
-    /// What comes over a channel, until that is closed. In a box: such answers are few, and the
+    /// What comes over a channel, until that is closed. Boxed: such answers are few, and the
     /// others need no room for it.
-    Stream(Box<Stream>),
+    Stream(Box<BodyStream>),
 }
 
 /// A body that comes over a channel.
-pub struct Stream {
+pub struct BodyStream {
     chunks: mpsc::Receiver<Bytes>,
     /// What must last as long as the body.
     lasts: Option<Box<dyn Send + Sync>>,
 }
 
-impl fmt::Debug for Stream {
+impl fmt::Debug for BodyStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stream").finish_non_exhaustive()
     }
@@ -47,7 +47,7 @@ impl AnswerBody {
     #[cfg_attr(not(test), expect(dead_code, reason = "no endpoint streams yet"))]
     pub fn stream() -> (mpsc::Sender<Bytes>, Self) {
         let (sender, chunks) = mpsc::channel(CHUNKS_MAX);
-        let stream = Stream {
+        let stream = BodyStream {
             chunks,
             lasts: None,
         };

@@ -19,10 +19,10 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::handler::{Handler, HttpResponse};
-use super::metrics::Closed;
+use super::metrics::CloseReason;
 use super::peer::Peer;
-use super::state::{Activity, ConnectionTimeouts};
-use super::table::{Entry, Phase};
+use super::state::{ConnectionActivity, ConnectionTimeouts};
+use super::table::{ConnectionEntry, ListenerPhase};
 use super::turn;
 
 /// A connection's read buffer, and so the largest request head.
@@ -33,7 +33,7 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 struct Shared<H> {
     handler: Arc<H>,
     peer: Peer,
-    entry: Entry,
+    entry: ConnectionEntry,
 }
 
 /// Serves a connection to its end.
@@ -42,7 +42,7 @@ pub async fn serve<H: Handler>(
     tls: Option<TlsAcceptor>,
     peer: Peer,
     handler: Arc<H>,
-    entry: Entry,
+    entry: ConnectionEntry,
     timeouts: ConnectionTimeouts,
 ) {
     let shared = Arc::new(Shared {
@@ -52,7 +52,7 @@ pub async fn serve<H: Handler>(
     });
     match tls {
         None => shared.converse(stream, timeouts).await,
-        // In a box: connections without TLS are many, and need no room for it.
+        // Boxed: connections without TLS are many, and need no room for it.
         Some(tls) => Box::pin(shared.converse_in_tls(tls, stream, timeouts)).await,
     }
 }
@@ -104,7 +104,7 @@ impl<H: Handler> Shared<H> {
         response.body_mut().keep_while_streaming(streams);
         // From the moment that a stop begins: the client sends its next request elsewhere, and meets
         // no broken connection at the end.
-        if self.entry.table().phase() != Phase::Serving {
+        if self.entry.table().phase() != ListenerPhase::Serving {
             response
                 .headers_mut()
                 .insert(CONNECTION, HeaderValue::from_static("close"));
@@ -125,19 +125,19 @@ impl<H: Handler> Shared<H> {
         let mut draining = None;
         loop {
             let now = Instant::now();
-            if draining.is_none() && table.phase() == Phase::Draining {
+            if draining.is_none() && table.phase() == ListenerPhase::Draining {
                 draining = Some(state.age(now));
             }
             if state.takes_give_way() {
-                if state.activity() != Activity::Answering {
-                    table.count_closed(Closed::GaveWay);
+                if state.activity() != ConnectionActivity::Answering {
+                    table.count_closed(CloseReason::GaveWay);
                     return None;
                 }
                 self.entry.stays();
             }
             let Some(left) = state.left(timeouts, now, draining) else {
                 if draining.is_none() {
-                    table.count_closed(Closed::Silent);
+                    table.count_closed(CloseReason::Silent);
                 }
                 return None;
             };
@@ -153,7 +153,7 @@ impl<H: Handler> Shared<H> {
 }
 
 /// The stream, broken off when its other end takes nothing of what waits to be written for a while:
-/// who never reads the answers must not keep the connection for ever.
+/// a client that never reads its answers must not keep the connection open.
 fn impatient<S: AsyncRead + AsyncWrite>(
     stream: S,
     timeouts: ConnectionTimeouts,

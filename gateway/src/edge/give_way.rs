@@ -1,26 +1,26 @@
-//! Who gives way when there is no place for a new connection. A rule without I/O.
+//! Which connection gives way when there is no place for a new one. A rule without I/O.
 use std::cmp::Reverse;
 use std::time::Instant;
 
-use super::group::{ConnectionId, Group};
+use super::group::{ConnectionGroup, ConnectionId};
 
 /// A connection without a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Silent {
+pub struct SilentConnection {
     /// Which one.
     pub id: ConnectionId,
     /// Whose it is.
-    pub group: Group,
+    pub group: ConnectionGroup,
     /// Open connections of that group, those with a request included.
     pub connections: usize,
     /// Its wait for a head.
-    pub wait: Wait,
+    pub wait: HeadWait,
 }
 
 /// A wait for a head. Connections that have never sent one come before those that were served, and
 /// the longer wait comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Wait {
+pub struct HeadWait {
     /// Whether it has had a request.
     pub was_served: bool,
     /// Since when it waits.
@@ -30,7 +30,7 @@ pub struct Wait {
 /// The connections in the order in which they give way, the first one last. Groups with many
 /// connections give way until none has more than another; those of trusted proxies, which stand for
 /// many people, give way last.
-pub fn give_way_order(mut silent: Vec<Silent>) -> Vec<ConnectionId> {
+pub fn give_way_order(mut silent: Vec<SilentConnection>) -> Vec<ConnectionId> {
     silent.sort_unstable_by_key(|silent| (silent.group, silent.wait));
     let mut ranked = Vec::with_capacity(silent.len());
     for of_group in silent.chunk_by(|one, other| one.group == other.group) {
@@ -54,9 +54,9 @@ mod tests {
 
     use super::*;
 
-    fn group(address: &str, exempt: bool) -> Group {
+    fn group(address: &str, exempt: bool) -> ConnectionGroup {
         let address: IpAddr = address.parse().expect("an address");
-        Group {
+        ConnectionGroup {
             exempt,
             client: address.into(),
         }
@@ -71,11 +71,11 @@ mod tests {
                 .iter()
                 .enumerate()
                 .map(
-                    |(id, &(address, connections, was_served, since_ms))| Silent {
+                    |(id, &(address, connections, was_served, since_ms))| SilentConnection {
                         id: id as ConnectionId,
                         group: group(address, address == exempt),
                         connections,
-                        wait: Wait {
+                        wait: HeadWait {
                             was_served,
                             since: start + Duration::from_millis(since_ms),
                         },

@@ -5,7 +5,7 @@ use prometheus::IntGauge;
 #[derive(Debug)]
 pub struct InFlight {
     requests_max: i64,
-    /// Both what is counted by and what is shown: every request touches it, so there is one.
+    /// Counts, and is shown: every request touches it, so there is only one.
     requests: IntGauge,
 }
 
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_never_more_than_the_bound_whoever_comes_at_once() {
+    fn requests_that_come_at_once_never_exceed_the_bound() {
         const BOUND: usize = 3;
         let in_flight = InFlight::new(BOUND, IntGauge::new("in_flight", "test").expect("gauge"));
         let inside = std::sync::atomic::AtomicUsize::new(0);

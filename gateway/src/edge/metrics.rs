@@ -3,16 +3,16 @@ use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 /// Why the server closed a connection that had no answer to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Closed {
+pub enum CloseReason {
     /// The head of a request did not come in time.
     Silent,
     /// It had no request and gave way to a new connection.
     GaveWay,
-    /// Its address has as many connections as it may.
+    /// Its address was at its bound.
     AddressFull,
 }
 
-impl Closed {
+impl CloseReason {
     const ALL: [(Self, &str); 3] = [
         (Self::Silent, "silent"),
         (Self::GaveWay, "gave_way"),
@@ -25,8 +25,8 @@ impl Closed {
 pub struct ConnectionMetrics {
     open: IntGauge,
     open_max: IntGauge,
-    /// In the order of [`Closed`].
-    closed: [IntCounter; Closed::ALL.len()],
+    /// In the order of [`CloseReason`].
+    closed: [IntCounter; CloseReason::ALL.len()],
 }
 
 impl ConnectionMetrics {
@@ -42,7 +42,7 @@ impl ConnectionMetrics {
         let closed = IntCounterVec::new(closed, &["why"])?;
         registry.register(Box::new(closed.clone()))?;
         Ok(Self {
-            closed: Closed::ALL.map(|(_, why)| closed.with_label_values(&[why])),
+            closed: CloseReason::ALL.map(|(_, why)| closed.with_label_values(&[why])),
             ..metrics
         })
     }
@@ -57,7 +57,7 @@ impl ConnectionMetrics {
                 "drawbridge_http_connections_max",
                 "The bound on open connections",
             ),
-            closed: Closed::ALL.map(|_| closed()),
+            closed: CloseReason::ALL.map(|_| closed()),
         }
     }
 
@@ -74,7 +74,7 @@ impl ConnectionMetrics {
         self.open.dec();
     }
 
-    pub(super) fn closed(&self, why: Closed) {
+    pub(super) fn closed(&self, why: CloseReason) {
         self.closed[why as usize].inc();
     }
 }

@@ -20,7 +20,7 @@ pub use in_flight::{InFlight, InFlightRequest};
 pub use metrics::ConnectionMetrics;
 pub use peer::{Peer, TrustedProxies, network};
 pub use runtime::{InRuntime, on_own_thread};
-pub use server::{Drained, Listener, ListenerBounds, Stop, bind};
+pub use server::{DrainedListener, Listener, ListenerBounds, ListenerStop, bind};
 pub use state::ConnectionTimeouts;
 pub use table::ConnectionBounds;
 pub use tls::{Tls, TlsFiles, certificates};

@@ -41,10 +41,10 @@ impl TrustedProxies {
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// Whose request it is: the peer's, or, where the peer is one of these proxies, whoever stands
-    /// last in `X-Forwarded-For` and is none of them. Each proxy adds its own peer at the end, so
-    /// what a client wrote there stands before what is believed. Behind what is no address nobody
-    /// is believed: then it is the proxy's that said so.
+    /// Returns the address of a request's client. Where the peer is one of these proxies, this is
+    /// the last address in `X-Forwarded-For` that is none of them. Each proxy adds its own peer at
+    /// the end, so what a client wrote there stands before what is believed. An entry that is no
+    /// address ends the search: then the client is the proxy that added it.
     pub fn client(&self, peer: Peer, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.0.to_canonical();
         let values = headers.get_all(FORWARDED_FOR).iter().rev();
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn only_proxies_are_believed_when_they_say_who_asks() {
+    fn only_proxies_are_believed_about_the_client() {
         for (from, lines, expected) in [
             ("192.0.2.1", &["192.0.2.9"][..], "192.0.2.1"),
             ("127.0.0.1", &[], "127.0.0.1"),
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_come_in_several_forms_and_garbage_ends_the_belief() {
+    fn addresses_come_in_several_forms_and_garbage_ends_the_search() {
         for (line, expected) in [
             ("192.0.2.9:4711", "192.0.2.9"),
             ("[2001:db8::1]:4711", "2001:db8::1"),

@@ -1,5 +1,5 @@
-//! Listeners that must be heard whatever the others do: on a thread and a runtime of their own, but
-//! asking the parts of the server in that of the server.
+//! Listeners that must respond whatever the others do. Each has a thread and a runtime of its own,
+//! and its handler works in the runtime of the server.
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;

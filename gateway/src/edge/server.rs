@@ -9,12 +9,12 @@ use tokio::time::{sleep, timeout};
 
 use super::connection;
 use super::handler::Handler;
-use super::metrics::{Closed, ConnectionMetrics};
+use super::metrics::{CloseReason, ConnectionMetrics};
 use super::peer::Peer;
 use super::state::ConnectionTimeouts;
-use super::table::{ConnectionBounds, ConnectionTable, Entry, NoPlace, Phase};
+use super::table::{ConnectionBounds, ConnectionEntry, ConnectionTable, ListenerPhase, NoPlace};
 use super::tls::Tls;
-use crate::trace::Sample;
+use crate::trace::LogSample;
 
 /// Connections that the system queues until we accept them.
 const BACKLOG: u32 = 4096;
@@ -22,7 +22,7 @@ const BACKLOG: u32 = 4096;
 /// After an accept that failed (out of file descriptors, say) the next one waits this long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// ConnectionBounds of a listener.
+/// The bounds of a listener.
 #[derive(Debug, Clone)]
 pub struct ListenerBounds {
     /// On the number of connections.
@@ -44,14 +44,14 @@ pub struct Listener {
     tls: Option<Arc<Tls>>,
 }
 
-/// Stops a listener, from wherever.
+/// Stops a listener.
 #[derive(Debug, Clone)]
-pub struct Stop(Arc<ConnectionTable>);
+pub struct ListenerStop(Arc<ConnectionTable>);
 
 /// How a listener ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
-pub struct Drained {
+pub struct DrainedListener {
     /// Requests that were under way and were not answered before the deadline.
     pub requests_cut: usize,
 }
@@ -86,21 +86,21 @@ pub async fn bind(
     })
 }
 
-impl Stop {
+impl ListenerStop {
     /// From now on each answer says that the connection is closed after it.
     pub fn close_after_answers(&self) {
-        self.0.enter_phase(Phase::Closing);
+        self.0.enter_phase(ListenerPhase::Closing);
     }
 
     /// Takes no more connections, closes those without a request, and lets requests under way
     /// finish.
     pub fn drain(&self) {
-        self.0.enter_phase(Phase::Draining);
+        self.0.enter_phase(ListenerPhase::Draining);
     }
 
     /// Waits for that.
     pub async fn draining(&self) {
-        self.0.reached(Phase::Draining).await;
+        self.0.reached(ListenerPhase::Draining).await;
     }
 }
 
@@ -111,12 +111,12 @@ impl Listener {
     }
 
     /// What stops it.
-    pub fn stop(&self) -> Stop {
-        Stop(self.table.clone())
+    pub fn stop(&self) -> ListenerStop {
+        ListenerStop(self.table.clone())
     }
 
     /// Serves until it has drained.
-    pub async fn serve<H: Handler>(self, handler: Arc<H>) -> std::io::Result<Drained> {
+    pub async fn serve<H: Handler>(self, handler: Arc<H>) -> std::io::Result<DrainedListener> {
         let Self {
             socket,
             table,
@@ -132,10 +132,10 @@ impl Listener {
             handler,
             tasks: JoinSet::new(),
             begun: Instant::now(),
-            full: Sample::new(1),
+            full: LogSample::new(1),
         };
         let table = open.table.clone();
-        let mut drained = std::pin::pin!(table.reached(Phase::Draining));
+        let mut drained = std::pin::pin!(table.reached(ListenerPhase::Draining));
         loop {
             tokio::select! {
                 accepted = socket.accept() => match accepted {
@@ -166,7 +166,7 @@ struct Connections<H> {
     tasks: JoinSet<()>,
     begun: Instant,
     /// Lines about connections for which there is no place.
-    full: Sample,
+    full: LogSample,
 }
 
 impl<H: Handler> Connections<H> {
@@ -182,10 +182,10 @@ impl<H: Handler> Connections<H> {
         }
     }
 
-    /// Its address has as many as it may. It gets no answer, which would be one more thing to wait
-    /// for.
+    /// Closes a connection whose address is at its bound. It gets no answer, which would be one more
+    /// thing to wait for.
     fn refuse(&mut self) {
-        self.table.count_closed(Closed::AddressFull);
+        self.table.count_closed(CloseReason::AddressFull);
         if let Some(hidden) = self.full.admit(self.begun.elapsed().as_secs()) {
             // Addresses are in no line.
             tracing::warn!(
@@ -217,7 +217,7 @@ impl<H: Handler> Connections<H> {
         }
     }
 
-    fn spawn(&mut self, stream: TcpStream, peer: Peer, entry: Entry) {
+    fn spawn(&mut self, stream: TcpStream, peer: Peer, entry: ConnectionEntry) {
         // An answer is one small packet: it must not wait for another.
         let _ = stream.set_nodelay(true);
         let tls = self.tls.as_ref().map(|tls| tls.acceptor());
@@ -231,14 +231,14 @@ impl<H: Handler> Connections<H> {
         ));
     }
 
-    async fn drain(mut self, drain: Duration) -> Drained {
+    async fn drain(mut self, drain: Duration) -> DrainedListener {
         let ended = async { while self.tasks.join_next().await.is_some() {} };
         if timeout(drain, ended).await.is_ok() {
-            return Drained { requests_cut: 0 };
+            return DrainedListener { requests_cut: 0 };
         }
         let requests_cut = self.table.answering();
         self.tasks.shutdown().await;
-        Drained { requests_cut }
+        DrainedListener { requests_cut }
     }
 }
 

@@ -23,15 +23,15 @@ impl ConnectionTimeouts {
     /// is how old it was when the server began to drain.
     fn left(
         &self,
-        activity: Activity,
+        activity: ConnectionActivity,
         age: Duration,
         draining: Option<Duration>,
     ) -> Option<Duration> {
         let end = match activity {
             // However long its answer takes.
-            Activity::Answering => return Some(self.header),
-            Activity::FirstHead => self.first_header,
-            Activity::IdleSince(since) => since + self.header,
+            ConnectionActivity::Answering => return Some(self.header),
+            ConnectionActivity::FirstHead => self.first_header,
+            ConnectionActivity::IdleSince(since) => since + self.header,
         };
         let end = draining.map_or(end, |draining| end.min(draining + self.linger));
         Some(end.saturating_sub(age)).filter(|left| !left.is_zero())
@@ -40,7 +40,7 @@ impl ConnectionTimeouts {
 
 /// What a connection is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Activity {
+pub enum ConnectionActivity {
     /// It has not yet sent a whole head.
     FirstHead,
     /// A request of its is being answered.
@@ -76,11 +76,11 @@ impl ConnectionState {
     }
 
     /// What it is doing.
-    pub fn activity(&self) -> Activity {
+    pub fn activity(&self) -> ConnectionActivity {
         match self.since_ns.load(Ordering::Relaxed) {
-            ANSWERING => Activity::Answering,
-            FIRST_HEAD => Activity::FirstHead,
-            since_ns => Activity::IdleSince(Duration::from_nanos(since_ns)),
+            ANSWERING => ConnectionActivity::Answering,
+            FIRST_HEAD => ConnectionActivity::FirstHead,
+            since_ns => ConnectionActivity::IdleSince(Duration::from_nanos(since_ns)),
         }
     }
 
@@ -127,15 +127,15 @@ impl ConnectionState {
     }
 
     /// A request has begun.
-    pub fn answers(&self) -> Answering<'_> {
+    pub fn answers(&self) -> AnsweringGuard<'_> {
         self.since_ns.store(ANSWERING, Ordering::Relaxed);
-        Answering(self)
+        AnsweringGuard(self)
     }
 
     /// An answer goes on after its head.
-    pub fn streams(self: Arc<Self>) -> Streaming {
+    pub fn streams(self: Arc<Self>) -> StreamingGuard {
         self.since_ns.store(ANSWERING, Ordering::Relaxed);
-        Streaming(self)
+        StreamingGuard(self)
     }
 
     fn rests(&self, now: Instant) {
@@ -145,18 +145,18 @@ impl ConnectionState {
 }
 
 /// A request that is being answered; dropped, however it ends, the wait for the next one begins.
-pub struct Answering<'a>(&'a ConnectionState);
+pub struct AnsweringGuard<'a>(&'a ConnectionState);
 
-impl Drop for Answering<'_> {
+impl Drop for AnsweringGuard<'_> {
     fn drop(&mut self) {
         self.0.rests(Instant::now());
     }
 }
 
 /// An answer that streams; dropped, however it ends, the wait for the next request begins.
-pub struct Streaming(Arc<ConnectionState>);
+pub struct StreamingGuard(Arc<ConnectionState>);
 
-impl Drop for Streaming {
+impl Drop for StreamingGuard {
     fn drop(&mut self) {
         self.0.rests(Instant::now());
     }
@@ -180,16 +180,16 @@ mod tests {
     #[test]
     fn the_first_head_has_less_time_than_the_ones_after_it() {
         let left = |activity, age| TIMEOUTS.left(activity, seconds(age), None);
-        assert_eq!(left(Activity::FirstHead, 4), Some(seconds(1)));
-        assert_eq!(left(Activity::FirstHead, 5), None);
+        assert_eq!(left(ConnectionActivity::FirstHead, 4), Some(seconds(1)));
+        assert_eq!(left(ConnectionActivity::FirstHead, 5), None);
         assert_eq!(
-            left(Activity::IdleSince(seconds(100)), 129),
+            left(ConnectionActivity::IdleSince(seconds(100)), 129),
             Some(seconds(1))
         );
-        assert_eq!(left(Activity::IdleSince(seconds(100)), 130), None);
+        assert_eq!(left(ConnectionActivity::IdleSince(seconds(100)), 130), None);
         // Two clocks that are read in another order.
         assert_eq!(
-            left(Activity::IdleSince(seconds(100)), 99),
+            left(ConnectionActivity::IdleSince(seconds(100)), 99),
             Some(seconds(31))
         );
     }
@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn a_request_under_way_may_take_any_time() {
         let state = ConnectionState::new(Instant::now());
-        assert_eq!(state.activity(), Activity::FirstHead);
+        assert_eq!(state.activity(), ConnectionActivity::FirstHead);
         let answering = state.answers();
         for draining in [None, Some(seconds(1))] {
             assert_eq!(
@@ -206,7 +206,7 @@ mod tests {
             );
         }
         drop(answering);
-        assert!(matches!(state.activity(), Activity::IdleSince(_)));
+        assert!(matches!(state.activity(), ConnectionActivity::IdleSince(_)));
     }
 
     #[test]
@@ -214,9 +214,9 @@ mod tests {
         let state = Arc::new(ConnectionState::new(Instant::now()));
         drop(state.answers());
         let streaming = state.clone().streams();
-        assert_eq!(state.activity(), Activity::Answering);
+        assert_eq!(state.activity(), ConnectionActivity::Answering);
         drop(streaming);
-        assert!(matches!(state.activity(), Activity::IdleSince(_)));
+        assert!(matches!(state.activity(), ConnectionActivity::IdleSince(_)));
     }
 
     #[test]
@@ -224,17 +224,20 @@ mod tests {
         let left = |activity, age_ms| {
             TIMEOUTS.left(activity, Duration::from_millis(age_ms), Some(seconds(2)))
         };
-        for silent in [Activity::FirstHead, Activity::IdleSince(seconds(1))] {
+        for silent in [
+            ConnectionActivity::FirstHead,
+            ConnectionActivity::IdleSince(seconds(1)),
+        ] {
             assert_eq!(left(silent, 2_000), Some(TIMEOUTS.linger));
             assert_eq!(left(silent, 2_250), None);
         }
         // Never longer than it had before.
-        let activity = Activity::FirstHead;
+        let activity = ConnectionActivity::FirstHead;
         assert_eq!(TIMEOUTS.left(activity, seconds(5), Some(seconds(5))), None);
     }
 
     #[test]
-    fn who_is_asked_to_give_way_hears_it_once() {
+    fn a_request_to_give_way_is_seen_once() {
         let state = ConnectionState::new(Instant::now());
         assert!(!state.takes_give_way());
         state.ask_to_give_way();

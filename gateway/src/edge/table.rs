@@ -1,5 +1,5 @@
-//! Who is connected: the bounds on connections, for all and for each address, and who gives way
-//! when a bound is met. A connection with a request under way never does.
+//! The open connections: the bounds for all and for each address, and which connection gives way
+//! at a bound. A connection with a request under way never does.
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,17 +8,17 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
-use super::give_way::{Silent, Wait, give_way_order};
-use super::group::{ConnectionId, Group};
-use super::metrics::{Closed, ConnectionMetrics};
+use super::give_way::{HeadWait, SilentConnection, give_way_order};
+use super::group::{ConnectionGroup, ConnectionId};
+use super::metrics::{CloseReason, ConnectionMetrics};
 use super::peer::{Peer, TrustedProxies};
-use super::state::{Activity, ConnectionState};
-use crate::limits::address::Client;
+use super::state::{ConnectionActivity, ConnectionState};
+use crate::limits::address::ClientAddress;
 
 /// How far a listener is on the way to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
-pub enum Phase {
+pub enum ListenerPhase {
     /// It serves.
     Serving,
     /// It serves, and says `Connection: close` with each answer.
@@ -27,7 +27,7 @@ pub enum Phase {
     Draining,
 }
 
-/// ConnectionBounds on connections.
+/// Bounds on connections.
 #[derive(Debug, Clone)]
 pub struct ConnectionBounds {
     /// Open connections; more wait in the system's queue.
@@ -41,7 +41,7 @@ pub struct ConnectionBounds {
 /// Why there is no place for a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoPlace {
-    /// Its address has as many as it may, and each of them has a request under way.
+    /// Its address is at its bound, and each of its connections has a request under way.
     Address,
     /// All places are taken. One may be free in a moment.
     Full,
@@ -57,16 +57,16 @@ pub struct ConnectionTable {
     left: Notify,
     /// The same as `phase`, cheap enough to be read with each answer.
     phase_now: AtomicU8,
-    phase: watch::Sender<Phase>,
+    phase: watch::Sender<ListenerPhase>,
 }
 
 #[derive(Debug, Default)]
 struct Entries {
     next_id: ConnectionId,
     /// Connections that have a place, those included that were asked to give way.
-    by_id: HashMap<ConnectionId, (Group, Arc<ConnectionState>)>,
+    by_id: HashMap<ConnectionId, (ConnectionGroup, Arc<ConnectionState>)>,
     /// Those that were not asked.
-    by_group: HashMap<Group, Members>,
+    by_group: HashMap<ConnectionGroup, Members>,
     /// How many there are in all groups.
     not_asked: usize,
     order: GiveWayOrder,
@@ -78,8 +78,8 @@ struct Members {
     order: GiveWayOrder,
 }
 
-/// Who gives way next, as it was found a moment ago. To look at all connections for each new one
-/// would be dear in a flood.
+/// The connections that give way next, by a recent scan. A scan for each new connection would cost
+/// too much in a flood.
 #[derive(Debug, Default)]
 struct GiveWayOrder {
     ids: Vec<ConnectionId>,
@@ -99,10 +99,10 @@ struct Scan {
 
 /// A connection's place; free again when dropped.
 #[derive(Debug)]
-pub struct Entry {
+pub struct ConnectionEntry {
     table: Arc<ConnectionTable>,
     id: ConnectionId,
-    group: Group,
+    group: ConnectionGroup,
     state: Arc<ConnectionState>,
 }
 
@@ -110,8 +110,8 @@ impl ConnectionTable {
     /// A table without connections.
     pub fn new(bounds: ConnectionBounds, metrics: ConnectionMetrics) -> Self {
         metrics.bounded(bounds.connections_max);
-        let phase_now = AtomicU8::new(Phase::Serving as u8);
-        let (phase, _) = watch::channel(Phase::Serving);
+        let phase_now = AtomicU8::new(ListenerPhase::Serving as u8);
+        let (phase, _) = watch::channel(ListenerPhase::Serving);
         Self {
             bounds,
             metrics,
@@ -124,10 +124,10 @@ impl ConnectionTable {
 
     /// A place for a connection from `peer`. Where all are taken, a connection without a request is
     /// asked to give way, and its place is free in a moment.
-    pub fn enter(self: &Arc<Self>, peer: Peer, now: Instant) -> Result<Entry, NoPlace> {
-        let group = Group {
+    pub fn enter(self: &Arc<Self>, peer: Peer, now: Instant) -> Result<ConnectionEntry, NoPlace> {
+        let group = ConnectionGroup {
             exempt: self.bounds.exempt.contains(peer),
-            client: Client::from(peer.0),
+            client: ClientAddress::from(peer.0),
         };
         let mut entries = self.lock();
         let is_full = entries.by_id.len() >= self.bounds.connections_max;
@@ -151,7 +151,7 @@ impl ConnectionTable {
         let id = entries.insert(group, state.clone());
         drop(entries);
         self.metrics.opened();
-        Ok(Entry {
+        Ok(ConnectionEntry {
             table: self.clone(),
             id,
             group,
@@ -166,19 +166,19 @@ impl ConnectionTable {
     }
 
     /// How far the listener is.
-    pub fn phase(&self) -> Phase {
+    pub fn phase(&self) -> ListenerPhase {
         match self.phase_now.load(Ordering::Relaxed) {
-            0 => Phase::Serving,
-            1 => Phase::Closing,
-            _ => Phase::Draining,
+            0 => ListenerPhase::Serving,
+            1 => ListenerPhase::Closing,
+            _ => ListenerPhase::Draining,
         }
     }
 
     /// Goes on to a later phase.
-    pub fn enter_phase(&self, phase: Phase) {
+    pub fn enter_phase(&self, phase: ListenerPhase) {
         self.phase_now.fetch_max(phase as u8, Ordering::Relaxed);
         self.phase.send_modify(|known| *known = phase.max(*known));
-        if phase == Phase::Draining {
+        if phase == ListenerPhase::Draining {
             for (_, state) in self.lock().by_id.values() {
                 state.wake();
             }
@@ -186,7 +186,7 @@ impl ConnectionTable {
     }
 
     /// Waits for a phase.
-    pub async fn reached(&self, phase: Phase) {
+    pub async fn reached(&self, phase: ListenerPhase) {
         // Its sender is our own.
         let _ = self
             .phase
@@ -201,12 +201,12 @@ impl ConnectionTable {
         entries
             .by_id
             .values()
-            .filter(|(_, state)| state.activity() == Activity::Answering)
+            .filter(|(_, state)| state.activity() == ConnectionActivity::Answering)
             .count()
     }
 
     /// Counts a connection that is closed without an answer.
-    pub fn count_closed(&self, why: Closed) {
+    pub fn count_closed(&self, why: CloseReason) {
         self.metrics.closed(why);
     }
 
@@ -215,7 +215,7 @@ impl ConnectionTable {
     }
 }
 
-impl Entry {
+impl ConnectionEntry {
     /// What the connection is doing.
     pub fn state(&self) -> &ConnectionState {
         &self.state
@@ -237,7 +237,7 @@ impl Entry {
     }
 }
 
-impl Drop for Entry {
+impl Drop for ConnectionEntry {
     fn drop(&mut self) {
         let mut entries = self.table.lock();
         entries.by_id.remove(&self.id);
@@ -249,7 +249,7 @@ impl Drop for Entry {
 }
 
 impl Entries {
-    fn insert(&mut self, group: Group, state: Arc<ConnectionState>) -> ConnectionId {
+    fn insert(&mut self, group: ConnectionGroup, state: Arc<ConnectionState>) -> ConnectionId {
         let id = self.next_id;
         self.next_id += 1;
         self.by_id.insert(id, (group, state));
@@ -257,11 +257,11 @@ impl Entries {
         id
     }
 
-    fn join_group(&mut self, id: ConnectionId, group: Group) {
+    fn join_group(&mut self, id: ConnectionId, group: ConnectionGroup) {
         self.not_asked += usize::from(self.by_group.entry(group).or_default().ids.insert(id));
     }
 
-    fn leave_group(&mut self, id: ConnectionId, group: Group) {
+    fn leave_group(&mut self, id: ConnectionId, group: ConnectionGroup) {
         if let Some(members) = self.by_group.get_mut(&group) {
             self.not_asked -= usize::from(members.ids.remove(&id));
             if members.ids.is_empty() {
@@ -275,14 +275,14 @@ impl Entries {
         self.by_id.len() - self.not_asked
     }
 
-    fn connections_of(&self, group: Group) -> usize {
+    fn connections_of(&self, group: ConnectionGroup) -> usize {
         self.by_group
             .get(&group)
             .map_or(0, |members| members.ids.len())
     }
 
     /// The one of a group that gives way, which is counted there no more.
-    fn one_of(&mut self, group: Group, now: Instant) -> Option<Arc<ConnectionState>> {
+    fn one_of(&mut self, group: ConnectionGroup, now: Instant) -> Option<Arc<ConnectionState>> {
         let mut order = std::mem::take(&mut self.by_group.get_mut(&group)?.order);
         let next = self.next_of(&mut order, now, |entries| {
             let ids = entries.by_group.get(&group).map(|members| &members.ids);
@@ -297,7 +297,11 @@ impl Entries {
 
     /// The one of all that gives way to a newcomer: one of the newcomer's own group where that has
     /// more connections, since those that came after the order was made are not in it.
-    fn one_of_all(&mut self, newcomer: Group, now: Instant) -> Option<Arc<ConnectionState>> {
+    fn one_of_all(
+        &mut self,
+        newcomer: ConnectionGroup,
+        now: Instant,
+    ) -> Option<Arc<ConnectionState>> {
         let mut order = std::mem::take(&mut self.order);
         let next = self.next_of(&mut order, now, |entries| {
             entries.look(entries.by_id.keys(), now)
@@ -318,7 +322,7 @@ impl Entries {
         order: &mut GiveWayOrder,
         now: Instant,
         look: impl Fn(&Self) -> GiveWayOrder,
-    ) -> Option<(ConnectionId, Group)> {
+    ) -> Option<(ConnectionId, ConnectionGroup)> {
         self.next_in(order, now).or_else(|| {
             if !order.may_be_renewed(now) {
                 return None;
@@ -329,13 +333,17 @@ impl Entries {
     }
 
     /// The next one that is still there and still without a request. The end of an order is never
-    /// reached: there stand those who give way last, and by then they need not.
-    fn next_in(&self, order: &mut GiveWayOrder, now: Instant) -> Option<(ConnectionId, Group)> {
+    /// reached: the order is renewed when half of it has gone.
+    fn next_in(
+        &self,
+        order: &mut GiveWayOrder,
+        now: Instant,
+    ) -> Option<(ConnectionId, ConnectionGroup)> {
         while !order.is_outdated(now) {
             let id = *order.ids.last()?;
             if let Some((group, state)) = self.by_id.get(&id)
                 && !self.was_asked(id, *group)
-                && state.activity() != Activity::Answering
+                && state.activity() != ConnectionActivity::Answering
             {
                 return Some((id, *group));
             }
@@ -348,7 +356,7 @@ impl Entries {
     fn ask(
         &mut self,
         order: &mut GiveWayOrder,
-        (id, group): (ConnectionId, Group),
+        (id, group): (ConnectionId, ConnectionGroup),
     ) -> Option<Arc<ConnectionState>> {
         order.take();
         self.leave_group(id, group);
@@ -356,7 +364,7 @@ impl Entries {
     }
 
     /// The number by which groups give way: that of their connections.
-    fn rank(&self, group: Group) -> usize {
+    fn rank(&self, group: ConnectionGroup) -> usize {
         if group.exempt {
             0
         } else {
@@ -364,7 +372,7 @@ impl Entries {
         }
     }
 
-    fn was_asked(&self, id: ConnectionId, group: Group) -> bool {
+    fn was_asked(&self, id: ConnectionId, group: ConnectionGroup) -> bool {
         !self
             .by_group
             .get(&group)
@@ -393,23 +401,23 @@ impl Entries {
         }
     }
 
-    fn silent(&self, id: ConnectionId) -> Option<Silent> {
+    fn silent(&self, id: ConnectionId) -> Option<SilentConnection> {
         let (group, state) = self.by_id.get(&id)?;
         if self.was_asked(id, *group) {
             return None;
         }
         let wait = match state.activity() {
-            Activity::Answering => return None,
-            Activity::FirstHead => Wait {
+            ConnectionActivity::Answering => return None,
+            ConnectionActivity::FirstHead => HeadWait {
                 was_served: false,
                 since: state.accepted(),
             },
-            Activity::IdleSince(since) => Wait {
+            ConnectionActivity::IdleSince(since) => HeadWait {
                 was_served: true,
                 since: state.accepted() + since,
             },
         };
-        Some(Silent {
+        Some(SilentConnection {
             id,
             group: *group,
             connections: self.connections_of(*group),
@@ -419,8 +427,7 @@ impl Entries {
 }
 
 impl GiveWayOrder {
-    /// Whether others may come first by now: those who were there then have waited for long, or
-    /// half of them have gone.
+    /// Whether others may come first by now: the scan is old, or half of what it found has gone.
     fn is_outdated(&self, now: Instant) -> bool {
         const OLD: Duration = Duration::from_secs(1);
         self.look.is_none_or(|look| {
@@ -428,8 +435,8 @@ impl GiveWayOrder {
         })
     }
 
-    /// Whether all may be looked at again: where nearly all have a request, looking again and again
-    /// must not take the time in which they are answered.
+    /// Whether another scan is due. Where nearly all connections have a request, scans must not take
+    /// the time in which these are answered.
     fn may_be_renewed(&self, now: Instant) -> bool {
         self.look.is_none_or(|look| {
             look.gone * 8 >= look.looked_at.max(1)
@@ -446,182 +453,4 @@ impl GiveWayOrder {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::IpAddr;
-
-    use super::*;
-
-    fn table(
-        connections_max: usize,
-        connections_per_address_max: usize,
-        exempt: &[&str],
-    ) -> Arc<ConnectionTable> {
-        let networks = exempt
-            .iter()
-            .map(|text| super::super::network(text).expect("a network"));
-        let exempt = TrustedProxies::new(networks.collect());
-        let bounds = ConnectionBounds {
-            connections_max,
-            connections_per_address_max,
-            exempt,
-        };
-        Arc::new(ConnectionTable::new(
-            bounds,
-            ConnectionMetrics::unregistered(),
-        ))
-    }
-
-    fn peer(address: &str) -> Peer {
-        Peer(address.parse::<IpAddr>().expect("an address"))
-    }
-
-    fn enter(table: &Arc<ConnectionTable>, address: &str) -> Result<Entry, NoPlace> {
-        table.enter(peer(address), Instant::now())
-    }
-
-    #[test]
-    fn whoever_waits_longest_is_asked_once_and_its_place_is_taken_when_it_has_gone() {
-        let table = table(2, 10, &[]);
-        let (first, second) = (
-            enter(&table, "192.0.2.1").expect("a place"),
-            enter(&table, "192.0.2.1"),
-        );
-        let second = second.expect("a place");
-        assert_eq!(enter(&table, "192.0.2.1").err(), Some(NoPlace::Full));
-        assert!(first.state().takes_give_way() && !second.state().takes_give_way());
-        drop(first);
-        let _third = enter(&table, "192.0.2.1").expect("the place of the first");
-    }
-
-    #[test]
-    fn a_request_under_way_is_never_asked_and_keeps_its_place() {
-        let table = table(2, 10, &[]);
-        let entries =
-            ["192.0.2.1", "192.0.2.2"].map(|address| enter(&table, address).expect("a place"));
-        let answering = entries.each_ref().map(|entry| entry.state().answers());
-        for _ in 0..3 {
-            assert_eq!(enter(&table, "192.0.2.3").err(), Some(NoPlace::Full));
-        }
-        assert!(entries.iter().all(|entry| !entry.state().takes_give_way()));
-        assert_eq!(table.answering(), 2);
-        drop(answering);
-    }
-
-    #[test]
-    fn an_address_at_its_bound_makes_room_among_its_own_and_proxies_have_no_bound() {
-        let table = table(100, 2, &["10.0.0.1"]);
-        let other = enter(&table, "192.0.2.2").expect("a place");
-        let first = enter(&table, "2001:db8::1").expect("a place");
-        let second = enter(&table, "2001:db8::2").expect("a place");
-        let third = enter(&table, "2001:db8::3").expect("the first one of this network gives way");
-        assert!(first.state().takes_give_way());
-        let answering = [second.state().answers(), third.state().answers()];
-        assert_eq!(
-            enter(&table, "2001:db8::4").err(),
-            Some(NoPlace::Address),
-            "both have a request"
-        );
-        // The first has a request after all.
-        first.stays();
-        drop(answering);
-        // Not at once: who has just looked at all does not look again.
-        let later = Instant::now() + Duration::from_secs(1);
-        let _fourth = table.enter(peer("2001:db8::4"), later).expect("a place");
-        assert!(!other.state().takes_give_way());
-        let proxies: Vec<_> = (0..20)
-            .map(|_| enter(&table, "10.0.0.1").expect("as many as it needs"))
-            .collect();
-        assert!(proxies.iter().all(|entry| !entry.state().takes_give_way()));
-    }
-
-    #[test]
-    fn in_a_flood_whoever_was_served_stays() {
-        let table = table(40, 40, &[]);
-        let served = enter(&table, "192.0.2.1").expect("a place");
-        drop(served.state().answers());
-        let mut silent: Vec<_> = (1..40)
-            .map(|_| enter(&table, "192.0.2.1").expect("a place"))
-            .collect();
-        for _ in 0..400 {
-            assert_eq!(enter(&table, "192.0.2.1").err(), Some(NoPlace::Full));
-            assert!(!served.state().takes_give_way());
-            silent.retain(|entry| !entry.state().takes_give_way());
-            silent.push(enter(&table, "192.0.2.1").expect("a place that has become free"));
-        }
-    }
-
-    #[test]
-    fn a_flood_that_is_asked_faster_than_it_goes_takes_nobody_elses_place() {
-        let table = table(64, 32, &[]);
-        let other = enter(&table, "192.0.2.2").expect("a place");
-        let mut flood: Vec<_> = (0..63)
-            .map(|_| enter(&table, "192.0.2.1").expect("a place"))
-            .collect();
-        for _ in 0..200 {
-            // Each place is asked for several times before somebody has gone.
-            for _ in 0..3 {
-                assert_eq!(enter(&table, "192.0.2.1").err(), Some(NoPlace::Full));
-            }
-            assert!(!other.state().takes_give_way());
-            let asked = flood
-                .iter()
-                .position(|entry| entry.state().takes_give_way())
-                .expect("one that was asked");
-            flood.remove(asked);
-            flood.push(enter(&table, "192.0.2.1").expect("a place that has become free"));
-        }
-    }
-
-    #[test]
-    fn a_flood_gives_way_to_itself_where_most_connections_are_others() {
-        let table = table(200, 200, &["10.0.0.1"]);
-        let mut others: Vec<_> = (0..140)
-            .map(|number| enter(&table, &format!("192.0.2.{number}")))
-            .collect();
-        others.extend((0..10).map(|_| enter(&table, "10.0.0.1")));
-        let others: Vec<_> = others
-            .into_iter()
-            .map(|entry| entry.expect("a place"))
-            .collect();
-        for entry in &others {
-            drop(entry.state().answers());
-        }
-        let mut flood: Vec<_> = (0..50)
-            .map(|_| enter(&table, "198.51.100.1").expect("a place"))
-            .collect();
-        for _ in 0..400 {
-            assert_eq!(enter(&table, "198.51.100.1").err(), Some(NoPlace::Full));
-            let asked = flood
-                .iter()
-                .position(|entry| entry.state().takes_give_way())
-                .expect("one that was asked");
-            assert!(others.iter().all(|entry| !entry.state().takes_give_way()));
-            flood.remove(asked);
-            flood.push(enter(&table, "198.51.100.1").expect("a place that has become free"));
-        }
-    }
-
-    #[test]
-    fn nothing_is_left_of_connections_that_have_gone() {
-        let table = table(10, 10, &[]);
-        let entries: Vec<_> = (0..10)
-            .map(|number| enter(&table, &format!("192.0.2.{number}")))
-            .collect();
-        assert_eq!(enter(&table, "192.0.2.77").err(), Some(NoPlace::Full));
-        drop(entries);
-        let entries = table.lock();
-        assert!(entries.by_id.is_empty() && entries.by_group.is_empty() && entries.not_asked == 0);
-    }
-
-    #[tokio::test]
-    async fn phases_go_one_way_and_wake_who_waits() {
-        let table = table(10, 10, &[]);
-        let entry = enter(&table, "192.0.2.1").expect("a place");
-        table.enter_phase(Phase::Draining);
-        table.enter_phase(Phase::Closing);
-        assert_eq!(table.phase(), Phase::Draining);
-        table.reached(Phase::Closing).await;
-        table.reached(Phase::Draining).await;
-        entry.state().changed().await;
-    }
-}
+mod tests;

@@ -60,7 +60,7 @@ mod tests {
 
     use super::*;
 
-    /// Ends after it has asked so many times.
+    /// Ends after it has asked this number of times.
     fn asking(times: usize) -> impl Future<Output = usize> {
         let mut asked = 0;
         poll_fn(move |context| {
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_within_the_bound_ends_in_one_poll() {
+    fn a_future_that_asks_within_the_bound_ends_in_one_poll() {
         let mut context = Context::from_waker(Waker::noop());
         assert_eq!(
             poll(pin!(asking(TURNS_MAX - 1)), &mut context),
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_outside_of_a_connection_is_woken() {
+    fn a_future_outside_of_a_connection_is_woken() {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .expect("a runtime");

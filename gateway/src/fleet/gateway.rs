@@ -7,13 +7,13 @@ use market::switches::Origin;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shards::Shards;
-use shards::meta::{Report, Reported};
+use shards::meta::{GatewayReport, ReportOutcome};
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
-use super::kinds::{RELOAD, RELOAD_ALL, Rotation};
+use super::kinds::{RELOAD, RELOAD_ALL, RotationObeyer};
 use super::metrics::FleetMetrics;
-use super::registry::{Obey, Registry, SettingFailure, SettingOverride};
+use super::registry::{Obeyer, SettingFailure, SettingOverride, SettingRegistry};
 use crate::text::to_the_second;
 
 /// A gateway with nothing new to say reports this often.
@@ -55,7 +55,7 @@ pub struct OverrideNote {
 
 /// Who this gateway is.
 #[derive(Debug, Clone)]
-pub struct Own {
+pub struct GatewayIdentity {
     /// As it is configured, or by its host and port.
     pub name: String,
     /// Where operations reach it.
@@ -68,10 +68,10 @@ pub type ConfigHash = Box<dyn Fn() -> String + Send + Sync>;
 /// What this gateway obeys, and its report.
 pub struct Fleet {
     shards: Arc<Shards>,
-    registry: Mutex<Registry>,
-    rotation: Arc<Rotation>,
+    registry: Mutex<SettingRegistry>,
+    rotation: Arc<RotationObeyer>,
     config_hash: ConfigHash,
-    report: watch::Sender<Report>,
+    report: watch::Sender<GatewayReport>,
     woken: Notify,
     metrics: FleetMetrics,
 }
@@ -81,14 +81,14 @@ impl Fleet {
     /// returns.
     pub fn new(
         shards: Arc<Shards>,
-        own: Own,
+        own: GatewayIdentity,
         config_hash: ConfigHash,
-        rotation: Arc<Rotation>,
-        obeyers: Vec<Box<dyn Obey>>,
+        rotation: Arc<RotationObeyer>,
+        obeyers: Vec<Box<dyn Obeyer>>,
         metrics: FleetMetrics,
     ) -> Self {
         let followed = shards.followed().borrow().clone();
-        let report = Report {
+        let report = GatewayReport {
             name: own.name,
             instance: shards.instance().to_owned(),
             admin: own.admin,
@@ -100,7 +100,7 @@ impl Fleet {
             out_because: String::new(),
             started_at: Timestamp::now(),
         };
-        let registry = Mutex::new(Registry::new(obeyers, followed.revision));
+        let registry = Mutex::new(SettingRegistry::new(obeyers, followed.revision));
         let fleet = Self {
             shards,
             registry,
@@ -232,7 +232,7 @@ impl Fleet {
         self.report.send_if_modified(|report| {
             let out_because = self.rotation.out_because(&report.name).unwrap_or_default();
             let config_hash = (self.config_hash)();
-            let new = Report {
+            let new = GatewayReport {
                 revision,
                 config_hash,
                 overrides,
@@ -249,7 +249,7 @@ impl Fleet {
     /// What is in force on this process alone, and when the first of its switches ends.
     fn override_notes(
         &self,
-        registry: &Registry,
+        registry: &SettingRegistry,
         now: Timestamp,
     ) -> (Vec<OverrideNote>, Option<Timestamp>) {
         let catalogue = self.shards.catalogue();
@@ -293,11 +293,11 @@ impl Fleet {
                 _ = stop.wait_for(|&stop| stop) => return,
             };
             let failed = match reported {
-                Ok(Ok(Reported::Noted)) => {
+                Ok(Ok(ReportOutcome::Noted)) => {
                     first = false;
                     None
                 }
-                Ok(Ok(Reported::NameTaken { by })) => {
+                Ok(Ok(ReportOutcome::NameTaken { by })) => {
                     self.rename(&by);
                     first = true;
                     continue;
@@ -341,7 +341,7 @@ impl Fleet {
 
     /// Takes this gateway off the list: a clean stop.
     pub async fn leave(&self) {
-        let Report { name, instance, .. } = self.report.borrow().clone();
+        let GatewayReport { name, instance, .. } = self.report.borrow().clone();
         if !matches!(
             timeout(LEAVE_TIMEOUT, self.shards.remove_gateway(&name, &instance)).await,
             Ok(Ok(()))
@@ -350,12 +350,12 @@ impl Fleet {
         }
     }
 
-    fn registry(&self) -> MutexGuard<'_, Registry> {
+    fn registry(&self) -> MutexGuard<'_, SettingRegistry> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// As many notes as a report takes. The database refuses a longer one, and the gateway would be
+/// The notes that a report has room for. The database refuses a longer report, and the gateway would be
 /// silent.
 fn notes<T: Serialize>(notes: &[T]) -> String {
     let shown = |count: usize| serde_json::to_string(&notes[..count]).expect("plain values");

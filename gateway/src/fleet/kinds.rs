@@ -8,13 +8,13 @@ use market::UserId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shards::Shards;
-use shards::breaker::{Force, Mode, Order as BreakerOrder};
+use shards::breaker::{BreakerCommand, BreakerControl, ForcedState};
 
 use tracing_subscriber::EnvFilter;
 
-use super::registry::{Obey, SettingChange};
+use super::registry::{Obeyer, SettingChange};
 use crate::limits::RateLimits;
-use crate::limits::overrides::{self, Target};
+use crate::limits::overrides::{self, LimitTarget};
 use crate::log_level::LogLevel;
 use crate::reload::Reloader;
 
@@ -36,7 +36,7 @@ pub const LOG_FILTER: &str = "filter";
 /// The one target of [`RELOAD`].
 pub const RELOAD_ALL: &str = "all";
 
-/// What operations tell a breaker.
+/// How operators set a breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BreakerMode {
@@ -49,9 +49,9 @@ pub enum BreakerMode {
 }
 
 /// Obeys what is set for breakers.
-pub struct Breakers(pub Arc<Shards>);
+pub struct BreakerObeyer(pub Arc<Shards>);
 
-impl Obey for Breakers {
+impl Obeyer for BreakerObeyer {
     fn kind(&self) -> &'static str {
         BREAKER
     }
@@ -87,7 +87,7 @@ impl Obey for Breakers {
                 .0
                 .breakers()
                 .status(change.target)
-                .is_some_and(|status| status.mode == Mode::Automatic) =>
+                .is_some_and(|status| status.mode == BreakerControl::Automatic) =>
             {
                 return Ok(());
             }
@@ -95,13 +95,13 @@ impl Obey for Breakers {
         };
         let lasts = change.expires_at.map(|at| left(at, Timestamp::now()));
         let mode = match mode {
-            BreakerMode::Automatic => Mode::Automatic,
-            BreakerMode::ForcedOpen => Mode::Forced {
-                to: Force::Open,
+            BreakerMode::Automatic => BreakerControl::Automatic,
+            BreakerMode::ForcedOpen => BreakerControl::Forced {
+                to: ForcedState::Open,
                 lasts,
             },
-            BreakerMode::ForcedClosed => Mode::Forced {
-                to: Force::Closed,
+            BreakerMode::ForcedClosed => BreakerControl::Forced {
+                to: ForcedState::Closed,
                 lasts,
             },
         };
@@ -109,14 +109,14 @@ impl Obey for Breakers {
             Some(_) => (change.who, change.why),
             None => ("drawbridge", "the setting was taken back or has ended"),
         };
-        let told = BreakerOrder {
+        let command = BreakerCommand {
             mode,
             who: who.to_owned(),
             why: why.to_owned(),
         };
         self.0
             .breakers()
-            .order(change.target, &told)
+            .obey(change.target, &command)
             .map_err(|error| error.to_string())
     }
 }
@@ -125,10 +125,10 @@ fn left(at: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO)
 }
 
-/// What an operator wants of a user's cooldown.
+/// How an operator changes a user's cooldown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Cooldown {
+pub enum CooldownSetting {
     /// The user does not draw, for as long as the setting lasts.
     Set,
     /// The user draws again; from now on the limits decide. A gateway that starts has nothing to
@@ -137,9 +137,9 @@ pub enum Cooldown {
 }
 
 /// Sets and clears users' cooldowns.
-pub struct Cooldowns(pub Arc<RateLimits>);
+pub struct CooldownObeyer(pub Arc<RateLimits>);
 
-impl Obey for Cooldowns {
+impl Obeyer for CooldownObeyer {
     fn kind(&self) -> &'static str {
         COOLDOWN
     }
@@ -148,18 +148,18 @@ impl Obey for Cooldowns {
         let user = UserId::new(change.target).map_err(|error| error.to_string())?;
         match change
             .value
-            .map(Cooldown::deserialize)
+            .map(CooldownSetting::deserialize)
             .transpose()
             .map_err(|error| error.to_string())?
         {
-            Some(Cooldown::Set) => {
+            Some(CooldownSetting::Set) => {
                 let until = change.expires_at.ok_or("a cooldown needs an end")?;
                 self.0
                     .set_cooldown(&user, left(until, Timestamp::now()))
                     .map_err(|error| error.to_string())
             }
             // On most gateways there is nothing to clear.
-            Some(Cooldown::Clear) => {
+            Some(CooldownSetting::Clear) => {
                 self.0.clear_cooldown(&user);
                 Ok(())
             }
@@ -172,16 +172,16 @@ impl Obey for Cooldowns {
 }
 
 /// Lays limits over the configured ones.
-pub struct LimitOverrides(pub Arc<RateLimits>);
+pub struct LimitObeyer(pub Arc<RateLimits>);
 
-impl Obey for LimitOverrides {
+impl Obeyer for LimitObeyer {
     fn kind(&self) -> &'static str {
         LIMIT
     }
 
     fn check_target(&self, target: &str) -> Result<(), String> {
         target
-            .parse::<Target>()
+            .parse::<LimitTarget>()
             .map(drop)
             .map_err(|error| format!("target: {error}, found {target:?}"))
     }
@@ -197,9 +197,9 @@ impl Obey for LimitOverrides {
 }
 
 /// Logs by another filter than the configured one.
-pub struct LogFilters(pub Arc<LogLevel>);
+pub struct LogObeyer(pub Arc<LogLevel>);
 
-impl Obey for LogFilters {
+impl Obeyer for LogObeyer {
     fn kind(&self) -> &'static str {
         LOG
     }
@@ -225,9 +225,9 @@ impl Obey for LogFilters {
 }
 
 /// Reads the configuration again.
-pub struct Reload(pub Arc<Reloader>);
+pub struct ReloadObeyer(pub Arc<Reloader>);
 
-impl Obey for Reload {
+impl Obeyer for ReloadObeyer {
     fn kind(&self) -> &'static str {
         RELOAD
     }
@@ -248,9 +248,9 @@ impl Obey for Reload {
 
 /// Which gateways are out of rotation: each looks for its own name.
 #[derive(Debug, Default)]
-pub struct Rotation(Mutex<BTreeMap<String, String>>);
+pub struct RotationObeyer(Mutex<BTreeMap<String, String>>);
 
-impl Rotation {
+impl RotationObeyer {
     /// Why a gateway is out of rotation; `None` while it is not.
     pub fn out_because(&self, name: &str) -> Option<String> {
         self.0
@@ -261,7 +261,7 @@ impl Rotation {
     }
 }
 
-impl Obey for Arc<Rotation> {
+impl Obeyer for Arc<RotationObeyer> {
     fn kind(&self) -> &'static str {
         ROTATION
     }

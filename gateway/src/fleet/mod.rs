@@ -9,4 +9,4 @@ pub mod kinds;
 pub mod metrics;
 pub mod registry;
 
-pub use gateway::{Fleet, Own, default_name};
+pub use gateway::{Fleet, GatewayIdentity, default_name};

@@ -1,5 +1,5 @@
 //! Which settings hold on this gateway, and what must be done so that they are in force. Whatever
-//! a kind does is done through [`Obey`]; time is a parameter.
+//! a kind does is done through [`Obeyer`]; time is a parameter.
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use shards::meta::FleetSetting;
 /// An override lasts in memory only, so there are few.
 pub const OVERRIDES_MAX: usize = 64;
 
-/// What is said of a failure at most.
+/// The longest reason of a failure in a report.
 const WHY_CHARS_MAX: usize = 200;
 
 /// A setting to apply, or to end.
@@ -30,7 +30,7 @@ pub struct SettingChange<'a> {
 }
 
 /// Obeys one kind of settings.
-pub trait Obey: Send + Sync {
+pub trait Obeyer: Send + Sync {
     /// Its name in the meta database.
     fn kind(&self) -> &'static str;
     /// Whether it happens once, where it is set, rather than to last.
@@ -110,8 +110,8 @@ pub struct SettingFailure {
 }
 
 /// What this gateway obeys.
-pub struct Registry {
-    obeyers: Vec<Box<dyn Obey>>,
+pub struct SettingRegistry {
+    obeyers: Vec<Box<dyn Obeyer>>,
     /// Events up to here happened before this process began.
     start_revision: u64,
     overrides: BTreeMap<Key, (u64, SettingOverride)>,
@@ -119,9 +119,9 @@ pub struct Registry {
     applied: BTreeMap<Key, AppliedSetting>,
 }
 
-impl Registry {
+impl SettingRegistry {
     /// For a process that begins under this revision.
-    pub fn new(obeyers: Vec<Box<dyn Obey>>, start_revision: u64) -> Self {
+    pub fn new(obeyers: Vec<Box<dyn Obeyer>>, start_revision: u64) -> Self {
         Self {
             obeyers,
             start_revision,
@@ -132,7 +132,7 @@ impl Registry {
     }
 
     /// The obeyer of a kind.
-    pub fn obeyer(&self, kind: &str) -> Option<&dyn Obey> {
+    pub fn obeyer(&self, kind: &str) -> Option<&dyn Obeyer> {
         self.obeyers
             .iter()
             .map(AsRef::as_ref)
@@ -219,7 +219,7 @@ impl Registry {
         Ok(())
     }
 
-    /// Ends an override: what is set for all gateways holds again with the next [`Registry::obey`].
+    /// Ends an override: what is set for all gateways holds again with the next [`SettingRegistry::obey`].
     pub fn clear_override(&mut self, kind: &str, target: &str) -> bool {
         self.overrides
             .remove(&(kind.to_owned(), target.to_owned()))
@@ -348,7 +348,7 @@ mod tests {
         notes: Arc<Mutex<Vec<String>>>,
     }
 
-    impl Obey for Noting {
+    impl Obeyer for Noting {
         fn kind(&self) -> &'static str {
             self.kind
         }
@@ -405,7 +405,7 @@ mod tests {
     }
 
     struct Bench {
-        registry: Registry,
+        registry: SettingRegistry,
         notes: Arc<Mutex<Vec<String>>>,
     }
 
@@ -417,10 +417,13 @@ mod tests {
                     kind,
                     event,
                     notes: notes.clone(),
-                }) as Box<dyn Obey>
+                }) as Box<dyn Obeyer>
             };
             Self {
-                registry: Registry::new(vec![noting("lasting", false), noting("event", true)], 10),
+                registry: SettingRegistry::new(
+                    vec![noting("lasting", false), noting("event", true)],
+                    10,
+                ),
                 notes,
             }
         }

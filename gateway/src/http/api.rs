@@ -22,12 +22,12 @@ use super::key::command_key;
 use super::language::LanguageChoice;
 use super::metrics::HttpMetrics;
 use super::respond::{self, RefusalLook};
-use super::route::{Asked, Call, EndpointAnswer, Serve};
+use super::route::{EndpointAnswer, EndpointRequest, RoutedCall, Serve};
 use super::statuses::{PREFERENCE_APPLIED, STATUS_200, Statuses};
 use super::table;
 use crate::answer::{Code, Endpoint, Failure};
 use crate::desk::{Arrival, Desk};
-use crate::edge::{Handler, HttpResponse, InFlightRequest, Peer, Stop};
+use crate::edge::{Handler, HttpResponse, InFlightRequest, ListenerStop, Peer};
 use crate::identity::Caller;
 use crate::trace::{AccessLog, TRACE_HEADER, TraceId};
 
@@ -65,7 +65,7 @@ pub struct HttpApi {
     desk: Desk,
     config: HttpApiConfig,
     /// Says when the server drains.
-    stop: Stop,
+    stop: ListenerStop,
     metrics: HttpMetrics,
     access: Arc<AccessLog>,
     since: Instant,
@@ -128,7 +128,7 @@ impl HttpApi {
     /// The API over `desk`, until `stop` says that the server drains.
     pub fn new(
         desk: Desk,
-        stop: Stop,
+        stop: ListenerStop,
         config: HttpApiConfig,
         metrics: HttpMetrics,
         access: Arc<AccessLog>,
@@ -144,7 +144,7 @@ impl HttpApi {
         }
     }
 
-    fn accept(&self, head: &Parts) -> Call {
+    fn accept(&self, head: &Parts) -> RoutedCall {
         let call = table::call(head);
         if call.route.is_command() {
             self.metrics.received_command();
@@ -154,7 +154,7 @@ impl HttpApi {
 
     fn admit(
         &self,
-        call: Call,
+        call: RoutedCall,
         arrival: &Arrival<'_>,
         head: &Parts,
     ) -> Result<InFlightRequest<'_>, Failure> {
@@ -171,7 +171,7 @@ impl HttpApi {
         Ok(in_flight)
     }
 
-    fn identify(&self, call: Call, arrival: &Arrival<'_>) -> Result<Caller, Failure> {
+    fn identify(&self, call: RoutedCall, arrival: &Arrival<'_>) -> Result<Caller, Failure> {
         let caller = self.desk.identify(arrival)?;
         // A page of any origin may send some requests, and the browser adds the user's identity.
         if call.route.is_command()
@@ -184,7 +184,7 @@ impl HttpApi {
         Ok(caller)
     }
 
-    async fn read(&self, call: Call, body: &mut RequestBody) -> Result<Bytes, Failure> {
+    async fn read(&self, call: RoutedCall, body: &mut RequestBody) -> Result<Bytes, Failure> {
         if call.route.takes.is_empty() {
             return Ok(Bytes::new());
         }
@@ -200,7 +200,7 @@ impl HttpApi {
     /// `key` becomes the key of a command, which each answer to it names.
     async fn dispatch(
         &self,
-        call: Call,
+        call: RoutedCall,
         caller: Caller,
         head: &Parts,
         body: &[u8],
@@ -208,7 +208,7 @@ impl HttpApi {
     ) -> Result<EndpointAnswer, Failure> {
         let fields = Content::of(head, body)
             .and_then(|content| Fields::read(call.route.takes, head.uri.query(), content));
-        let asked = |fields| Asked {
+        let asked = |fields| EndpointRequest {
             call,
             caller,
             fields,
@@ -226,14 +226,14 @@ impl HttpApi {
         }
     }
 
-    /// The key of a command, and whether what the caller said of it is as it should be.
+    /// The key of a command, and whether the caller gave it as it should be.
     fn key(&self, head: &Parts, fields: Option<&Fields<'_>>) -> (RequestId, Result<(), Failure>) {
         command_key(&head.headers, fields, || self.random_number())
     }
 
     fn answer(
         &self,
-        call: Call,
+        call: RoutedCall,
         head: &Parts,
         result: &Result<EndpointAnswer, Failure>,
         key: Option<RequestId>,
@@ -255,7 +255,7 @@ impl HttpApi {
 
     fn refusal(
         &self,
-        call: Call,
+        call: RoutedCall,
         head: &Parts,
         failure: &Failure,
         key: Option<RequestId>,
@@ -290,7 +290,7 @@ impl HttpApi {
     /// Counts an answer, and writes it into the access log.
     fn note(
         &self,
-        call: Call,
+        call: RoutedCall,
         trace: &TraceId,
         result: &Result<EndpointAnswer, Failure>,
         took: Duration,

@@ -22,7 +22,7 @@ pub struct RequestBody {
 }
 
 impl RequestBody {
-    /// A body of at most so many bytes.
+    /// A body of at most `bytes_max` bytes.
     pub fn new(incoming: Incoming, bytes_max: usize) -> Self {
         let is_over = incoming.is_end_stream();
         Self {

@@ -84,7 +84,7 @@ impl AllowedOrigins {
     }
 }
 
-/// Whether a text is a scheme, a host and perhaps a port, as browsers write them.
+/// Whether a string is a scheme, a host and perhaps a port, as browsers write them.
 fn is_origin(text: &str) -> bool {
     let Some((scheme, host)) = text.split_once("://") else {
         return false;
@@ -153,13 +153,13 @@ mod tests {
         }
         assert!(
             !origins(&[])
-                .expect("nobody")
+                .expect("an empty list")
                 .allow(&headers(&[(ORIGIN, "https://a.example")]))
         );
     }
 
     #[test]
-    fn a_list_lets_nobody_else_in_and_is_named_in_answers() {
+    fn only_listed_origins_are_let_in_and_named_in_answers() {
         let list = origins(&["https://a.example"]).expect("origins");
         let (ours, theirs) = (
             headers(&[(ORIGIN, "https://a.example")]),

@@ -1,7 +1,7 @@
 //! What must hold of anything that callers send: the decoder of requests ends without a panic,
 //! what it lets through is what the documents say, and what it refuses gets a short reason.
 //!
-//! One set of rules for two who try to break them: the property tests below, and the fuzz target
+//! Two attackers try to break them: the property tests below, and the fuzz target
 //! `fuzz/fuzz_targets/decoder.rs`.
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method, Request, Uri};
@@ -9,7 +9,7 @@ use market::{RequestId, UserId};
 use serde_json::Value;
 
 use super::content::Content;
-use super::fields::{BYTE_ORDER_MARK, Fields, Name};
+use super::fields::{BYTE_ORDER_MARK, FieldName, Fields};
 use super::key::header_key;
 use super::route::About;
 use super::table::call_at;
@@ -125,15 +125,15 @@ fn check_path(path: &str) {
     );
     assert!(
         !call.by_token || call.route.about == About::User,
-        "{path} is about nobody"
+        "{path} is about no user"
     );
 }
 
 fn check_object(body: &[u8]) {
-    let Some(fields) = passed(Fields::read(&Name::ALL, None, Content::Json(body))) else {
+    let Some(fields) = passed(Fields::read(&FieldName::ALL, None, Content::Json(body))) else {
         return;
     };
-    // Another reader of the same text. It gives up on what is nested deeply, and of two values
+    // Another reader of the same bytes. It gives up on what is nested deeply, and of two values
     // takes the second.
     let mark = BYTE_ORDER_MARK.encode_utf8(&mut [0; 4]).len();
     let unmarked = if body.starts_with(BYTE_ORDER_MARK.to_string().as_bytes()) {
@@ -179,7 +179,7 @@ fn check_pairs(query: Option<&str>, form: &[u8]) {
 }
 
 fn check_fields(query: Option<&str>, content: Content<'_>) {
-    let Some(fields) = passed(Fields::read(&Name::ALL, query, content)) else {
+    let Some(fields) = passed(Fields::read(&FieldName::ALL, query, content)) else {
         return;
     };
     if let Some(user) = passed(fields.user(&Caller::Anyone)) {
@@ -209,7 +209,8 @@ fn assert_user(user: &UserId) {
 
     let body = serde_json::json!({ "userId": text }).to_string();
     let again = |query, content| {
-        Fields::read(&Name::ALL, query, content).and_then(|fields| fields.user(&Caller::Anyone))
+        Fields::read(&FieldName::ALL, query, content)
+            .and_then(|fields| fields.user(&Caller::Anyone))
     };
     assert_eq!(
         again(None, Content::Json(body.as_bytes())).as_ref(),
@@ -244,7 +245,7 @@ fn assert_number(number: u64, said: Option<&Value>) {
     assert!((1..=i64::MAX as u64).contains(&number), "{number}");
     let agrees = |said: &Value| match said {
         Value::String(text) => text.trim().parse() == Ok(number),
-        // A integer with a point or an exponent is one that is not exact for the other reader.
+        // An integer with a point or an exponent is not exact for the other reader.
         #[expect(clippy::cast_precision_loss, reason = "the other reader's precision")]
         said => {
             said.as_u64() == Some(number) || said.is_f64() && said.as_f64() == Some(number as f64)
@@ -384,7 +385,7 @@ mod tests {
         }
 
         #[test]
-        fn whole_numbers_with_a_point_are_read_exactly(number in any::<i64>(), zeros in 1_usize..40) {
+        fn integers_with_a_point_are_read_exactly(number in any::<i64>(), zeros in 1_usize..40) {
             let body = format!("{{\"activityId\":{number}.{}}}", "0".repeat(zeros));
             check_object(body.as_bytes());
         }
@@ -404,7 +405,7 @@ mod tests {
         ) {
             let body = serde_json::json!({"userId": user, "activityId": activity, "requestId": request, "x": [{}]});
             let body = body.to_string();
-            let fields = Fields::read(&Name::ALL, None, Content::Json(body.as_bytes())).expect("an object");
+            let fields = Fields::read(&FieldName::ALL, None, Content::Json(body.as_bytes())).expect("an object");
             let found = fields.user(&Caller::Anyone).expect("a user");
             prop_assert_eq!(found.as_str(), user);
             prop_assert_eq!(fields.activity().expect("an activity").get(), activity.unsigned_abs());

@@ -1,9 +1,9 @@
 //! The parameters of a request, bound by one rule on all paths.
 //!
-//! Each comes from the query, a form or a JSON object, once; or more often with one value. A number
-//! may be written as a string and the reverse, and an integer with a fraction of zero or an
-//! exponent; unknown parameters and a byte order mark are ignored, `null` is absent, as is an empty
-//! one of a query or a form; all else is refused with the name of the parameter.
+//! Each comes from the query, a form or a JSON object; one that comes twice must have one value. A
+//! number may be written as a string, and a string as a number. An integer may have a fraction of
+//! zero or an exponent. Unknown parameters and a byte order mark are ignored. `null` is absent, as is
+//! an empty parameter of a query or a form. All else is refused with the name of the parameter.
 use std::borrow::Cow;
 use std::convert::Infallible;
 use std::fmt;
@@ -25,7 +25,7 @@ const DIGITS_MAX: usize = 32;
 
 /// A parameter that some endpoint takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Name {
+pub enum FieldName {
     /// The user.
     User,
     /// In which activity.
@@ -44,7 +44,7 @@ pub enum Name {
     Source,
 }
 
-impl Name {
+impl FieldName {
     /// All of them, in the order of their numbers.
     pub const ALL: [Self; 8] = [
         Self::User,
@@ -76,44 +76,44 @@ impl Name {
     }
 }
 
-impl<'de> Deserialize<'de> for Known {
+impl<'de> Deserialize<'de> for KnownName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_str(KnownVisitor)
     }
 }
 
 /// The name of a JSON field, if it is one of ours.
-struct Known(Option<Name>);
+struct KnownName(Option<FieldName>);
 
 struct KnownVisitor;
 
 impl Visitor<'_> for KnownVisitor {
-    type Value = Known;
+    type Value = KnownName;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a name")
     }
 
-    fn visit_str<E>(self, spelled: &str) -> Result<Known, E> {
-        Ok(Known(Name::of(spelled)))
+    fn visit_str<E>(self, spelled: &str) -> Result<KnownName, E> {
+        Ok(KnownName(FieldName::of(spelled)))
     }
 }
 
 /// A value as it came.
 #[derive(Debug, Clone)]
-enum Value<'a> {
+enum FieldValue<'a> {
     /// JSON, as it is spelled.
     Json(&'a str),
     /// Of a query or a form; not empty.
     Text(Cow<'a, str>),
 }
 
-impl Value<'_> {
-    /// The text of a string, or a number as it is spelled.
+impl FieldValue<'_> {
+    /// The characters of a string, or a number as it is spelled.
     fn text(&self) -> Option<Cow<'_, str>> {
         match self {
-            Value::Json(json) => scalar(json),
-            Value::Text(text) => Some(Cow::Borrowed(text)),
+            FieldValue::Json(json) => scalar(json),
+            FieldValue::Text(text) => Some(Cow::Borrowed(text)),
         }
     }
 }
@@ -121,14 +121,14 @@ impl Value<'_> {
 /// The parameters of a request that its endpoint takes.
 #[derive(Debug, Clone)]
 pub struct Fields<'a> {
-    takes: &'static [Name],
-    values: [Option<Value<'a>>; Name::ALL.len()],
+    takes: &'static [FieldName],
+    values: [Option<FieldValue<'a>>; FieldName::ALL.len()],
 }
 
 impl<'a> Fields<'a> {
     /// Reads the query, and after it the body.
     pub fn read(
-        takes: &'static [Name],
+        takes: &'static [FieldName],
         query: Option<&'a str>,
         content: Content<'a>,
     ) -> Result<Self, Failure> {
@@ -147,8 +147,8 @@ impl<'a> Fields<'a> {
 
     fn add_pairs(&mut self, pairs: &'a [u8]) -> Result<(), Failure> {
         for (name, value) in form_urlencoded::parse(pairs) {
-            if let Some(name) = Name::of(&name).filter(|_| !value.is_empty()) {
-                self.add(name, Value::Text(value))?;
+            if let Some(name) = FieldName::of(&name).filter(|_| !value.is_empty()) {
+                self.add(name, FieldValue::Text(value))?;
             }
         }
         Ok(())
@@ -172,7 +172,7 @@ impl<'a> Fields<'a> {
         added
     }
 
-    fn add(&mut self, name: Name, value: Value<'a>) -> Result<(), Failure> {
+    fn add(&mut self, name: FieldName, value: FieldValue<'a>) -> Result<(), Failure> {
         if !self.takes.contains(&name) {
             return Ok(());
         }
@@ -197,50 +197,50 @@ impl<'a> Fields<'a> {
 
     /// `userId`, which must be the caller's; a known caller may leave it out.
     pub fn user(&self, caller: &Caller) -> Result<UserId, Failure> {
-        caller.user(self.optional(Name::User, UserId::new)?)
+        caller.user(self.optional(FieldName::User, UserId::new)?)
     }
 
     /// `activityId`, required.
     pub fn activity(&self) -> Result<ActivityId, Failure> {
-        required(Name::Activity, self.number(Name::Activity)?)
+        required(FieldName::Activity, self.number(FieldName::Activity)?)
     }
 
     /// `activityId`, where it is one and the endpoint takes it.
     pub fn known_activity(&self) -> Option<ActivityId> {
         self.takes
-            .contains(&Name::Activity)
+            .contains(&FieldName::Activity)
             .then(|| self.activity().ok())?
     }
 
     /// `strategyId`, required.
     pub fn strategy(&self) -> Result<StrategyId, Failure> {
-        required(Name::Strategy, self.number(Name::Strategy)?)
+        required(FieldName::Strategy, self.number(FieldName::Strategy)?)
     }
 
     /// `requestId`, optional.
     pub fn request(&self) -> Result<Option<RequestId>, Failure> {
-        self.optional(Name::Request, RequestId::new)
+        self.optional(FieldName::Request, RequestId::new)
     }
 
     /// `orderId`, optional.
     pub fn order(&self) -> Result<Option<OrderId>, Failure> {
-        self.number(Name::Order)
+        self.number(FieldName::Order)
     }
 
     /// `count`, optional.
     pub fn count(&self) -> Result<Option<DrawCount>, Failure> {
-        self.number(Name::Count)
+        self.number(FieldName::Count)
     }
 
     /// A string, required.
-    pub fn text(&self, name: Name) -> Result<String, Failure> {
+    pub fn text(&self, name: FieldName) -> Result<String, Failure> {
         required(
             name,
             self.optional(name, |text| Ok::<_, Infallible>(text.to_owned()))?,
         )
     }
 
-    fn value(&self, name: Name) -> Option<&Value<'a>> {
+    fn value(&self, name: FieldName) -> Option<&FieldValue<'a>> {
         debug_assert!(
             self.takes.contains(&name),
             "{} is not in the table of endpoints",
@@ -251,7 +251,7 @@ impl<'a> Fields<'a> {
 
     fn optional<T, E: fmt::Display>(
         &self,
-        name: Name,
+        name: FieldName,
         make: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<Option<T>, Failure> {
         let Some(value) = self.value(name) else {
@@ -259,7 +259,7 @@ impl<'a> Fields<'a> {
         };
         let fault = |expected: &dyn fmt::Display| Failure::field(name.as_str(), expected);
         // What was not UTF-8 has become this; it must not name some other user.
-        if matches!(value, Value::Text(text) if text.contains(char::REPLACEMENT_CHARACTER)) {
+        if matches!(value, FieldValue::Text(text) if text.contains(char::REPLACEMENT_CHARACTER)) {
             return Err(fault(&"must be UTF-8"));
         }
         let text = value
@@ -269,8 +269,8 @@ impl<'a> Fields<'a> {
     }
 
     /// An integer. Written as a JSON number it may have a fraction of zero or an exponent.
-    fn number<T: FromStr<Err: fmt::Display>>(&self, name: Name) -> Result<Option<T>, Failure> {
-        if let Some(Value::Json(json)) = self.value(name)
+    fn number<T: FromStr<Err: fmt::Display>>(&self, name: FieldName) -> Result<Option<T>, Failure> {
+        if let Some(FieldValue::Json(json)) = self.value(name)
             && json.starts_with(|first: char| first == '-' || first.is_ascii_digit())
             && let Some(digits) = whole(json)
         {
@@ -283,7 +283,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-fn required<T>(name: Name, value: Option<T>) -> Result<T, Failure> {
+fn required<T>(name: FieldName, value: Option<T>) -> Result<T, Failure> {
     value.ok_or_else(|| Failure::field(name.as_str(), "is missing"))
 }
 
@@ -299,14 +299,14 @@ impl<'a> Visitor<'a> for ObjectVisitor<'_, 'a> {
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut added = Ok(());
-        while let Some(Known(name)) = map.next_key()? {
+        while let Some(KnownName(name)) = map.next_key()? {
             let Some(name) = name else {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             };
             let json = map.next_value::<&RawValue>()?.get();
             if json != "null" && added.is_ok() {
-                added = self.0.add(name, Value::Json(json));
+                added = self.0.add(name, FieldValue::Json(json));
             }
         }
         Ok(added)
@@ -318,7 +318,7 @@ pub fn trimmed<T: FromStr>(text: &str) -> Result<T, T::Err> {
     text.trim().parse()
 }
 
-/// The digits of a JSON number with a fraction or an exponent that is a whole one all the same.
+/// The digits of an integer that is written as a JSON number with a fraction or an exponent.
 fn whole(json: &str) -> Option<String> {
     let (mantissa, exponent) = json.split_once(['e', 'E']).unwrap_or((json, "0"));
     let (integer, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -342,7 +342,7 @@ fn whole(json: &str) -> Option<String> {
     }
 }
 
-/// The text of a JSON string, or a number as it is spelled.
+/// The characters of a JSON string, or a number as it is spelled.
 fn scalar(json: &str) -> Option<Cow<'_, str>> {
     match json.as_bytes().first()? {
         // Lent, unless something in it is escaped.
@@ -356,265 +356,4 @@ fn scalar(json: &str) -> Option<Cow<'_, str>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The fields of a body.
-    fn object(json: &[u8]) -> Result<Fields<'_>, Failure> {
-        Fields::read(&Name::ALL, None, Content::Json(json))
-    }
-
-    fn pairs<'a>(query: &'a str, form: &'a str) -> Result<Fields<'a>, Failure> {
-        Fields::read(&Name::ALL, Some(query), Content::Form(form.as_bytes()))
-    }
-
-    fn detail<T: std::fmt::Debug>(result: Result<T, Failure>) -> String {
-        result
-            .expect_err("a failure")
-            .detail
-            .expect("a detail")
-            .into_owned()
-    }
-
-    #[test]
-    fn numbers_and_texts_are_interchangeable() {
-        for body in [
-            r#"{"userId":"7","activityId":100301}"#,
-            r#"{"userId":7,"activityId":"100301"}"#,
-        ] {
-            let fields = object(body.as_bytes()).expect("JSON");
-            assert_eq!(fields.user(&Caller::Anyone).expect("a user").as_str(), "7");
-            assert_eq!(fields.activity().expect("an activity").get(), 100_301);
-        }
-        let long = object(br#"{"userId":123456789012345678901234567890}"#).expect("JSON");
-        assert_eq!(
-            long.user(&Caller::Anyone).expect("a user").as_str(),
-            "123456789012345678901234567890"
-        );
-    }
-
-    #[test]
-    fn each_fault_names_its_field() {
-        for (body, expected) in [
-            ("{}", "userId: is missing"),
-            (r#"{"userId":null}"#, "userId: is missing"),
-            (r#"{"userId":true}"#, "userId: must be a string or a number"),
-            (
-                r#"{"userId":["u"]}"#,
-                "userId: must be a string or a number",
-            ),
-            (r#"{"userId":""}"#, "userId: must not be empty"),
-            (
-                r#"{"userId":" u"}"#,
-                "userId: must not begin or end with white space",
-            ),
-            (
-                r#"{"userId":"a\u0000"}"#,
-                "userId: must not contain control characters",
-            ),
-            (
-                r#"{"userId":"\ud800"}"#,
-                "userId: must be a string or a number",
-            ),
-        ] {
-            assert_eq!(
-                detail(object(body.as_bytes()).expect(body).user(&Caller::Anyone)),
-                expected,
-                "{body}"
-            );
-        }
-        for number in [
-            "0",
-            "-1",
-            "1.5",
-            "1.5e0",
-            "15e-1",
-            "-1e3",
-            "0.0",
-            "1e99",
-            "1e-99",
-            "1e99999999999",
-            "\"1e3\"",
-            "\"x\"",
-            "9223372036854775808",
-            "9223372036854775808.0",
-            "9.3E18",
-        ] {
-            let body = format!(r#"{{"activityId":{number}}}"#);
-            let fields = object(body.as_bytes()).expect("JSON");
-            assert!(
-                detail(fields.activity()).starts_with("activityId: expected an integer"),
-                "{number}"
-            );
-        }
-    }
-
-    #[test]
-    fn whole_numbers_may_have_a_point_or_an_exponent() {
-        for spelled in [
-            "200001.0",
-            "200001.000",
-            "2.00001E5",
-            "2.00001e+5",
-            "2000010e-1",
-            "200001e0",
-            "20000100E-2",
-        ] {
-            let body = format!(r#"{{"activityId":{spelled}}}"#);
-            assert_eq!(
-                object(body.as_bytes())
-                    .expect("JSON")
-                    .activity()
-                    .expect(spelled)
-                    .get(),
-                200_001
-            );
-        }
-        let large = object(br#"{"activityId":9223372036854775807.0}"#).expect("JSON");
-        assert_eq!(
-            large.activity().expect("no digit is lost").get(),
-            i64::MAX as u64
-        );
-        let user = object(br#"{"userId":7.0}"#)
-            .expect("JSON")
-            .user(&Caller::Anyone);
-        assert_eq!(
-            user.expect("a user").as_str(),
-            "7.0",
-            "what is no number for us stays as it is spelled"
-        );
-    }
-
-    #[test]
-    fn a_byte_order_mark_in_front_says_nothing() {
-        let fields = object("\u{feff}{\"activityId\":7}".as_bytes()).expect("JSON");
-        assert_eq!(fields.activity().expect("an activity").get(), 7);
-        for body in ["\u{feff}", "\u{feff}\u{feff}{}", " \u{feff}{}"] {
-            assert!(
-                detail(object(body.as_bytes())).starts_with("body: "),
-                "{body}"
-            );
-        }
-    }
-
-    #[test]
-    fn counts_are_from_one_to_ten() {
-        let count = |value: &str| {
-            let body = format!(r#"{{"count":{value}}}"#);
-            object(body.as_bytes()).expect("JSON").count()
-        };
-        assert_eq!(count("null"), Ok(None));
-        for ten in [
-            "10", "\"10\"", "\" 10 \"", "10.0", "1e1", "1.0E+1", "0.1e2", "100e-1",
-        ] {
-            assert_eq!(
-                count(ten).map(|count| count.map(DrawCount::get)),
-                Ok(Some(10)),
-                "{ten}"
-            );
-        }
-        for bad in [
-            "0",
-            "11",
-            "-1",
-            "1.5",
-            "1e2",
-            "\"10.0\"",
-            "\"\"",
-            "\"ten\"",
-            "99999999999999999999",
-        ] {
-            assert_eq!(
-                detail(count(bad)),
-                "count: expected an integer from 1 to 10",
-                "{bad}"
-            );
-        }
-        assert_eq!(detail(count("true")), "count: must be a string or a number");
-    }
-
-    #[test]
-    fn bodies_that_are_no_object_are_refused() {
-        for body in [
-            "",
-            "null",
-            "[\"u\",1]",
-            "\"u\"",
-            "{",
-            "{\"userId\":}",
-            "not JSON",
-            "{} {}",
-        ] {
-            assert!(
-                detail(object(body.as_bytes())).starts_with("body: "),
-                "{body}"
-            );
-        }
-        assert_eq!(
-            detail(object(b"{\"userId\":\"\xff\"}")),
-            "body: must be UTF-8"
-        );
-    }
-
-    #[test]
-    fn parameters_come_from_query_and_form() {
-        let fields = pairs("userId=a%20b&x=1&requestId=", "orderId=+7+").expect("pairs");
-        assert_eq!(
-            fields.user(&Caller::Anyone).expect("a user").as_str(),
-            "a b"
-        );
-        assert_eq!(fields.order().expect("an order").map(OrderId::get), Some(7));
-        assert_eq!(fields.request(), Ok(None), "an empty one is none");
-        assert_eq!(
-            detail(pairs("userId=", "").and_then(|fields| fields.user(&Caller::Anyone))),
-            "userId: is missing"
-        );
-        assert_eq!(
-            detail(pairs("userId=%FF", "").and_then(|fields| fields.user(&Caller::Anyone))),
-            "userId: must be UTF-8"
-        );
-    }
-
-    #[test]
-    fn a_parameter_may_come_twice_with_one_value() {
-        let user = |query, json: &str| {
-            let fields = Fields::read(&Name::ALL, Some(query), Content::Json(json.as_bytes()));
-            fields
-                .and_then(|fields| fields.user(&Caller::Anyone))
-                .map(|user| user.as_str().to_owned())
-        };
-        for (query, json) in [
-            ("userId=7&userId=7", "{}"),
-            ("userId=7", r#"{"userId":7}"#),
-            ("userId=7&userId=", r#"{"userId":"7"}"#),
-            ("", r#"{"userId":7,"user\u0049d":"\u0037"}"#),
-            ("userId=7", r#"{"userId":null}"#),
-            ("", r#"{"userId":null,"userId":"7","x":1,"x":2}"#),
-        ] {
-            assert_eq!(user(query, json).as_deref(), Ok("7"), "{query} {json}");
-        }
-        for (query, json) in [
-            ("userId=7&userId=8", "{}"),
-            ("userId=7", r#"{"userId":8}"#),
-            ("userId=7", r#"{"userId":7.0}"#),
-            ("", r#"{"userId":"7","user\u0049d":"8"}"#),
-            ("", r#"{"userId":[],"userId":[]}"#),
-        ] {
-            assert_eq!(
-                detail(user(query, json)),
-                "userId: comes twice with different values",
-                "{query} {json}"
-            );
-        }
-        assert_eq!(
-            detail(pairs("userId=7", "userId=8")),
-            "userId: comes twice with different values"
-        );
-        let of_draw = Fields::read(
-            &[Name::User],
-            Some("orderId=1&orderId=2&userId=u"),
-            Content::Nothing,
-        );
-        assert!(of_draw.is_ok(), "what an endpoint does not take is ignored");
-    }
-}
+mod tests;

@@ -3,13 +3,13 @@ use hyper::HeaderMap;
 use hyper::header::HeaderName;
 use market::RequestId;
 
-use super::fields::{Fields, Name};
+use super::fields::{FieldName, Fields};
 use crate::answer::Failure;
 use crate::trace::hexadecimal;
 
-/// The key that the answers to a command name: the caller's, from the header or the parameters, or
-/// one that a proxy lends, or a new one of `random` numbers; and whether the caller's was as it
-/// should be.
+/// Returns the key that the answers to a command name, and whether the caller's was valid. It is the
+/// caller's, from the header or the parameters, or one that a proxy lends, or a new one of `random`
+/// numbers.
 pub fn command_key(
     headers: &HeaderMap,
     fields: Option<&Fields<'_>>,
@@ -18,7 +18,7 @@ pub fn command_key(
     let in_fields = fields.map_or(Ok(None), Fields::request);
     let key = match (header_key(headers), in_fields) {
         (Ok(Some(header)), Ok(Some(field))) if header != field => Err(Failure::field(
-            Name::Request.as_str(),
+            FieldName::Request.as_str(),
             "differs from the header Idempotency-Key",
         )),
         (Ok(header), Ok(field)) => Ok(header.or(field)),

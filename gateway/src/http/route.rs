@@ -5,7 +5,7 @@ use std::pin::Pin;
 use hyper::Method;
 use market::{DrawCount, RequestId, UserId};
 
-use super::fields::{Fields, Name};
+use super::fields::{FieldName, Fields};
 use crate::answer::{Data, Endpoint, Failure};
 use crate::desk::{CallerCheck, Desk};
 use crate::identity::Caller;
@@ -21,8 +21,8 @@ pub struct Route {
     pub paths: &'static [Path],
     /// The methods that it takes, besides OPTIONS.
     pub methods: Methods,
-    /// Its parameters, from the query, a form or a JSON object, whichever way each comes.
-    pub takes: &'static [Name],
+    /// Its parameters; each may come from the query, a form or a JSON object.
+    pub takes: &'static [FieldName],
     /// Whose data it is about.
     pub about: About,
     /// How it answers.
@@ -70,7 +70,7 @@ pub enum About {
     /// A user's: the caller must be that user, and there is a path that ends in `_by_token` too.
     User,
     /// No particular user's: the caller does not matter.
-    Nobody,
+    NoUser,
 }
 
 /// How an endpoint answers.
@@ -78,15 +78,15 @@ pub enum About {
 pub enum Serve {
     /// It changes something under a key, which each answer names. When no answer comes the change may
     /// have been made; the same call under the same key gets the answer of the first one.
-    Command(for<'a> fn(&'a Desk, &'a Asked<'a>, RequestId) -> Serving<'a>),
+    Command(for<'a> fn(&'a Desk, &'a EndpointRequest<'a>, RequestId) -> Serving<'a>),
     /// It reads from a shard. It changes nothing, so a caller or a proxy may send it again.
-    Read(for<'a> fn(&'a Desk, &'a Asked<'a>) -> Serving<'a>),
+    Read(for<'a> fn(&'a Desk, &'a EndpointRequest<'a>) -> Serving<'a>),
     /// It reads from memory.
-    Look(fn(&Desk, &Asked<'_>) -> Result<EndpointAnswer, Failure>),
+    Look(fn(&Desk, &EndpointRequest<'_>) -> Result<EndpointAnswer, Failure>),
 }
 
-/// The work of an endpoint. In a box: otherwise each request's future would be as large as that of
-/// the largest endpoint, and would be copied several times on its way.
+/// The work of an endpoint. Boxed: otherwise each request's future would have the size of the largest
+/// endpoint's, and would be copied several times on its way.
 pub type Serving<'a> = Pin<Box<dyn Future<Output = Result<EndpointAnswer, Failure>> + Send + 'a>>;
 
 /// What an endpoint answers.
@@ -119,7 +119,7 @@ impl Route {
 
 /// Where a request's method and path lead.
 #[derive(Clone, Copy)]
-pub struct Call {
+pub struct RoutedCall {
     /// To which endpoint.
     pub route: &'static Route,
     /// By a path for callers who are known by their token.
@@ -128,11 +128,11 @@ pub struct Call {
     pub count: Option<DrawCount>,
 }
 
-impl Call {
+impl RoutedCall {
     /// How much must be known of the caller.
     pub const fn caller(self) -> CallerCheck {
         match (self.route.about, self.by_token) {
-            (About::Nobody, _) => CallerCheck::Nobody,
+            (About::NoUser, _) => CallerCheck::NoUser,
             (About::User, false) => CallerCheck::User,
             (About::User, true) => CallerCheck::UserByToken,
         }
@@ -140,16 +140,16 @@ impl Call {
 }
 
 /// A request as an endpoint gets it.
-pub struct Asked<'a> {
+pub struct EndpointRequest<'a> {
     /// Where it leads.
-    pub call: Call,
+    pub call: RoutedCall,
     /// Who calls.
     pub caller: Caller,
     /// The parameters that the endpoint takes.
     pub fields: Fields<'a>,
 }
 
-impl Asked<'_> {
+impl EndpointRequest<'_> {
     /// The user that it is about.
     pub fn user(&self) -> Result<UserId, Failure> {
         self.fields.user(&self.caller)

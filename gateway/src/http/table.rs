@@ -7,7 +7,7 @@ use super::endpoints::{
     account, armory, award_list, draw, draw_record, page, preflight, random_raffle, rule_weight,
     stage, strategy_armory, strategy_award_list, unknown,
 };
-use super::route::{About, Call, Route};
+use super::route::{About, Route, RoutedCall};
 use crate::answer::Endpoint;
 
 /// Below this lie all endpoints.
@@ -45,7 +45,7 @@ static ROUTES: [Route; Endpoint::ALL.len()] = {
 };
 
 /// Where a request leads.
-pub fn call(head: &Parts) -> Call {
+pub fn call(head: &Parts) -> RoutedCall {
     if head.method == Method::OPTIONS {
         plain(Endpoint::Preflight)
     } else {
@@ -54,7 +54,7 @@ pub fn call(head: &Parts) -> Call {
 }
 
 /// Where a path leads, which may end in one slash.
-pub fn call_at(path: &str) -> Call {
+pub fn call_at(path: &str) -> RoutedCall {
     if path == "/" {
         return plain(Endpoint::Page);
     }
@@ -64,22 +64,22 @@ pub fn call_at(path: &str) -> Call {
         .unwrap_or_else(|| plain(Endpoint::Unknown))
 }
 
-fn below_base(path: &str) -> Option<Call> {
+fn below_base(path: &str) -> Option<RoutedCall> {
     let bare = path.strip_suffix(BY_TOKEN);
     let (path, by_token) = (bare.unwrap_or(path), bare.is_some());
     let (route, count) = ROUTES.iter().find_map(|route| {
         let (_, count) = route.paths.iter().find(|(known, _)| *known == path)?;
         Some((route, *count))
     })?;
-    (!by_token || route.about == About::User).then_some(Call {
+    (!by_token || route.about == About::User).then_some(RoutedCall {
         route,
         by_token,
         count,
     })
 }
 
-fn plain(endpoint: Endpoint) -> Call {
-    Call {
+fn plain(endpoint: Endpoint) -> RoutedCall {
+    RoutedCall {
         route: &ROUTES[endpoint as usize],
         by_token: false,
         count: None,

@@ -6,7 +6,7 @@ use crate::answer::{Code, Failure};
 /// Who calls. Endpoints get user ids from here, so that no caller acts for another user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Caller {
-    /// Identities are not checked: the caller is whom the request names.
+    /// Identities are not checked: the caller is the user that the request names.
     Anyone,
     /// This user, for certain.
     Known(UserId),
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_known_caller_acts_for_nobody_else() {
+    fn a_known_caller_acts_for_no_other_user() {
         let user = |text: &str| UserId::new(text).expect("a user id");
         let of = |caller: Caller, said: Option<&str>| {
             caller.user(said.map(user)).map_err(|failure| failure.code)

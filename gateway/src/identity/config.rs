@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use settings::{Faulted, Section};
 
 use super::jwt::JwtOptions;
-use super::keys::{Expected, KeySource, Keys, Signing};
+use super::keys::{ExpectedClaims, KeySource, SigningAlgorithm, TokenKeys};
 use super::options::IdentityOptions;
 use super::trusted_header::TrustedHeader;
 use crate::edge::TrustedProxies;
@@ -65,7 +65,7 @@ fn open(
         {
             let message = format!(
                 "open believes any userId, so http.listen must be a loopback address, not {address}; \
-                 set trusted-header or jwt, or open_to_network where all who reach it may draw for anybody"
+                 set trusted-header or jwt, or open_to_network where all who reach it may draw for any user"
             );
             Err(section.fault("kind", message))
         }
@@ -110,7 +110,7 @@ fn jwt(section: &Section<'_>, with_keys: bool) -> Result<JwtOptions, Faulted> {
     let source = source(section, with_keys);
     Ok(JwtOptions {
         source: source?,
-        expected: Expected {
+        expected: ExpectedClaims {
             audience: audience?,
             issuer: issuer?,
         },
@@ -122,9 +122,9 @@ fn jwt(section: &Section<'_>, with_keys: bool) -> Result<JwtOptions, Faulted> {
 
 fn source(section: &Section<'_>, with_keys: bool) -> Result<KeySource, Faulted> {
     let algorithms = [
-        ("HS256", Signing::Hs256),
-        ("EdDSA", Signing::EdDsa),
-        ("RS256", Signing::Rs256),
+        ("HS256", SigningAlgorithm::Hs256),
+        ("EdDSA", SigningAlgorithm::EdDsa),
+        ("RS256", SigningAlgorithm::Rs256),
     ];
     let signing = section.choice("algorithm", &algorithms).optional();
     let file = |key| {
@@ -158,7 +158,7 @@ fn source(section: &Section<'_>, with_keys: bool) -> Result<KeySource, Faulted> 
     if !with_keys {
         return Ok(source);
     }
-    match Keys::read(&source, &Expected::default()) {
+    match TokenKeys::read(&source, &ExpectedClaims::default()) {
         Ok(_) => Ok(source),
         Err(why) => Err(section.fault(key, why)),
     }

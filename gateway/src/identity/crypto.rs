@@ -1,5 +1,5 @@
-//! The arithmetic of signatures, by ring: `jsonwebtoken` lets its users choose, and ring is in
-//! the house for TLS already. Three algorithms, and checking only.
+//! The arithmetic of signatures, by ring: `jsonwebtoken` lets its users choose, and ring is
+//! there for TLS already. Three algorithms, and checking only.
 use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::signature::{Error as SignatureError, Verifier};

@@ -11,7 +11,7 @@ use moka::sync::Cache;
 use ring::digest::{SHA256, digest};
 use serde_json::{Map, Value};
 
-use super::keys::{Expected, KeySource, Keys};
+use super::keys::{ExpectedClaims, KeySource, TokenKeys};
 use crate::answer::Code;
 
 /// Far more than issuers put into one; heads have 16 KiB for all headers.
@@ -23,7 +23,7 @@ pub struct JwtOptions {
     /// Where the keys are.
     pub source: KeySource,
     /// What a token must say.
-    pub expected: Expected,
+    pub expected: ExpectedClaims,
     /// The claim that holds the user id.
     pub user_claim: String,
     /// How far the clocks of issuers may be from ours.
@@ -41,11 +41,11 @@ pub struct Jwt {
 /// The keys, and the tokens that they have verified: one thing, so that a token which the keys
 /// of before have verified is never found beside the new ones.
 struct Ring {
-    keys: Keys,
+    keys: TokenKeys,
     /// What their file held.
     fingerprint: [u8; 32],
-    /// By SHA-256. Checking an RSA signature costs as much as tens of look-ups. Who guesses
-    /// tokens displaces nothing: only good ones are kept.
+    /// By SHA-256. Checking an RSA signature costs tens of look-ups. Guessed tokens displace
+    /// nothing: only good ones are kept.
     verified: Cache<[u8; 32], Verified>,
 }
 
@@ -82,7 +82,7 @@ impl Jwt {
         Ok(Some(count))
     }
 
-    /// The user whom the token of a request names.
+    /// The user that the token of a request names.
     pub fn user(&self, headers: &HeaderMap, now: Timestamp) -> Result<UserId, Code> {
         let token = token(headers)?;
         let verified = self.verified(token).ok_or(Code::IdentityInvalid)?;
@@ -105,8 +105,8 @@ impl Jwt {
 impl Ring {
     fn read(options: &JwtOptions) -> Result<Self, String> {
         // Before the keys: a file that changes in between is read again by the next reload.
-        let fingerprint = Keys::fingerprint(&options.source)?;
-        let keys = Keys::read(&options.source, &options.expected)?;
+        let fingerprint = TokenKeys::fingerprint(&options.source)?;
+        let keys = TokenKeys::read(&options.source, &options.expected)?;
         Ok(Self {
             keys,
             fingerprint,
@@ -155,7 +155,7 @@ fn token(headers: &HeaderMap) -> Result<&str, Code> {
     }
 }
 
-fn verify(token: &str, keys: &Keys, user_claim: &str) -> Option<Verified> {
+fn verify(token: &str, keys: &TokenKeys, user_claim: &str) -> Option<Verified> {
     let header = decode_header(token).ok()?;
     // These are extensions that the reader of a token must understand; we know none.
     if header.crit.is_some() {

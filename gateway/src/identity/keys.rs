@@ -20,12 +20,12 @@ const SECRET_BYTES_MIN: usize = 32;
 /// Those of RSA keys of 2048 bits, below which ring checks nothing.
 const MODULUS_BYTES_MIN: usize = 256;
 
-/// No key file is as large.
+/// Larger than any key file.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// How tokens may be signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signing {
+pub enum SigningAlgorithm {
     /// HMAC with SHA-256: a secret that issuer and server share.
     Hs256,
     /// Ed25519.
@@ -34,12 +34,12 @@ pub enum Signing {
     Rs256,
 }
 
-impl Signing {
+impl SigningAlgorithm {
     fn algorithm(self) -> Algorithm {
         match self {
-            Signing::Hs256 => Algorithm::HS256,
-            Signing::EdDsa => Algorithm::EdDSA,
-            Signing::Rs256 => Algorithm::RS256,
+            SigningAlgorithm::Hs256 => Algorithm::HS256,
+            SigningAlgorithm::EdDsa => Algorithm::EdDSA,
+            SigningAlgorithm::Rs256 => Algorithm::RS256,
         }
     }
 }
@@ -52,7 +52,7 @@ pub enum KeySource {
         /// Its file.
         path: PathBuf,
         /// How it is used.
-        signing: Signing,
+        signing: SigningAlgorithm,
     },
     /// A JSON Web Key Set; the token's `kid` chooses among its keys.
     Set {
@@ -61,23 +61,23 @@ pub enum KeySource {
     },
 }
 
-/// What a token must say, whichever key has signed it.
+/// The claims that a token must have, whatever key has signed it.
 #[derive(Debug, Clone, Default)]
-pub struct Expected {
+pub struct ExpectedClaims {
     /// One of `aud`. Without it a token must name no audience.
     pub audience: Option<String>,
     /// `iss`.
     pub issuer: Option<String>,
 }
 
-/// A key, and what is expected of the tokens that it has signed.
-pub struct Key {
+/// A key, and the claims that are expected of tokens that it has signed.
+pub struct TokenKey {
     pub(super) decoding: DecodingKey,
     pub(super) validation: Validation,
 }
 
-impl Key {
-    fn new(signing: Signing, decoding: DecodingKey, expected: &Expected) -> Self {
+impl TokenKey {
+    fn new(signing: SigningAlgorithm, decoding: DecodingKey, expected: &ExpectedClaims) -> Self {
         let mut validation = Validation::new(signing.algorithm());
         // Times are compared at each use of a token, not only when its signature is checked.
         validation.validate_exp = false;
@@ -98,22 +98,23 @@ impl Key {
 }
 
 /// All keys.
-pub enum Keys {
+pub enum TokenKeys {
     /// For every token, whatever `kid` it names.
-    One(Box<Key>),
+    One(Box<TokenKey>),
     /// By `kid`.
-    Set(HashMap<String, Key>),
+    Set(HashMap<String, TokenKey>),
 }
 
-impl Keys {
+impl TokenKeys {
     /// Reads them. The message names the file, and nothing that is in it.
-    pub fn read(source: &KeySource, expected: &Expected) -> Result<Self, String> {
+    pub fn read(source: &KeySource, expected: &ExpectedClaims) -> Result<Self, String> {
         crypto::install();
         let (KeySource::File { path, .. } | KeySource::Set { path }) = source;
         let keys = content(path).and_then(|content| match source {
-            KeySource::File { signing, .. } => one(&content, *signing)
-                .map(|decoding| Keys::One(Box::new(Key::new(*signing, decoding, expected)))),
-            KeySource::Set { .. } => set(&content, expected).map(Keys::Set),
+            KeySource::File { signing, .. } => one(&content, *signing).map(|decoding| {
+                TokenKeys::One(Box::new(TokenKey::new(*signing, decoding, expected)))
+            }),
+            KeySource::Set { .. } => set(&content, expected).map(TokenKeys::Set),
         });
         keys.map_err(|why| format!("{}: {why}", path.display()))
     }
@@ -129,18 +130,18 @@ impl Keys {
     }
 
     /// The key for a token with this `kid`.
-    pub fn find(&self, kid: Option<&str>) -> Option<&Key> {
+    pub fn find(&self, kid: Option<&str>) -> Option<&TokenKey> {
         match self {
-            Keys::One(key) => Some(key),
-            Keys::Set(keys) => keys.get(kid?),
+            TokenKeys::One(key) => Some(key),
+            TokenKeys::Set(keys) => keys.get(kid?),
         }
     }
 
     /// How many there are.
     pub fn count(&self) -> usize {
         match self {
-            Keys::One(_) => 1,
-            Keys::Set(keys) => keys.len(),
+            TokenKeys::One(_) => 1,
+            TokenKeys::Set(keys) => keys.len(),
         }
     }
 }
@@ -157,7 +158,7 @@ fn content(path: &Path) -> Result<Vec<u8>, String> {
     Ok(content)
 }
 
-fn one(content: &[u8], signing: Signing) -> Result<DecodingKey, String> {
+fn one(content: &[u8], signing: SigningAlgorithm) -> Result<DecodingKey, String> {
     let holds = |part: &str| {
         content
             .windows(part.len())
@@ -166,17 +167,21 @@ fn one(content: &[u8], signing: Signing) -> Result<DecodingKey, String> {
     let is_pem = holds("-----BEGIN ");
     match signing {
         // A public key that is configured as a secret would let anyone sign tokens.
-        Signing::Hs256 if is_pem => Err("holds a PEM, and HS256 takes a secret".to_owned()),
-        Signing::Hs256 => checked(signing, DecodingKey::from_secret(content.trim_ascii_end())),
+        SigningAlgorithm::Hs256 if is_pem => {
+            Err("holds a PEM, and HS256 takes a secret".to_owned())
+        }
+        SigningAlgorithm::Hs256 => {
+            checked(signing, DecodingKey::from_secret(content.trim_ascii_end()))
+        }
         // A private key can do more than this server should be able to do.
         _ if holds("PRIVATE KEY-----") || !holds("PUBLIC KEY-----") => {
             Err("expected a public key as PEM (BEGIN PUBLIC KEY)".to_owned())
         }
-        Signing::EdDsa => checked(
+        SigningAlgorithm::EdDsa => checked(
             signing,
             DecodingKey::from_ed_pem(content).map_err(|_| "is not a public key of Ed25519")?,
         ),
-        Signing::Rs256 => checked(
+        SigningAlgorithm::Rs256 => checked(
             signing,
             DecodingKey::from_rsa_pem(content).map_err(|_| "is not a public key of RSA")?,
         ),
@@ -184,7 +189,7 @@ fn one(content: &[u8], signing: Signing) -> Result<DecodingKey, String> {
 }
 
 /// Refuses keys that are too weak, or that no token would ever match.
-fn checked(signing: Signing, key: DecodingKey) -> Result<DecodingKey, String> {
+fn checked(signing: SigningAlgorithm, key: DecodingKey) -> Result<DecodingKey, String> {
     let bytes = match key.kind() {
         DecodingKeyKind::SecretOrDer(bytes) => bytes.len(),
         DecodingKeyKind::RsaModulusExponent { n, .. } => {
@@ -192,11 +197,11 @@ fn checked(signing: Signing, key: DecodingKey) -> Result<DecodingKey, String> {
         }
     };
     match signing {
-        Signing::Hs256 if bytes < SECRET_BYTES_MIN => Err(format!(
+        SigningAlgorithm::Hs256 if bytes < SECRET_BYTES_MIN => Err(format!(
             "the secret has {bytes} bytes; expected at least {SECRET_BYTES_MIN}"
         )),
-        Signing::EdDsa if bytes != 32 => Err("is not a public key of Ed25519".to_owned()),
-        Signing::Rs256 if bytes < MODULUS_BYTES_MIN => {
+        SigningAlgorithm::EdDsa if bytes != 32 => Err("is not a public key of Ed25519".to_owned()),
+        SigningAlgorithm::Rs256 if bytes < MODULUS_BYTES_MIN => {
             Err("expected an RSA key of at least 2048 bits".to_owned())
         }
         _ => Ok(key),
@@ -204,7 +209,7 @@ fn checked(signing: Signing, key: DecodingKey) -> Result<DecodingKey, String> {
 }
 
 /// The keys of a set that sign in a way that we take; a set may hold others too.
-fn set(content: &[u8], expected: &Expected) -> Result<HashMap<String, Key>, String> {
+fn set(content: &[u8], expected: &ExpectedClaims) -> Result<HashMap<String, TokenKey>, String> {
     // What the reader says of a fault may quote the text, which may be a secret.
     let set: JwkSet = serde_json::from_slice(content).map_err(|error| {
         format!(
@@ -223,7 +228,7 @@ fn set(content: &[u8], expected: &Expected) -> Result<HashMap<String, Key>, Stri
         let decoding = DecodingKey::from_jwk(jwk).map_err(|_| nth("is broken"))?;
         let decoding = checked(signing, decoding).map_err(|why| nth(&why))?;
         match keys.entry(kid) {
-            Entry::Vacant(entry) => entry.insert(Key::new(signing, decoding, expected)),
+            Entry::Vacant(entry) => entry.insert(TokenKey::new(signing, decoding, expected)),
             Entry::Occupied(_) => return Err(nth("has the kid of another")),
         };
     }
@@ -234,7 +239,7 @@ fn set(content: &[u8], expected: &Expected) -> Result<HashMap<String, Key>, Stri
 }
 
 /// How a key of a set signs; `None` for what is not for signatures, or signs in another way.
-fn signing_of(jwk: &Jwk) -> Option<Signing> {
+fn signing_of(jwk: &Jwk) -> Option<SigningAlgorithm> {
     let common = &jwk.common;
     let for_signatures = common
         .public_key_use
@@ -245,10 +250,10 @@ fn signing_of(jwk: &Jwk) -> Option<Signing> {
             .as_ref()
             .is_none_or(|operations| operations.contains(&KeyOperations::Verify));
     let signing = match &jwk.algorithm {
-        AlgorithmParameters::OctetKey(_) => Signing::Hs256,
-        AlgorithmParameters::RSA(_) => Signing::Rs256,
+        AlgorithmParameters::OctetKey(_) => SigningAlgorithm::Hs256,
+        AlgorithmParameters::RSA(_) => SigningAlgorithm::Rs256,
         AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => {
-            Signing::EdDsa
+            SigningAlgorithm::EdDsa
         }
         _ => return None,
     };

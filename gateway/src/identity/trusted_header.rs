@@ -1,4 +1,4 @@
-//! Callers whom a proxy in front of the server has checked, and named in a header.
+//! Callers that a proxy in front of the server has checked and named in a header.
 use hyper::HeaderMap;
 use hyper::header::HeaderName;
 use market::UserId;
@@ -16,7 +16,7 @@ pub struct TrustedHeader {
 }
 
 impl TrustedHeader {
-    /// The user whom the proxy names.
+    /// The user that the proxy names.
     pub fn user(&self, peer: Peer, headers: &HeaderMap) -> Result<UserId, Failure> {
         if !self.proxies.contains(peer) {
             return Err(Code::PeerUntrusted.into());

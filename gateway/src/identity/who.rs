@@ -12,7 +12,7 @@ use crate::edge::Peer;
 
 /// Identifies callers.
 pub enum Identity {
-    /// The caller is whom the request says.
+    /// The caller is the user that the request names.
     Open,
     /// A trusted proxy says so in a header.
     TrustedHeader(TrustedHeader),

@@ -16,7 +16,7 @@ use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed, StateStore};
 use governor::{Quota, RateLimiter};
 
-use super::cells::{Cells, Chunk};
+use super::cells::{CellChunk, Cells};
 
 /// The wait that a bucket without tokens advises: it lasts until an operator changes the limit.
 const NEVER_WAIT: Duration = Duration::from_mins(1);
@@ -81,24 +81,26 @@ impl FromStr for Rate {
 
 /// How fast tokens come, and how many a bucket holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pace {
+pub enum BucketPace {
     /// There are none.
     Never,
     /// One after another, up to a number.
     Tokens(Quota),
 }
 
-impl Pace {
+impl BucketPace {
     /// Tokens at a rate, at most `burst` of them at once.
     pub fn new(rate: Rate, burst: NonZeroU32) -> Self {
         let quota = rate.period().and_then(Quota::with_period);
-        quota.map_or(Pace::Never, |quota| Pace::Tokens(quota.allow_burst(burst)))
+        quota.map_or(BucketPace::Never, |quota| {
+            BucketPace::Tokens(quota.allow_burst(burst))
+        })
     }
 }
 
 /// There was no token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Empty {
+pub struct BucketEmpty {
     /// How many the bucket holds when it is full.
     pub burst: u32,
     /// When the next one comes.
@@ -107,9 +109,9 @@ pub struct Empty {
 
 /// One bucket's state.
 #[derive(Debug, Clone, Default)]
-pub struct Cell(Arc<InMemoryState>);
+pub struct BucketCell(Arc<InMemoryState>);
 
-impl StateStore for Cell {
+impl StateStore for BucketCell {
     type Key = ();
 
     fn measure_and_replace<T, F, E>(&self, (): &(), measure: F) -> Result<T, E>
@@ -126,7 +128,7 @@ type Limiter<S, C> =
 
 /// A bucket, or one per key.
 pub struct Bucket<S: StateStore, C: Clock> {
-    pace: Pace,
+    pace: BucketPace,
     store: S,
     /// What the store's numbers are counted from.
     start: C::Instant,
@@ -142,11 +144,11 @@ impl<S: StateStore, C: Clock> fmt::Debug for Bucket<S, C> {
 
 impl<S: StateStore<Key: Hash + Eq + Clone> + Clone, C: Clock> Bucket<S, C> {
     /// A full one.
-    pub fn new(pace: Pace, store: S, clock: C) -> Self {
+    pub fn new(pace: BucketPace, store: S, clock: C) -> Self {
         let start = clock.now();
         let limiter = match pace {
-            Pace::Never => None,
-            Pace::Tokens(quota) => Some(RateLimiter::new(quota, store.clone(), clock)),
+            BucketPace::Never => None,
+            BucketPace::Tokens(quota) => Some(RateLimiter::new(quota, store.clone(), clock)),
         };
         Self {
             pace,
@@ -157,19 +159,19 @@ impl<S: StateStore<Key: Hash + Eq + Clone> + Clone, C: Clock> Bucket<S, C> {
     }
 
     /// What it was made with.
-    pub fn pace(&self) -> Pace {
+    pub fn pace(&self) -> BucketPace {
         self.pace
     }
 
     /// Takes a token.
-    pub fn take(&self, key: &S::Key) -> Result<(), Empty> {
+    pub fn take(&self, key: &S::Key) -> Result<(), BucketEmpty> {
         let Some(limiter) = &self.limiter else {
-            return Err(Empty {
+            return Err(BucketEmpty {
                 burst: 0,
                 wait: NEVER_WAIT,
             });
         };
-        limiter.check_key(key).map_err(|until| Empty {
+        limiter.check_key(key).map_err(|until| BucketEmpty {
             burst: until.quota().burst_size().get(),
             wait: until.wait_time_from(limiter.clock().now()),
         })
@@ -178,12 +180,12 @@ impl<S: StateStore<Key: Hash + Eq + Clone> + Clone, C: Clock> Bucket<S, C> {
 
 impl<K: Hash, C: Clock> Bucket<Cells<K>, C> {
     /// All places of its keys, in parts.
-    pub fn chunks(&self) -> impl Iterator<Item = Chunk> + use<K, C> {
+    pub fn chunks(&self) -> impl Iterator<Item = CellChunk> + use<K, C> {
         self.store.chunks()
     }
 
     /// How many keys' buckets of a part are not full now.
-    pub fn count(&self, chunk: Chunk) -> u64 {
+    pub fn count(&self, chunk: CellChunk) -> u64 {
         let Some(limiter) = &self.limiter else {
             return 0;
         };
@@ -192,10 +194,10 @@ impl<K: Hash, C: Clock> Bucket<Cells<K>, C> {
     }
 }
 
-impl<C: Clock> Bucket<Cell, C> {
+impl<C: Clock> Bucket<BucketCell, C> {
     /// Gives back a token that was taken, as if it had never been.
     pub fn give_back(&self) {
-        let Pace::Tokens(quota) = self.pace else {
+        let BucketPace::Tokens(quota) = self.pace else {
             return;
         };
         let token = Nanos::from(quota.replenish_interval());
@@ -225,8 +227,8 @@ mod tests {
         text.parse().expect("a rate")
     }
 
-    fn pace(text: &str, burst: u32) -> Pace {
-        Pace::new(rate(text), NonZeroU32::new(burst).expect("not zero"))
+    fn pace(text: &str, burst: u32) -> BucketPace {
+        BucketPace::new(rate(text), NonZeroU32::new(burst).expect("not zero"))
     }
 
     /// A bucket as one would count by hand, all in nanoseconds' worth of tokens.
@@ -237,8 +239,8 @@ mod tests {
     }
 
     impl Model {
-        fn new(pace: Pace) -> Self {
-            let Pace::Tokens(quota) = pace else {
+        fn new(pace: BucketPace) -> Self {
+            let BucketPace::Tokens(quota) = pace else {
                 panic!("no tokens")
             };
             let token = quota.replenish_interval().as_nanos();
@@ -265,9 +267,12 @@ mod tests {
         }
     }
 
-    fn single(pace: Pace) -> (Bucket<Cell, FakeRelativeClock>, FakeRelativeClock) {
+    fn single(pace: BucketPace) -> (Bucket<BucketCell, FakeRelativeClock>, FakeRelativeClock) {
         let clock = FakeRelativeClock::default();
-        (Bucket::new(pace, Cell::default(), clock.clone()), clock)
+        (
+            Bucket::new(pace, BucketCell::default(), clock.clone()),
+            clock,
+        )
     }
 
     fn count<K: Hash>(buckets: &Bucket<Cells<K>, FakeRelativeClock>) -> u64 {
@@ -275,7 +280,7 @@ mod tests {
     }
 
     /// How many takes succeed before the first that does not.
-    fn drained(bucket: &Bucket<Cell, FakeRelativeClock>) -> usize {
+    fn drained(bucket: &Bucket<BucketCell, FakeRelativeClock>) -> usize {
         std::iter::repeat_with(|| bucket.take(&()))
             .take_while(Result::is_ok)
             .count()
@@ -349,7 +354,7 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(
                 bucket.take(&()),
-                Err(Empty {
+                Err(BucketEmpty {
                     burst: 0,
                     wait: NEVER_WAIT
                 })
@@ -366,7 +371,7 @@ mod tests {
             clock.advance(Duration::from_nanos(999_999_999));
             assert_eq!(
                 bucket.take(&()),
-                Err(Empty {
+                Err(BucketEmpty {
                     burst: 1,
                     wait: Duration::from_nanos(1)
                 })
@@ -477,7 +482,7 @@ mod tests {
         assert_eq!(count(&buckets), 2 * KEYS_MAX, "all places are taken");
     }
 
-    fn paces() -> impl Strategy<Value = Pace> {
+    fn paces() -> impl Strategy<Value = BucketPace> {
         let rates = prop_oneof![
             Just(1),
             Just(1000),
@@ -486,7 +491,7 @@ mod tests {
             1_000_000..=Rate::MAX,
         ];
         (rates, 1..40u32).prop_map(|(rate, burst)| {
-            Pace::new(Rate(rate), NonZeroU32::new(burst).expect("not zero"))
+            BucketPace::new(Rate(rate), NonZeroU32::new(burst).expect("not zero"))
         })
     }
 
@@ -497,8 +502,8 @@ mod tests {
         prop::collection::vec((eighths, -1..=1i64, 0..6usize), 1..120)
     }
 
-    fn step(pace: Pace, eighths: u64, nanosecond: i64) -> Duration {
-        let Pace::Tokens(quota) = pace else {
+    fn step(pace: BucketPace, eighths: u64, nanosecond: i64) -> Duration {
+        let BucketPace::Tokens(quota) = pace else {
             panic!("no tokens")
         };
         let period_ns = u64::try_from(quota.replenish_interval().as_nanos()).expect("not long");
@@ -542,7 +547,7 @@ mod tests {
         #[test]
         fn no_span_of_time_lets_more_through_than_burst_and_rate(pace in paces(), steps in steps()) {
             let (bucket, clock) = single(pace);
-            let Pace::Tokens(quota) = pace else { panic!("no tokens") };
+            let BucketPace::Tokens(quota) = pace else { panic!("no tokens") };
             let (period_ns, burst) = (quota.replenish_interval().as_nanos(), u128::from(quota.burst_size().get()));
             let mut now_ns = 0_u128;
             let mut passed_ns = Vec::new();

@@ -43,7 +43,7 @@ struct KeyPlace<S> {
 const _: () = assert!(size_of::<KeyPlace<u64>>() * PLACES_PER_KEY == 32);
 
 /// One state per key, for a bounded number of keys.
-pub struct Table<S> {
+pub struct CellTable<S> {
     secret: RandomState,
     sets: usize,
     /// The sets, dealt out to the stripes in turn.
@@ -54,12 +54,12 @@ pub struct Table<S> {
 
 /// Some places of one stripe.
 #[derive(Debug, Clone, Copy)]
-pub struct Chunk {
+pub struct CellChunk {
     stripe: usize,
     first: usize,
 }
 
-impl<S: CellState> Table<S> {
+impl<S: CellState> CellTable<S> {
     /// Room for `keys_max` keys, at two places each.
     pub fn new(keys_max: u64) -> Self {
         let keys_max = usize::try_from(keys_max).unwrap_or(usize::MAX / PLACES_PER_KEY);
@@ -131,17 +131,17 @@ impl<S: CellState> Table<S> {
     }
 
     /// All places, in parts that are small enough to be looked at under a lock.
-    pub fn chunks(&self) -> impl Iterator<Item = Chunk> + use<S> {
+    pub fn chunks(&self) -> impl Iterator<Item = CellChunk> + use<S> {
         let stripe_len = self.stripe_len;
         (0..self.stripes.len()).flat_map(move |stripe| {
             (0..stripe_len)
                 .step_by(CHUNK)
-                .map(move |first| Chunk { stripe, first })
+                .map(move |first| CellChunk { stripe, first })
         })
     }
 
     /// How many states of a part are such.
-    pub fn count(&self, chunk: Chunk, such: impl Fn(&S) -> bool) -> u64 {
+    pub fn count(&self, chunk: CellChunk, such: impl Fn(&S) -> bool) -> u64 {
         let stripe = locked(&self.stripes[chunk.stripe]);
         let places = stripe.iter().skip(chunk.first).take(CHUNK);
         places.filter(|place| such(&place.state)).count() as u64
@@ -166,7 +166,7 @@ fn locked<S>(stripe: &Mutex<Vec<KeyPlace<S>>>) -> MutexGuard<'_, Vec<KeyPlace<S>
 /// forgotten, which makes it a full one. (Refusing new keys instead would let a caller that invents
 /// keys lock all others out.)
 pub struct Cells<K> {
-    table: Arc<Table<u64>>,
+    table: Arc<CellTable<u64>>,
     of_keys: PhantomData<fn(&K)>,
 }
 
@@ -183,18 +183,18 @@ impl<K> Cells<K> {
     /// Room for `keys_max` keys, at 32 bytes each.
     pub fn new(keys_max: u64) -> Self {
         Self {
-            table: Arc::new(Table::new(keys_max)),
+            table: Arc::new(CellTable::new(keys_max)),
             of_keys: PhantomData,
         }
     }
 
     /// All places, in parts.
-    pub fn chunks(&self) -> impl Iterator<Item = Chunk> + use<K> {
+    pub fn chunks(&self) -> impl Iterator<Item = CellChunk> + use<K> {
         self.table.chunks()
     }
 
     /// How many buckets of a part are not full at that moment of the limiter's.
-    pub fn count(&self, chunk: Chunk, now: Nanos) -> u64 {
+    pub fn count(&self, chunk: CellChunk, now: Nanos) -> u64 {
         self.table
             .count(chunk, |&full_at_ns| full_at_ns > now.as_u64())
     }
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_keys_as_there_must_be_room_for_are_kept_but_for_a_few() {
+    fn nearly_all_keys_are_kept_that_there_must_be_room_for() {
         const KEYS: u64 = 50_000;
         let cells = Cells::new(KEYS);
         for key in 0..KEYS {
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_changes_no_number_and_is_heard_all_the_same() {
+    fn a_refused_change_leaves_the_number_and_is_returned() {
         let cells = Cells::new(1);
         for key in 0..16 {
             put(&cells, key, 7);
@@ -294,8 +294,8 @@ mod tests {
     }
 
     #[test]
-    fn who_may_not_go_stays_while_somebody_else_may() {
-        let table: Table<u64> = Table::new(1);
+    fn a_key_that_may_not_go_stays_while_another_one_may() {
+        let table: CellTable<u64> = CellTable::new(1);
         let even = |state: &u64| state.is_multiple_of(2);
         for key in 0..16_u64 {
             table.with(&key, even, |state| *state = key + 1);
@@ -314,13 +314,13 @@ mod tests {
         assert_eq!(
             table.get(&0_u64),
             0,
-            "nobody may go: the one that was silent longest"
+            "none may go: the one that was silent longest goes"
         );
     }
 
     #[test]
     fn a_key_that_is_not_there_is_not_made() {
-        let table: Table<u64> = Table::new(1);
+        let table: CellTable<u64> = CellTable::new(1);
         assert_eq!(table.with_known(&1_u64, |state| *state), None);
         table.with(&1_u64, |_| true, |state| *state = 5);
         assert_eq!(table.with_known(&1_u64, std::mem::take), Some(5));
@@ -334,7 +334,7 @@ mod tests {
     #[test]
     fn chunks_are_all_places_each_once() {
         for keys_max in [1, 100, 5_000, 200_000] {
-            let table: Table<u64> = Table::new(keys_max);
+            let table: CellTable<u64> = CellTable::new(keys_max);
             let counted: u64 = table
                 .chunks()
                 .map(|chunk| table.count(chunk, |_| true))

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use settings::{Faulted, Section, all};
 
-use super::bucket::{Pace, Rate};
-use super::cooldown::{Cooldown, LASTS_MAX};
+use super::bucket::{BucketPace, Rate};
+use super::cooldown::{CooldownRules, LASTS_MAX};
 use crate::answer::Endpoint;
 
 pub(super) const BURST_MAX: u32 = 1_000_000;
@@ -35,8 +35,8 @@ impl Limit {
     }
 
     /// How much it lets through.
-    pub fn pace(&self) -> Pace {
-        Pace::new(self.rate, self.burst)
+    pub fn pace(&self) -> BucketPace {
+        BucketPace::new(self.rate, self.burst)
     }
 }
 
@@ -52,7 +52,7 @@ pub struct LimitsConfig {
     /// For each user.
     pub user: Option<Limit>,
     /// For users who were refused often.
-    pub cooldown: Option<Cooldown>,
+    pub cooldown: Option<CooldownRules>,
     /// Users, and addresses, that are remembered.
     pub keys_max: u64,
 }
@@ -105,7 +105,7 @@ fn limit(section: &Section<'_>) -> Result<Option<Limit>, Faulted> {
     )))
 }
 
-fn cooldown(section: &Section<'_>) -> Result<Option<Cooldown>, Faulted> {
+fn cooldown(section: &Section<'_>) -> Result<Option<CooldownRules>, Faulted> {
     let lasts_max_ms = u64::try_from(LASTS_MAX.as_millis()).unwrap_or(u64::MAX);
     let after_refusals = section.integer("after_refusals", 1..=1_000_000).optional();
     let window = section.integer("window_ms", 1..=DAY_MS).optional();
@@ -118,7 +118,7 @@ fn cooldown(section: &Section<'_>) -> Result<Option<Cooldown>, Faulted> {
             _ => Err(section.fault("after_refusals", "is missing: the other keys go with it")),
         };
     };
-    Ok(Some(Cooldown {
+    Ok(Some(CooldownRules {
         after_refusals,
         window: Duration::from_millis(window.unwrap_or(60_000)),
         lasts: Duration::from_millis(lasts.unwrap_or(600_000)),
@@ -176,11 +176,11 @@ mod tests {
         assert_eq!(routes, [limit("2.5", 3, false)]);
         assert_eq!(config.routes[Endpoint::Draw as usize], Some(routes[0]));
         assert_eq!(config.address, Some(limit("0.5", 1, false)));
-        assert_eq!(config.user.map(|user| user.pace()), Some(Pace::Never));
+        assert_eq!(config.user.map(|user| user.pace()), Some(BucketPace::Never));
         let (window, lasts) = (Duration::from_mins(1), Duration::from_mins(10));
         assert_eq!(
             config.cooldown,
-            Some(Cooldown {
+            Some(CooldownRules {
                 after_refusals: 20,
                 window,
                 lasts,

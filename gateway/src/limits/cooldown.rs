@@ -1,5 +1,5 @@
-//! Cooldowns: users who were refused too often, or whom an operator stopped, do not draw for a
-//! while.
+//! Cooldowns: users who were refused too often, or who were stopped by an operator, do not draw for
+//! a while.
 //!
 //! Counts and cooldowns lie in a table of fixed size, by the hash of the user. So the table cannot
 //! be listed; the users who came in last are remembered by name beside it.
@@ -10,13 +10,13 @@ use std::time::Duration;
 use governor::clock::{Clock, Reference};
 use market::UserId;
 
-use super::cells::{Chunk, Table};
+use super::cells::{CellChunk, CellTable};
 
-/// So many users can be found by name of those who came in last.
+/// Of the users who came in last, this number can be found by name.
 const NAMED_MAX: usize = 1_000;
 
-/// So many users can be put into cooldown by hand. (Each draw looks into this map, and each is a
-/// decision of a person.)
+/// The most users who can be in cooldown by hand. (Each draw looks into this map, and each entry is
+/// a decision of a person.)
 pub const BY_HAND_MAX: usize = 1_000;
 
 /// The longest cooldown.
@@ -24,7 +24,7 @@ pub const LASTS_MAX: Duration = Duration::from_hours(7 * 24);
 
 /// When a cooldown begins, and how long it lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cooldown {
+pub struct CooldownRules {
     /// So many refusals by the limit of users, ...
     pub after_refusals: u32,
     /// ... counted for so long from the first one on, ...
@@ -37,7 +37,7 @@ pub struct Cooldown {
 
 /// A user in cooldown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cooling {
+pub struct UserInCooldown {
     /// Who.
     pub user: UserId,
     /// For how much longer.
@@ -55,7 +55,7 @@ enum CooldownState {
         since_ns: u64,
         count: u32,
     },
-    Cooling {
+    UserInCooldown {
         until_ns: u64,
     },
 }
@@ -66,7 +66,7 @@ const _: () = assert!(size_of::<CooldownState>() == 16);
 impl CooldownState {
     fn left_ns(self, now_ns: u64) -> Option<u64> {
         match self {
-            CooldownState::Cooling { until_ns } => {
+            CooldownState::UserInCooldown { until_ns } => {
                 until_ns.checked_sub(now_ns).filter(|&left_ns| left_ns > 0)
             }
             _ => None,
@@ -75,34 +75,34 @@ impl CooldownState {
 }
 
 /// Users in cooldown by the rules, and users who are close to it.
-pub struct Cooldowns<C: Clock> {
-    rules: Cooldown,
+pub struct CooldownTable<C: Clock> {
+    rules: CooldownRules,
     keys_max: u64,
     clock: C,
     start: C::Instant,
-    table: Table<CooldownState>,
+    table: CellTable<CooldownState>,
     /// Who came in last, the latest at the end.
     named: Mutex<VecDeque<UserId>>,
 }
 
-impl<C: Clock> Cooldowns<C> {
+impl<C: Clock> CooldownTable<C> {
     /// Room for `keys_max` users, none of them in cooldown.
-    pub fn new(rules: Cooldown, keys_max: u64, clock: C) -> Self {
+    pub fn new(rules: CooldownRules, keys_max: u64, clock: C) -> Self {
         let start = clock.now();
         Self {
             rules,
             keys_max,
             clock,
             start,
-            table: Table::new(keys_max),
+            table: CellTable::new(keys_max),
             named: Mutex::default(),
         }
     }
 
     /// Whether it was made by these rules, but for `observe`.
-    pub fn obeys(&self, rules: Cooldown, keys_max: u64) -> bool {
+    pub fn obeys(&self, rules: CooldownRules, keys_max: u64) -> bool {
         self.rules
-            == Cooldown {
+            == CooldownRules {
                 observe: self.rules.observe,
                 ..rules
             }
@@ -155,7 +155,7 @@ impl<C: Clock> Cooldowns<C> {
         };
         let begins = count >= self.rules.after_refusals;
         *state = if begins {
-            CooldownState::Cooling {
+            CooldownState::UserInCooldown {
                 until_ns: now_ns.saturating_add(nanoseconds(self.rules.lasts)),
             }
         } else {
@@ -172,14 +172,14 @@ impl<C: Clock> Cooldowns<C> {
     }
 
     /// Those who are in cooldown of the last users who came in, in no order.
-    pub fn list(&self) -> Vec<Cooling> {
+    pub fn list(&self) -> Vec<UserInCooldown> {
         let mut named: Vec<UserId> = self.named().iter().cloned().collect();
         named.sort_unstable();
         named.dedup();
         let now_ns = self.now_ns();
         let cooling = |user: UserId| {
             let left_ns = self.table.get(&user).left_ns(now_ns)?;
-            Some(Cooling {
+            Some(UserInCooldown {
                 user,
                 left: Duration::from_nanos(left_ns),
                 by_hand: false,
@@ -189,12 +189,12 @@ impl<C: Clock> Cooldowns<C> {
     }
 
     /// The whole table, in parts.
-    pub fn chunks(&self) -> impl Iterator<Item = Chunk> + use<C> {
+    pub fn chunks(&self) -> impl Iterator<Item = CellChunk> + use<C> {
         self.table.chunks()
     }
 
     /// How many users of a part are in cooldown.
-    pub fn count_chunk(&self, chunk: Chunk) -> u64 {
+    pub fn count_chunk(&self, chunk: CellChunk) -> u64 {
         let now_ns = self.now_ns();
         self.table
             .count(chunk, |state| state.left_ns(now_ns).is_some())
@@ -248,10 +248,10 @@ impl ByHand {
     }
 
     /// All whose cooldown has not ended.
-    pub fn list(&self, now: Duration) -> Vec<Cooling> {
+    pub fn list(&self, now: Duration) -> Vec<UserInCooldown> {
         let left = |until: Duration| until.checked_sub(now).filter(|left| !left.is_zero());
         let cooling = |(user, &until): (&UserId, &Duration)| {
-            Some(Cooling {
+            Some(UserInCooldown {
                 user: user.clone(),
                 left: left(until)?,
                 by_hand: true,
@@ -261,9 +261,9 @@ impl ByHand {
     }
 }
 
-/// At most so many of those in cooldown, each user once, those first who are free first.
-pub fn shown(cooling: Vec<Cooling>, shown_max: usize) -> Vec<Cooling> {
-    let mut of_users: BTreeMap<UserId, Cooling> = BTreeMap::new();
+/// At most `shown_max` of the users in cooldown, each once; the first one is free first.
+pub fn shown(cooling: Vec<UserInCooldown>, shown_max: usize) -> Vec<UserInCooldown> {
+    let mut of_users: BTreeMap<UserId, UserInCooldown> = BTreeMap::new();
     for each in cooling {
         let longest = of_users
             .entry(each.user.clone())
@@ -272,7 +272,7 @@ pub fn shown(cooling: Vec<Cooling>, shown_max: usize) -> Vec<Cooling> {
             *longest = each;
         }
     }
-    let mut shown: Vec<Cooling> = of_users.into_values().collect();
+    let mut shown: Vec<UserInCooldown> = of_users.into_values().collect();
     shown.sort_by(|one, other| (one.left, &one.user).cmp(&(other.left, &other.user)));
     shown.truncate(shown_max);
     shown
@@ -284,7 +284,7 @@ mod tests {
 
     use super::*;
 
-    const RULES: Cooldown = Cooldown {
+    const RULES: CooldownRules = CooldownRules {
         after_refusals: 3,
         window: Duration::from_mins(1),
         lasts: Duration::from_mins(10),
@@ -295,19 +295,19 @@ mod tests {
         UserId::new(&format!("u{number}")).expect("a user")
     }
 
-    fn made(keys_max: u64) -> (Cooldowns<FakeRelativeClock>, FakeRelativeClock) {
+    fn made(keys_max: u64) -> (CooldownTable<FakeRelativeClock>, FakeRelativeClock) {
         let clock = FakeRelativeClock::default();
-        (Cooldowns::new(RULES, keys_max, clock.clone()), clock)
+        (CooldownTable::new(RULES, keys_max, clock.clone()), clock)
     }
 
-    fn counted(cooldowns: &Cooldowns<FakeRelativeClock>) -> u64 {
+    fn counted(cooldowns: &CooldownTable<FakeRelativeClock>) -> u64 {
         cooldowns
             .chunks()
             .map(|chunk| cooldowns.count_chunk(chunk))
             .sum()
     }
 
-    fn enter(cooldowns: &Cooldowns<FakeRelativeClock>, number: u32) {
+    fn enter(cooldowns: &CooldownTable<FakeRelativeClock>, number: u32) {
         (0..RULES.after_refusals).for_each(|_| cooldowns.refused(&user(number)));
     }
 
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn it_can_be_cleared_and_begins_again_after_as_many_refusals() {
+    fn it_can_be_cleared_and_begins_again_after_the_same_number_of_refusals() {
         let (cooldowns, _clock) = made(100);
         let u = user(1);
         assert!(!cooldowns.clear(&u));
@@ -378,7 +378,7 @@ mod tests {
         }
         let all = shown(cooldowns.list(), 100);
         assert_eq!((all.len(), counted(&cooldowns)), (50, 50));
-        let first = Cooling {
+        let first = UserInCooldown {
             user: user(0),
             left: Duration::from_secs(550),
             by_hand: false,
@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn however_many_are_refused_few_are_remembered_and_the_last_ones_have_names() {
+    fn few_refused_users_are_remembered_and_the_last_ones_have_names() {
         let (cooldowns, _clock) = made(10);
         (0..20_000).for_each(|number| enter(&cooldowns, number));
         assert!(
@@ -410,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_invents_users_gets_nobody_out_of_a_cooldown() {
+    fn invented_users_get_no_user_out_of_a_cooldown() {
         let (cooldowns, _clock) = made(1_000);
         (0..500).for_each(|number| enter(&cooldowns, number));
         (1_000..101_000).for_each(|number| cooldowns.refused(&user(number)));
@@ -421,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn by_hand_there_is_room_for_many_and_who_is_free_again_leaves_it() {
+    fn by_hand_there_is_room_for_many_and_an_ended_cooldown_leaves_it() {
         let second = Duration::from_secs;
         let mut by_hand = ByHand::default();
         for number in 0..1_000 {
@@ -448,7 +448,7 @@ mod tests {
 
     #[test]
     fn of_two_cooldowns_of_a_user_the_longer_one_is_shown() {
-        let cooling = |left, by_hand| Cooling {
+        let cooling = |left, by_hand| UserInCooldown {
             user: user(1),
             left: Duration::from_secs(left),
             by_hand,

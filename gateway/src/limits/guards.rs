@@ -7,20 +7,20 @@ use governor::clock::Clock;
 use governor::state::StateStore;
 use market::UserId;
 
-use super::address::Client;
-use super::bucket::{Bucket, Cell};
+use super::address::ClientAddress;
+use super::bucket::{Bucket, BucketCell};
 use super::cells::Cells;
 use super::config::{Limit, LimitsConfig};
-use super::cooldown::{ByHand, Cooldowns};
-use super::overrides::{Overrides, laid_over};
+use super::cooldown::{ByHand, CooldownTable};
+use super::overrides::{OverridesByTarget, laid_over};
 
 /// A limit and its state.
-pub struct Guard<S: StateStore, C: Clock> {
+pub struct LimitGuard<S: StateStore, C: Clock> {
     pub observe: bool,
     pub bucket: Arc<Bucket<S, C>>,
 }
 
-impl<S: StateStore<Key: Hash + Eq + Clone> + Clone, C: Clock> Guard<S, C> {
+impl<S: StateStore<Key: Hash + Eq + Clone> + Clone, C: Clock> LimitGuard<S, C> {
     /// The guard of a limit, with the state of an old one whose pace was the same.
     fn new(limit: Limit, old: Option<&Self>, bucket: impl FnOnce() -> Bucket<S, C>) -> Self {
         let kept = old
@@ -34,26 +34,26 @@ impl<S: StateStore<Key: Hash + Eq + Clone> + Clone, C: Clock> Guard<S, C> {
 }
 
 /// The limits that apply at one time.
-pub struct Guards<C: Clock> {
+pub struct LimitGuards<C: Clock> {
     keys_max: u64,
-    pub gateway: Option<Guard<Cell, C>>,
-    pub routes: Vec<Option<Guard<Cell, C>>>,
-    pub address: Option<Guard<Cells<Client>, C>>,
-    pub user: Option<Guard<Cells<UserId>, C>>,
+    pub gateway: Option<LimitGuard<BucketCell, C>>,
+    pub routes: Vec<Option<LimitGuard<BucketCell, C>>>,
+    pub address: Option<LimitGuard<Cells<ClientAddress>, C>>,
+    pub user: Option<LimitGuard<Cells<UserId>, C>>,
     /// With whether it only observes.
-    pub cooldown: Option<(bool, Arc<Cooldowns<C>>)>,
+    pub cooldown: Option<(bool, Arc<CooldownTable<C>>)>,
     pub by_hand: Arc<ByHand>,
 }
 
-impl<C: Clock + Clone> Guards<C> {
+impl<C: Clock + Clone> LimitGuards<C> {
     /// The guards of a configuration. What is the same as before goes on as it is.
-    pub fn new(wanted: &Wanted, old: Option<&Self>, clock: &C) -> Self {
+    pub fn new(wanted: &WantedLimits, old: Option<&Self>, clock: &C) -> Self {
         let config = laid_over(&wanted.config, &wanted.overrides);
         let keys_max = config.keys_max;
         let keyed = old.filter(|old| old.keys_max == keys_max);
-        let one = |limit: Limit, old: Option<&Guard<Cell, C>>| {
-            Guard::new(limit, old, || {
-                Bucket::new(limit.pace(), Cell::default(), clock.clone())
+        let one = |limit: Limit, old: Option<&LimitGuard<BucketCell, C>>| {
+            LimitGuard::new(limit, old, || {
+                Bucket::new(limit.pace(), BucketCell::default(), clock.clone())
             })
         };
         let route = |(place, limit): (usize, &Option<Limit>)| {
@@ -63,7 +63,7 @@ impl<C: Clock + Clone> Guards<C> {
             let kept = old
                 .and_then(|old| old.cooldown.as_ref())
                 .filter(|(_, old)| old.obeys(rules, keys_max));
-            let fresh = || Arc::new(Cooldowns::new(rules, keys_max, clock.clone()));
+            let fresh = || Arc::new(CooldownTable::new(rules, keys_max, clock.clone()));
             (
                 rules.observe,
                 kept.map_or_else(fresh, |(_, cooldowns)| cooldowns.clone()),
@@ -77,13 +77,13 @@ impl<C: Clock + Clone> Guards<C> {
             routes: config.routes.iter().enumerate().map(route).collect(),
             address: config.address.map(|limit| {
                 let old = keyed.and_then(|old| old.address.as_ref());
-                Guard::new(limit, old, || {
+                LimitGuard::new(limit, old, || {
                     Bucket::new(limit.pace(), Cells::new(keys_max), clock.clone())
                 })
             }),
             user: config.user.map(|limit| {
                 let old = keyed.and_then(|old| old.user.as_ref());
-                Guard::new(limit, old, || {
+                LimitGuard::new(limit, old, || {
                     Bucket::new(limit.pace(), Cells::new(keys_max), clock.clone())
                 })
             }),
@@ -94,9 +94,9 @@ impl<C: Clock + Clone> Guards<C> {
 }
 
 /// What the guards are made from.
-pub struct Wanted {
+pub struct WantedLimits {
     pub config: LimitsConfig,
     /// By operators, over the configuration: a reload leaves them as they are.
-    pub overrides: Overrides,
+    pub overrides: OverridesByTarget,
     pub by_hand: Arc<ByHand>,
 }

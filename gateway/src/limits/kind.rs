@@ -42,7 +42,7 @@ impl LimitKind {
 
 /// A request that is one too many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limited {
+pub struct LimitExceeded {
     /// By which limit.
     pub kind: LimitKind,
     /// How many requests that one lets through at once.
@@ -51,7 +51,7 @@ pub struct Limited {
     pub wait: Duration,
 }
 
-impl Limited {
+impl LimitExceeded {
     /// The wait in whole seconds, rounded up, at least one.
     pub fn wait_s(&self) -> u32 {
         whole_seconds(self.wait)
@@ -70,8 +70,8 @@ impl From<LimitKind> for Code {
     }
 }
 
-impl From<Limited> for Failure {
-    fn from(limited: Limited) -> Self {
+impl From<LimitExceeded> for Failure {
+    fn from(limited: LimitExceeded) -> Self {
         let failure = Self::from(Code::from(limited.kind));
         Self {
             limited: Some(LimitReached {

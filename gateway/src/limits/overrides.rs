@@ -15,7 +15,7 @@ use crate::answer::Endpoint;
 
 /// Which limit is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Target {
+pub enum LimitTarget {
     /// That of the whole gateway.
     Gateway,
     /// That of an endpoint, by its number.
@@ -26,42 +26,42 @@ pub enum Target {
     User,
 }
 
-impl Target {
+impl LimitTarget {
     /// All there are, the widest first.
-    pub fn all() -> impl Iterator<Item = Target> {
-        let routes = (0..Endpoint::ALL.len()).map(Target::Route);
-        std::iter::once(Target::Gateway)
+    pub fn all() -> impl Iterator<Item = LimitTarget> {
+        let routes = (0..Endpoint::ALL.len()).map(LimitTarget::Route);
+        std::iter::once(LimitTarget::Gateway)
             .chain(routes)
-            .chain([Target::Address, Target::User])
+            .chain([LimitTarget::Address, LimitTarget::User])
     }
 
     /// What the configuration says of it.
     pub fn of(self, config: &LimitsConfig) -> Option<Limit> {
         match self {
-            Target::Gateway => config.gateway,
-            Target::Route(number) => config.routes[number],
-            Target::Address => config.address,
-            Target::User => config.user,
+            LimitTarget::Gateway => config.gateway,
+            LimitTarget::Route(number) => config.routes[number],
+            LimitTarget::Address => config.address,
+            LimitTarget::User => config.user,
         }
     }
 
     fn of_mut(self, config: &mut LimitsConfig) -> &mut Option<Limit> {
         match self {
-            Target::Gateway => &mut config.gateway,
-            Target::Route(number) => &mut config.routes[number],
-            Target::Address => &mut config.address,
-            Target::User => &mut config.user,
+            LimitTarget::Gateway => &mut config.gateway,
+            LimitTarget::Route(number) => &mut config.routes[number],
+            LimitTarget::Address => &mut config.address,
+            LimitTarget::User => &mut config.user,
         }
     }
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for LimitTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Target::Gateway => f.write_str("gateway"),
-            Target::Route(number) => write!(f, "route.{}", Endpoint::ALL[*number].label()),
-            Target::Address => f.write_str("address"),
-            Target::User => f.write_str("user"),
+            LimitTarget::Gateway => f.write_str("gateway"),
+            LimitTarget::Route(number) => write!(f, "route.{}", Endpoint::ALL[*number].label()),
+            LimitTarget::Address => f.write_str("address"),
+            LimitTarget::User => f.write_str("user"),
         }
     }
 }
@@ -72,17 +72,17 @@ impl fmt::Display for Target {
 pub struct UnknownTarget;
 
 fn all_names() -> String {
-    Target::all()
+    LimitTarget::all()
         .map(|target| target.to_string())
         .collect::<Vec<_>>()
         .join(", ")
 }
 
-impl FromStr for Target {
+impl FromStr for LimitTarget {
     type Err = UnknownTarget;
 
     fn from_str(text: &str) -> Result<Self, UnknownTarget> {
-        Target::all()
+        LimitTarget::all()
             .find(|target| target.to_string() == text)
             .ok_or(UnknownTarget)
     }
@@ -98,10 +98,10 @@ pub struct LimitOverride {
 }
 
 /// All overrides.
-pub type Overrides = BTreeMap<Target, LimitOverride>;
+pub type OverridesByTarget = BTreeMap<LimitTarget, LimitOverride>;
 
 /// The configuration with the overrides laid over it.
-pub fn laid_over(config: &LimitsConfig, overrides: &Overrides) -> LimitsConfig {
+pub fn laid_over(config: &LimitsConfig, overrides: &OverridesByTarget) -> LimitsConfig {
     let mut config = config.clone();
     for (target, LimitOverride { limit, .. }) in overrides {
         *target.of_mut(&mut config) = *limit;
@@ -113,7 +113,7 @@ pub fn laid_over(config: &LimitsConfig, overrides: &Overrides) -> LimitsConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListedLimit {
     /// Which one.
-    pub target: Target,
+    pub target: LimitTarget,
     /// What the configuration says.
     pub configured: Option<Limit>,
     /// What is in force instead.
@@ -213,12 +213,12 @@ mod tests {
 
     #[test]
     fn every_target_has_a_name_and_is_found_by_it() {
-        assert_eq!(Target::all().count(), Endpoint::ALL.len() + 3);
-        for target in Target::all() {
+        assert_eq!(LimitTarget::all().count(), Endpoint::ALL.len() + 3);
+        for target in LimitTarget::all() {
             assert_eq!(target.to_string().parse(), Ok(target));
         }
         let error = "route.darw"
-            .parse::<Target>()
+            .parse::<LimitTarget>()
             .expect_err("none")
             .to_string();
         assert!(
@@ -300,14 +300,14 @@ mod tests {
     #[test]
     fn what_is_laid_over_replaces_one_limit_each() {
         let config = LimitsConfig::of("[gateway]\nper_second = 7\n[user]\nper_second = 1\n");
-        let draw = Target::Route(Endpoint::Draw as usize);
+        let draw = LimitTarget::Route(Endpoint::Draw as usize);
         let over = |limit| LimitOverride {
             limit,
             expires_at: None,
         };
-        let overrides = Overrides::from([
+        let overrides = OverridesByTarget::from([
             (draw, over(Some(limit("2", 2, false)))),
-            (Target::User, over(None)),
+            (LimitTarget::User, over(None)),
         ]);
         let laid = laid_over(&config, &overrides);
         assert_eq!((laid.gateway, laid.user), (config.gateway, None));
@@ -315,6 +315,6 @@ mod tests {
             laid.routes[Endpoint::Draw as usize],
             Some(limit("2", 2, false))
         );
-        assert_eq!(laid_over(&config, &Overrides::new()), config);
+        assert_eq!(laid_over(&config, &OverridesByTarget::new()), config);
     }
 }

@@ -11,20 +11,20 @@ use jiff::Timestamp;
 use market::UserId;
 use serde_json::Value;
 
-use super::bucket::{Bucket, Cell, Empty};
-use super::cells::Chunk;
+use super::bucket::{Bucket, BucketCell, BucketEmpty};
+use super::cells::CellChunk;
 use super::config::LimitsConfig;
-use super::cooldown::{Cooling, TooMany, shown};
-use super::guards::{Guard, Guards, Wanted};
-use super::kind::{LimitKind, Limited};
+use super::cooldown::{TooMany, UserInCooldown, shown};
+use super::guards::{LimitGuard, LimitGuards, WantedLimits};
+use super::kind::{LimitExceeded, LimitKind};
 use super::metrics::LimitMetrics;
-use super::overrides::{self, LimitOverride, ListedLimit, Overrides, Target};
+use super::overrides::{self, LimitOverride, LimitTarget, ListedLimit, OverridesByTarget};
 use crate::answer::Endpoint;
 
 /// All limits of a gateway.
 pub struct RateLimits<C: Clock = MonotonicClock> {
-    guards: ArcSwap<Guards<C>>,
-    wanted: Mutex<Wanted>,
+    guards: ArcSwap<LimitGuards<C>>,
+    wanted: Mutex<WantedLimits>,
     metrics: LimitMetrics,
     clock: C,
     /// What cooldowns by hand are counted from.
@@ -55,13 +55,13 @@ impl RateLimits {
 
 impl<C: Clock + Clone> RateLimits<C> {
     fn with_clock(config: &LimitsConfig, metrics: LimitMetrics, clock: C) -> Self {
-        let (overrides, by_hand) = (Overrides::new(), Arc::default());
-        let wanted = Wanted {
+        let (overrides, by_hand) = (OverridesByTarget::new(), Arc::default());
+        let wanted = WantedLimits {
             config: config.clone(),
             overrides,
             by_hand,
         };
-        let guards = ArcSwap::from_pointee(Guards::new(&wanted, None, &clock));
+        let guards = ArcSwap::from_pointee(LimitGuards::new(&wanted, None, &clock));
         let start = clock.now();
         Self {
             guards,
@@ -84,19 +84,19 @@ impl<C: Clock + Clone> RateLimits<C> {
     }
 
     /// Changes what is wanted, one after the other, and obeys it.
-    fn change<T>(&self, act: impl FnOnce(&mut Wanted) -> T) -> T {
+    fn change<T>(&self, act: impl FnOnce(&mut WantedLimits) -> T) -> T {
         let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
         let done = act(&mut wanted);
         let old = self.guards.load_full();
         self.guards
-            .store(Arc::new(Guards::new(&wanted, Some(&old), &self.clock)));
+            .store(Arc::new(LimitGuards::new(&wanted, Some(&old), &self.clock)));
         done
     }
 
     /// Lays a limit over the configured one, by its name: `gateway`, `address`, `user` or
     /// `route.NAME`. `None` takes it back.
     pub fn override_limit(&self, target: &str, over: Option<LimitOverride>) -> Result<(), String> {
-        let target: Target = target
+        let target: LimitTarget = target
             .parse()
             .map_err(|error| format!("target: {error}, found {target:?}"))?;
         self.change(|wanted| match over {
@@ -123,12 +123,12 @@ impl<C: Clock + Clone> RateLimits<C> {
     /// All limits, as they are configured and as they are.
     pub fn list(&self) -> Vec<ListedLimit> {
         let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        let listed = |target: Target| ListedLimit {
+        let listed = |target: LimitTarget| ListedLimit {
             target,
             configured: target.of(&wanted.config),
             overridden: wanted.overrides.get(&target).copied(),
         };
-        Target::all().map(listed).collect()
+        LimitTarget::all().map(listed).collect()
     }
 
     /// Admits a request to an endpoint by all limits that need not know the user.
@@ -137,7 +137,7 @@ impl<C: Clock + Clone> RateLimits<C> {
         &self,
         endpoint: Endpoint,
         client: impl FnOnce() -> IpAddr,
-    ) -> Result<(), Limited> {
+    ) -> Result<(), LimitExceeded> {
         let guards = self.guards.load();
         let gateway = self.take(LimitKind::Gateway, guards.gateway.as_ref(), &())?;
         let route = self
@@ -162,7 +162,7 @@ impl<C: Clock + Clone> RateLimits<C> {
     }
 
     /// Admits a user's request to an endpoint. A user in cooldown may read, and not draw.
-    pub fn admit_user(&self, endpoint: Endpoint, user: &UserId) -> Result<(), Limited> {
+    pub fn admit_user(&self, endpoint: Endpoint, user: &UserId) -> Result<(), LimitExceeded> {
         let guards = self.guards.load();
         if endpoint == Endpoint::Draw {
             self.check_cooldown(&guards, user)?;
@@ -176,7 +176,7 @@ impl<C: Clock + Clone> RateLimits<C> {
         taken.map(drop)
     }
 
-    fn check_cooldown(&self, guards: &Guards<C>, user: &UserId) -> Result<(), Limited> {
+    fn check_cooldown(&self, guards: &LimitGuards<C>, user: &UserId) -> Result<(), LimitExceeded> {
         let by_hand = guards
             .by_hand
             .left(user, || self.now())
@@ -194,7 +194,7 @@ impl<C: Clock + Clone> RateLimits<C> {
         if observe {
             Ok(())
         } else {
-            Err(Limited {
+            Err(LimitExceeded {
                 kind: LimitKind::Cooldown,
                 burst: 0,
                 wait,
@@ -202,31 +202,31 @@ impl<C: Clock + Clone> RateLimits<C> {
         }
     }
 
-    /// Takes a token, and answers where from; `None` when there is no limit or when it lets
+    /// Takes a token, and returns where from; `None` when there is no limit or when it lets
     /// through what it should not, because it only observes.
     fn take<'a, S: StateStore<Key: Hash + Eq + Clone> + Clone>(
         &self,
         kind: LimitKind,
-        guard: Option<&'a Guard<S, C>>,
+        guard: Option<&'a LimitGuard<S, C>>,
         key: &S::Key,
-    ) -> Result<Option<&'a Bucket<S, C>>, Limited> {
-        let Some(Guard { observe, bucket }) = guard else {
+    ) -> Result<Option<&'a Bucket<S, C>>, LimitExceeded> {
+        let Some(LimitGuard { observe, bucket }) = guard else {
             return Ok(None);
         };
-        let Err(Empty { burst, wait }) = bucket.take(key) else {
+        let Err(BucketEmpty { burst, wait }) = bucket.take(key) else {
             return Ok(Some(bucket));
         };
         self.metrics.decided(kind, *observe);
         if *observe {
             Ok(None)
         } else {
-            Err(Limited { kind, burst, wait })
+            Err(LimitExceeded { kind, burst, wait })
         }
     }
 
-    /// How many users are in cooldown, and at most so many of them, those first who are free first.
-    /// Of those whom the limits refused only the last that came in can be shown.
-    pub async fn cooldowns(&self, shown_max: usize) -> (u64, Vec<Cooling>) {
+    /// How many users are in cooldown, and at most `shown_max` of them; the first one is free first. Of
+    /// users whom the limits refused only the last that came in can be shown.
+    pub async fn cooldowns(&self, shown_max: usize) -> (u64, Vec<UserInCooldown>) {
         let guards = self.guards.load_full();
         let mut cooling = guards.by_hand.list(self.now());
         let by_hand = cooling.len() as u64;
@@ -276,20 +276,20 @@ impl<C: Clock + Clone> RateLimits<C> {
         })
     }
 
-    /// Counts keys and cooldowns for the gauges, and answers how long it looked. It looks at a part
+    /// Counts keys and cooldowns for the gauges, and returns how long it looked. It looks at a part
     /// of a table at a time, because callers wait for its lock meanwhile, and lets others go first
     /// after each.
     async fn count_keys(&self) -> Duration {
         let guards = self.guards.load_full();
         let mut took = Duration::ZERO;
         let addresses = match &guards.address {
-            Some(Guard { bucket, .. }) => {
+            Some(LimitGuard { bucket, .. }) => {
                 total(bucket.chunks(), |chunk| bucket.count(chunk), &mut took).await
             }
             None => 0,
         };
         let users = match &guards.user {
-            Some(Guard { bucket, .. }) => {
+            Some(LimitGuard { bucket, .. }) => {
                 total(bucket.chunks(), |chunk| bucket.count(chunk), &mut took).await
             }
             None => 0,
@@ -304,7 +304,7 @@ impl<C: Clock + Clone> RateLimits<C> {
     }
 }
 
-async fn count_cooldowns<C: Clock>(guards: &Guards<C>, took: &mut Duration) -> u64 {
+async fn count_cooldowns<C: Clock>(guards: &LimitGuards<C>, took: &mut Duration) -> u64 {
     match &guards.cooldown {
         Some((_, all)) => total(all.chunks(), |chunk| all.count_chunk(chunk), took).await,
         None => 0,
@@ -313,8 +313,8 @@ async fn count_cooldowns<C: Clock>(guards: &Guards<C>, took: &mut Duration) -> u
 
 /// The sum of what is counted in parts of a table, and how long the counting took.
 async fn total(
-    chunks: impl Iterator<Item = Chunk>,
-    count: impl Fn(Chunk) -> u64,
+    chunks: impl Iterator<Item = CellChunk>,
+    count: impl Fn(CellChunk) -> u64,
     took: &mut Duration,
 ) -> u64 {
     let mut sum = 0;
@@ -327,7 +327,7 @@ async fn total(
     sum
 }
 
-fn give_back<C: Clock>(taken: Option<&Bucket<Cell, C>>) {
+fn give_back<C: Clock>(taken: Option<&Bucket<BucketCell, C>>) {
     if let Some(bucket) = taken {
         bucket.give_back();
     }

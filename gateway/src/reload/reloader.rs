@@ -8,7 +8,7 @@ use settings::Override;
 use super::metrics::{ReloadMetrics, ReloadOutcome};
 use super::report::Reloaded;
 use super::sections::{IDENTITY_KEYS, ReloadParts, SECTIONS, is_applied, section_of};
-use crate::config::effective::{Effective, ShownKey};
+use crate::config::effective::{EffectiveConfig, ShownKey};
 use crate::config::{Config, LiveConfig};
 
 /// Where the configuration came from, but for the environment, which does not change.
@@ -29,7 +29,7 @@ pub struct Reloader {
 
 /// What is known of the configuration.
 struct ReloadState {
-    in_force: Effective,
+    in_force: EffectiveConfig,
     /// What the last reload has left for a restart.
     needs_restart: Vec<String>,
 }
@@ -54,7 +54,7 @@ impl Reloader {
     /// For a server that was started with what is `in_force`.
     pub fn new(
         source: ConfigSource,
-        in_force: Effective,
+        in_force: EffectiveConfig,
         parts: ReloadParts,
         metrics: ReloadMetrics,
     ) -> Self {

@@ -1,7 +1,7 @@
 //! What became of a reload.
 use serde::Serialize;
 
-use crate::config::effective::Overridden;
+use crate::config::effective::OverriddenKey;
 
 /// What became of a section.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -46,7 +46,7 @@ pub struct Reloaded {
     /// Keys whose new values wait for a restart.
     pub needs_restart: Vec<String>,
     /// Keys that the file changes in vain, because something else replaces them.
-    pub overridden: Vec<Overridden>,
+    pub overridden: Vec<OverriddenKey>,
 }
 
 impl Reloaded {
@@ -65,7 +65,7 @@ impl Reloaded {
         let overridden: Vec<String> = self
             .overridden
             .iter()
-            .map(|Overridden { key, by }| format!("{key} by {by}"))
+            .map(|OverriddenKey { key, by }| format!("{key} by {by}"))
             .collect();
         let parts = [
             list("applied", &self.applied),

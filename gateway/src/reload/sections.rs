@@ -156,7 +156,7 @@ pub fn is_applied(key: &str, sections: &[SectionReport]) -> bool {
 mod tests {
     use super::super::report::Reloaded;
     use super::*;
-    use crate::config::effective::Overridden;
+    use crate::config::effective::OverriddenKey;
 
     #[test]
     fn keys_belong_to_the_section_that_applies_them() {
@@ -190,7 +190,7 @@ mod tests {
             is_applied("limits.user.burst", &sections)
                 && !is_applied("admin.tokens_dir", &sections)
         );
-        let overridden = vec![Overridden {
+        let overridden = vec![OverriddenKey {
             key: "log.filter".to_owned(),
             by: "--x".to_owned(),
         }];

@@ -1,4 +1,4 @@
-//! The admin address: who may use it, what support can look up, and what of it others may see.
+//! The admin address: who may use it, what support can look up there, and what it shows to others.
 use std::os::unix::fs::PermissionsExt;
 use std::time::Instant;
 
@@ -56,7 +56,7 @@ fn json_of(response: &Response) -> Value {
 async fn command(place: &Place, server: &Server, token_file: &str, words: &[&str]) -> Ran {
     let admin = format!("http://{}", server.admin);
     let token_file = text_of(&place.path("people").join(token_file));
-    // Elsewhere: the data folder of the place must not answer for the server.
+    // In another folder: the token in the place's data folder must not be used.
     Place::new()
         .run(&[words, &["--admin", &admin, "--token-file", &token_file]].concat())
         .await
@@ -187,7 +187,7 @@ async fn what_a_person_changes_is_noted_under_the_tokens_name_and_tokens_rotate(
 }
 
 #[tokio::test]
-async fn guesses_are_counted_logged_and_slowed_and_reasons_move_no_cursor() {
+async fn guessed_tokens_are_counted_logged_and_slowed_and_reasons_move_no_cursor() {
     // Not more connections at once than the admin address lets one address have.
     const GUESSES: u64 = 24;
     let (_place, server) = started().await;
@@ -254,7 +254,7 @@ async fn guesses_are_counted_logged_and_slowed_and_reasons_move_no_cursor() {
     let log = server.stderr();
     let lines = log
         .lines()
-        .filter(|line| line.contains("turned away"))
+        .filter(|line| line.contains("the admin address was refused"))
         .count();
     assert!((1..10).contains(&lines), "{lines}");
     assert!(!log.contains("a-guess-of") && !log.contains("the-secret-of"));
@@ -274,7 +274,7 @@ async fn guesses_are_counted_logged_and_slowed_and_reasons_move_no_cursor() {
 }
 
 #[tokio::test]
-async fn each_answer_after_which_the_connection_ends_says_so() {
+async fn each_answer_that_ends_its_connection_says_so() {
     let (_place, server) = started().await;
     let known = format!("Authorization: Bearer {ALICE}\r\n");
     for (method, path, head) in [

@@ -1,5 +1,5 @@
-//! The admin address and that of probes: reachable whoever else is there, in TLS where it is
-//! wanted, and never taken for another one.
+//! The admin address and that of probes: reachable while idle connections fill them, in TLS where
+//! it is configured, and never taken for another address.
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use testkit::servers::request;
 use crate::support::campaign::{LOAD, LOAD_ACTIVITY};
 use crate::support::{Connection, Place, Ran, Request, Server, eventually, text_of};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const WAIT_MAX: Duration = Duration::from_secs(20);
 
 /// More than the admin address takes in.
 const HALF_OPEN: usize = 70;
@@ -128,7 +128,7 @@ fn certify(place: &Place, authority: &str) {
 }
 
 #[tokio::test]
-async fn the_admin_address_speaks_tls_and_the_command_line_knows_whom_it_talks_to() {
+async fn the_admin_address_speaks_tls_and_the_command_line_checks_its_certificate() {
     let place = Place::with_campaigns(&[LOAD]).await;
     certify(&place, "ca");
     certify(&place, "other");
@@ -140,7 +140,7 @@ async fn the_admin_address_speaks_tls_and_the_command_line_knows_whom_it_talks_t
     let command =
         place.command(&[&["serve", "--data", &data, "--config", &config], &free[..]].concat());
     let server = Server::spawned(&place, command);
-    let admin = eventually("the server is ready", PATIENCE, async || {
+    let admin = eventually("the server is ready", WAIT_MAX, async || {
         logged(&server, "admin")
     })
     .await;
@@ -187,7 +187,7 @@ async fn the_admin_address_speaks_tls_and_the_command_line_knows_whom_it_talks_t
     // A certificate that was renewed is taken on by a reload.
     certify(&place, "other");
     server.signal("HUP").await;
-    eventually("the new certificate is shown", PATIENCE, async || {
+    eventually("the new certificate is shown", WAIT_MAX, async || {
         (list(&place, &tls, &["--ca-file", "other.pem"]).await.code == Some(0)).then_some(())
     })
     .await;
@@ -199,7 +199,7 @@ async fn the_admin_address_speaks_tls_and_the_command_line_knows_whom_it_talks_t
     // One that cannot be read leaves all as it was.
     place.file("certificate.pem", "nothing");
     server.signal("HUP").await;
-    eventually("the log says so", PATIENCE, async || {
+    eventually("the log says so", WAIT_MAX, async || {
         server.stderr().contains("certificate.pem").then_some(())
     })
     .await;
@@ -240,7 +240,7 @@ async fn a_server_with_half_of_a_certificate_does_not_start() {
 }
 
 #[tokio::test]
-async fn commands_say_what_the_address_is_that_they_were_given() {
+async fn commands_say_what_is_at_the_address_that_they_were_given() {
     let place = Place::with_campaigns(&[LOAD]).await;
     let server = Server::start(&place).await;
     let (admin, players) = (server.admin, server.listen);

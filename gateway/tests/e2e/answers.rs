@@ -88,7 +88,7 @@ async fn rules_are_200_where_the_server_or_the_caller_says_so_and_all_else_is_ho
 }
 
 #[tokio::test]
-async fn refusals_speak_the_callers_language_and_draws_none() {
+async fn refusals_are_in_the_callers_language_and_draws_in_none() {
     let (_place, server) = started("").await;
     let chinese = "zh-CN,zh;q=0.9,en;q=0.8";
     let ask = async |request: Request| {
@@ -357,7 +357,7 @@ async fn late_body(connection: &mut Connection, request: &Request) -> Response {
         + 4;
     connection.send(&bytes[..head_len]).await.expect("sent");
     let answer = connection.receive().await.expect("an answer");
-    // Who was told that nobody reads it need not send it.
+    // A client that knows that its body will not be read need not send it.
     if !answer.closes() {
         connection.send(&bytes[head_len..]).await.expect("sent");
     }
@@ -439,7 +439,7 @@ async fn a_connection_that_ends_says_so_and_another_goes_on() {
 }
 
 #[tokio::test]
-async fn a_client_that_waits_to_be_told_sends_no_body_in_vain() {
+async fn a_client_that_waits_for_permission_sends_no_body_in_vain() {
     let (_place, server) = started("").await;
     let mut connection = server.connect().await;
     let head =

@@ -33,8 +33,8 @@ async fn played() -> Place {
 }
 
 /// What `route` says of a user.
-fn told_route(told: &str, user: &str) -> (u16, u16) {
-    let line = told
+fn told_route(reported: &str, user: &str) -> (u16, u16) {
+    let line = reported
         .lines()
         .find(|line| line.starts_with(&format!("{user}: ")))
         .expect("the user's line");
@@ -51,7 +51,7 @@ fn told_route(told: &str, user: &str) -> (u16, u16) {
 }
 
 #[tokio::test]
-async fn route_tells_where_a_users_rows_are() {
+async fn route_shows_where_a_users_rows_are() {
     let place = Place::with_campaigns(&[LOAD]).await;
     let config = "[storage]\nshards = 3\ntables = 5\n";
     let server = Server::start_with(&place, config).await;
@@ -62,17 +62,17 @@ async fn route_tells_where_a_users_rows_are() {
             .await
             .expect(200, "0000");
     }
-    let told = place
+    let reported = place
         .run_here(&[&["route"], &users[..]].concat())
         .await
         .ok();
     server.stop().await;
     assert!(
-        told.contains("3 shards of 5 tables"),
-        "the folder's layout, not the default: {told}"
+        reported.contains("3 shards of 5 tables"),
+        "the folder's layout, not the default: {reported}"
     );
     for user in users {
-        let (shard, table) = told_route(&told, user);
+        let (shard, table) = told_route(&reported, user);
         let mut connection = open(&place.data().join(format!("shard-{shard}.sqlite"))).await;
         let sql = format!("SELECT COUNT(*) FROM raffle_order_{table} WHERE user_id = ?");
         let row = sqlx::query(&sql)
@@ -91,22 +91,22 @@ async fn route_tells_where_a_users_rows_are() {
 #[tokio::test]
 async fn route_answers_before_the_first_start_and_refuses_what_is_no_user() {
     let place = Place::new();
-    let told = place.run_here(&["route", "u1"]).await.ok();
+    let reported = place.run_here(&["route", "u1"]).await.ok();
     assert_eq!(
-        told_route(&told, "u1").0 / 2,
+        told_route(&reported, "u1").0 / 2,
         0,
-        "one of the two shards of the default: {told}"
+        "one of the two shards of the default: {reported}"
     );
     let file = place.file("config.toml", "[storage]\nshards = 1\ntables = 1\n");
-    let told = place.run(&["route", "--config", &file, "u1"]).await.ok();
-    assert_eq!(told_route(&told, "u1"), (0, 0));
+    let reported = place.run(&["route", "--config", &file, "u1"]).await.ok();
+    assert_eq!(told_route(&reported, "u1"), (0, 0));
     place.run_here(&["route", " u1"]).await.failed(2);
     place.run_here(&["route"]).await.failed(2);
     assert!(!place.data().exists(), "looking makes nothing");
 }
 
 #[tokio::test]
-async fn the_audit_speaks_to_people_and_to_programs() {
+async fn the_audit_prints_for_people_and_for_programs() {
     let place = played().await;
     let text = place.run_here(&["audit"]).await.ok();
     assert!(text.lines().all(|line| line.starts_with("ok ")), "{text}");

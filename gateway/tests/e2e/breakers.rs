@@ -1,4 +1,4 @@
-//! Circuit breakers of one server: what operations tell them, and observing.
+//! Circuit breakers of one server: how operators set them, and observing.
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -137,7 +137,7 @@ async fn a_breaker_is_forced_open_for_a_while_and_is_automatic_again() {
             .then_some(())
     })
     .await;
-    // Also that of the shard which nobody has asked since.
+    // Also that of the shard which has had no request since.
     for shard in SHARDS {
         eventually("it is automatic", Duration::from_secs(10), async || {
             (breaker(&place, &server, shard).await["mode"] == "automatic").then_some(())
@@ -160,7 +160,7 @@ async fn a_breaker_is_forced_open_for_a_while_and_is_automatic_again() {
 }
 
 #[tokio::test]
-async fn bad_orders_change_nothing_and_name_the_field() {
+async fn bad_changes_change_nothing_and_name_the_field() {
     let place = Place::with_campaigns(&[LOAD]).await;
     let viewer = place.file("viewer-token", "the-viewers-token-123\n");
     let server = Server::start_with(
@@ -276,12 +276,13 @@ async fn observing_breakers_count_what_they_would_refuse_and_refuse_nothing() {
     })
     .await;
     assert_eq!(breaker(&place, &server, "shard-0").await["state"], "open");
-    let told = server.ask_admin("GET", "/metrics").await.text();
+    let reported = server.ask_admin("GET", "/metrics").await.text();
     let counted = |decision: &str| {
         let name = format!(
             "drawbridge_breaker_refused_total{{breaker=\"shard-0\",decision=\"{decision}\"}} "
         );
-        told.lines()
+        reported
+            .lines()
             .find_map(|line| line.strip_prefix(&*name))
             .expect("the metric")
             .parse::<u64>()

@@ -26,8 +26,8 @@ async fn every_shipped_campaign_is_sound() {
     files.sort();
     for file in &files {
         let file = file.to_str().unwrap();
-        let told = check(&place, file.strip_suffix(".toml").unwrap()).await;
-        assert!(told.contains("exact odds"), "{file}:\n{told}");
+        let reported = check(&place, file.strip_suffix(".toml").unwrap()).await;
+        assert!(reported.contains("exact odds"), "{file}:\n{reported}");
         place
             .run_here(&["campaign", "publish", &format!("{SHIPPED}/{file}")])
             .await
@@ -45,8 +45,8 @@ async fn every_shipped_campaign_is_sound() {
 }
 
 /// The line that shows an award's odds.
-fn shows(told: &str, award: u64, odds: &str) {
-    let shown = told
+fn shows(reported: &str, award: u64, odds: &str) {
+    let shown = reported
         .lines()
         .filter(|line| line.split_whitespace().next() == Some(&award.to_string()));
     let shown: Vec<&str> = shown.collect();
@@ -54,7 +54,7 @@ fn shows(told: &str, award: u64, odds: &str) {
         shown
             .iter()
             .any(|line| line.split_whitespace().any(|word| word == odds)),
-        "award {award}, {odds}:\n{told}"
+        "award {award}, {odds}:\n{reported}"
     );
 }
 
@@ -206,10 +206,10 @@ async fn publishing_the_same_file_again_changes_nothing() {
         place.run_here(&["stock", "show", "--history"]).await.ok(),
     );
     assert!(before.0.contains("version 1"), "{}", before.0);
-    let told = place.publish(LOAD).await.ok();
+    let reported = place.publish(LOAD).await.ok();
     assert!(
-        told.contains("version 1") && told.contains("nothing to do"),
-        "{told}"
+        reported.contains("version 1") && reported.contains("nothing to do"),
+        "{reported}"
     );
     let server = Server::start(&place).await;
     place.publish(LOAD).await.ok();
@@ -219,12 +219,12 @@ async fn publishing_the_same_file_again_changes_nothing() {
         place.run_here(&["stock", "show", "--history"]).await.ok(),
     );
     assert_eq!(after, before);
-    let told = place.publish(&in_state(LOAD, "close")).await.ok();
-    assert!(told.contains("version 2"), "{told}");
-    let told = place.publish(LOAD).await.ok();
+    let reported = place.publish(&in_state(LOAD, "close")).await.ok();
+    assert!(reported.contains("version 2"), "{reported}");
+    let reported = place.publish(LOAD).await.ok();
     assert!(
-        told.contains("version 3"),
-        "going back is a change too: {told}"
+        reported.contains("version 3"),
+        "going back is a change too: {reported}"
     );
 }
 
@@ -241,15 +241,18 @@ async fn publications_at_once_become_versions_one_after_the_other() {
             place.command(&["campaign", "publish", &file, "--data", &data])
         ));
     }
-    let mut told: Vec<_> = publishing
+    let mut reported: Vec<_> = publishing
         .join_all()
         .await
         .into_iter()
         .map(Ran::ok)
         .collect();
-    told.sort();
-    for (version, told) in (2..).zip(&told) {
-        assert!(told.contains(&format!("version {version}")), "{told}");
+    reported.sort();
+    for (version, reported) in (2..).zip(&reported) {
+        assert!(
+            reported.contains(&format!("version {version}")),
+            "{reported}"
+        );
     }
     server
         .ask(&Request::draw("u", LOAD_ACTIVITY, "k"))

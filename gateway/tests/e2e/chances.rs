@@ -166,7 +166,7 @@ async fn the_admin_address_gives_chances_and_says_why_not() {
         (&answer["totalGranted"], &answer["repeated"]),
         (&json!(WELCOME + 1), &json!(false))
     );
-    // An account holds so many and no more.
+    // An account cannot hold more.
     plant_granted(&place, "u", u64::from(u32::MAX) - 1).await;
     let full = post(&place, &server, &body("u", LOAD_ACTIVITY, 2, "l")).await;
     assert_eq!(
@@ -192,5 +192,71 @@ async fn the_admin_address_gives_chances_and_says_why_not() {
     }
     assert_eq!(total(&server, "u").await, WELCOME + 1);
     place.audited().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_repeat_notes_what_a_crash_left_out_of_the_audit_log() {
+    let place = Place::with_campaigns(&[LOAD]).await;
+    let server = Server::start(&place).await;
+    let words = ["--request-id", "k"];
+    let first = given(grant(&place, "u", "3", &words).await);
+    // As if the process had died between the commit and the entry.
+    let meta = place.data().join("meta.sqlite");
+    assert_eq!(plant(&meta, "DELETE FROM audit_trail").await, 1);
+    for _ in 0..2 {
+        let again = given(grant(&place, "u", "3", &words).await);
+        assert_eq!(again["rechargeOrderId"], first["rechargeOrderId"]);
+        let log = entries(&place, &server).await;
+        assert_eq!(log.len(), 1, "{log:?}");
+        assert_eq!(
+            log[0]["what"],
+            format!("chances grant 3 in {LOAD_ACTIVITY} (repeated)")
+        );
+        let order = first["rechargeOrderId"].as_str().expect("an id");
+        assert_eq!(log[0]["detail"], format!("u, recharge order {order}"));
+    }
+    server.stop().await;
+}
+
+/// Sets or clears the switch `read_only` for all users.
+async fn switch_read_only(place: &Place, server: &Server, words: &[&str]) {
+    let admin = format!("http://{}", server.admin);
+    let token_file = place.data().join("admin-token");
+    let token_file = token_file.to_str().expect("a plain path");
+    let at_server = ["--admin", &admin, "--token-file", token_file];
+    let words = [&["switch"], words, &["--reason", "a move"], &at_server].concat();
+    place.run(&words).await.ok();
+}
+
+#[tokio::test]
+async fn no_chances_are_given_while_nothing_may_be_written() {
+    let place = Place::with_campaigns(&[LOAD]).await;
+    let server = Server::start(&place).await;
+    switch_read_only(&place, &server, &["set", "read_only", "on"]).await;
+    let body = json!({
+        "userId": "u", "activityId": LOAD_ACTIVITY, "chances": 1,
+        "reason": "a mishap", "requestId": "k",
+    });
+    let refused = post(&place, &server, &body).await;
+    assert_eq!(
+        (refused.status, &body_of(&refused)["code"]),
+        (503, &json!("ERR_GW_008"))
+    );
+    let words = ["--request-id", "k"];
+    let why = grant(&place, "u", "1", &words).await.failed(2);
+    assert!(why.contains("read_only"), "{why}");
+    server.stop().await;
+    // The command obeys the switch also in a lane of its own.
+    let why = grant(&place, "u", "1", &words).await.failed(2);
+    assert!(why.contains("read_only"), "{why}");
+
+    let server = Server::start(&place).await;
+    switch_read_only(&place, &server, &["clear", "read_only"]).await;
+    let given = given(grant(&place, "u", "1", &words).await);
+    assert_eq!(
+        (&given["repeated"], &given["totalGranted"]),
+        (&json!(false), &json!(WELCOME + 1))
+    );
     server.stop().await;
 }

@@ -151,7 +151,7 @@ async fn every_documented_endpoint_answers_with_its_documented_fields() {
 }
 
 #[tokio::test]
-async fn a_post_that_says_nothing_of_a_body_is_bound_by_its_query() {
+async fn a_post_without_a_content_type_is_bound_by_its_query() {
     let (_place, server) = started().await;
     let bare = b"POST /api/v1/raffle/activity/armory?activityId=100301 HTTP/1.1\r\nHost: x\r\n\r\n";
     let mut connection = server.connect().await;
@@ -188,7 +188,7 @@ async fn the_paths_of_the_first_stage_work() {
         .await;
     assert_eq!(
         list,
-        server.data(&award_list("somebody new")).await,
+        server.data(&award_list("a new user")).await,
         "as before the first draw of a day"
     );
 }
@@ -566,7 +566,7 @@ async fn blacklisted_users_get_points_whatever_they_draw() {
 }
 
 #[tokio::test]
-async fn whole_numbers_and_a_byte_order_mark_are_read_as_the_reference_reads_them() {
+async fn integers_and_a_byte_order_mark_are_read_as_the_reference_reads_them() {
     let place = Place::new();
     let server = Server::start(&place).await;
     for (key, body) in [

@@ -62,7 +62,7 @@ async fn the_files_alone_are_everything_after_a_clean_stop() {
     draw(&server, 0..DRAWS).await;
     server.stop().await;
     assert_eq!(database_files(&place), WHOLE);
-    // Whoever only looks leaves nothing either.
+    // A command that only reads leaves nothing either.
     assert_eq!(place.audited_at_rest().await, DRAWS as u64);
     place.run_here(&["campaign", "list"]).await.ok();
     place.run_here(&["stock", "show"]).await.ok();
@@ -115,7 +115,7 @@ async fn a_file_of_an_earlier_moment_is_refused() {
         assert!(message.contains("of one moment"), "{message}");
         assert_eq!(message.lines().count(), 1, "{message}");
     }
-    // All of one moment, whichever.
+    // All files of one moment, an early or a late one.
     for (moment, draws) in [(&earlier, 9), (&later, 18)] {
         copy(moment, &place.data(), &WHOLE);
         Server::start(&place).await.stop().await;

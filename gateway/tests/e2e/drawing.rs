@@ -148,7 +148,7 @@ async fn a_key_of_another_activity_is_refused_even_when_that_is_unknown() {
         first.body
     );
     assert_eq!(total_used(&server, "u", OTHER_ACTIVITY).await, 0);
-    // Somebody else's key is a key of their own.
+    // The same key of another user is another key.
     draw(&server, "v", OTHER_ACTIVITY, "k")
         .await
         .expect(200, "0000");
@@ -406,7 +406,7 @@ async fn a_draw_is_found_by_its_key_and_by_its_order() {
 }
 
 #[tokio::test]
-async fn nobody_finds_a_draw_that_is_not_theirs_or_was_not_made() {
+async fn a_draw_of_another_user_or_one_that_was_not_made_is_not_found() {
     let (_place, server) = started().await;
     let made = draw(&server, "u", DEMO_ACTIVITY, "k")
         .await
@@ -475,7 +475,7 @@ async fn ids_at_the_ends_of_their_bounds_are_drawn_and_found() {
 }
 
 #[tokio::test]
-async fn numbers_and_texts_are_interchangeable_and_unknown_fields_ignored() {
+async fn numbers_and_strings_are_interchangeable_and_unknown_fields_ignored() {
     let (_place, server) = started().await;
     let first = draw(&server, "12345", DEMO_ACTIVITY, "7")
         .await
@@ -511,7 +511,7 @@ async fn a_proxy_lends_a_key_to_draws_that_have_none() {
         first.body,
         "sent to a second gateway it is one draw"
     );
-    // Whoever has a key needs none.
+    // A draw with a key of its own needs none.
     let own = server
         .ask(&lent(Request::draw("u", LOAD_ACTIVITY, "own")))
         .await

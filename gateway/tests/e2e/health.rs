@@ -1,10 +1,10 @@
-//! `drawbridge health`, by which containers know how the server is.
+//! `drawbridge health`, by which containers know whether the server is ready.
 use std::net::TcpListener;
 
 use crate::support::{Place, Server};
 
 #[tokio::test]
-async fn health_tells_a_server_that_is_ready_from_one_that_is_not_and_from_none() {
+async fn health_distinguishes_ready_not_ready_and_no_server() {
     let place = Place::new();
     let config = "[drain]\ngrace_ms = 600000\n";
     let file = place.file("config.toml", config);
@@ -39,7 +39,7 @@ async fn health_tells_a_server_that_is_ready_from_one_that_is_not_and_from_none(
 async fn health_waits_for_a_server_that_hangs_no_longer_than_its_time_and_refuses_what_is_no_address()
  {
     let place = Place::new();
-    // It takes connections, and nobody answers.
+    // It accepts connections, and never answers.
     let hanging = TcpListener::bind("127.0.0.1:0").expect("a port");
     let admin = format!("http://{}", hanging.local_addr().expect("an address"));
     assert!(

@@ -1,4 +1,4 @@
-//! Who calls: nobody acts for somebody else, and what is forged, stale or foreign gets nowhere.
+//! Identity: no caller acts for another user, and forged, expired or foreign tokens are refused.
 use serde_json::{Value, json};
 
 use crate::support::campaign::{LOAD, LOAD_ACTIVITY, unlimited};
@@ -11,7 +11,7 @@ const ACTIVITY: u64 = 200_003;
 const PAST_S: i64 = 978_307_200;
 const FUTURE_S: i64 = 4_102_444_800;
 
-/// What nobody may find in a log or in the metrics.
+/// What must be in no log and no metric.
 const USER: &str = "user-4711";
 
 fn claims(user: &str) -> Value {
@@ -28,8 +28,7 @@ fn bearer(request: Request, token: &str) -> Request {
     request.header("Authorization", format!("Bearer {token}"))
 }
 
-/// A server that takes tokens signed by the owner of `tests/keys/rsa.pem`, and tells its log all
-/// it has to tell.
+/// A server that takes tokens signed by the owner of `tests/keys/rsa.pem`, and logs all it can.
 async fn started() -> (Place, Server) {
     let place = Place::with_campaigns(&[&unlimited(ACTIVITY)]).await;
     let key = place.file("rsa.pem", include_str!("../keys/rsa.pem"));
@@ -41,7 +40,7 @@ async fn started() -> (Place, Server) {
     (place, server)
 }
 
-/// The reasons for which a token is refused, and what is told of them.
+/// The reasons for which a token is refused, and the codes that callers get.
 fn bad_tokens() -> Vec<(&'static str, String, &'static str)> {
     let rsa = Signer::rsa();
     let header = |algorithm| json!({"alg": algorithm, "typ": "JWT"});
@@ -58,10 +57,10 @@ fn bad_tokens() -> Vec<(&'static str, String, &'static str)> {
         ("no expiry", rsa.mint(&claims_with("exp", Value::Null))),
         ("no user", rsa.mint(&claims_with("sub", Value::Null))),
         ("no user id", rsa.mint(&claims_with("sub", " u"))),
-        ("alg none", Signer::Nobody.mint(&claims(USER))),
+        ("alg none", Signer::Unsigned.mint(&claims(USER))),
         (
             "no signature",
-            Signer::Nobody.mint_under(&header("RS256"), &claims(USER)),
+            Signer::Unsigned.mint_under(&header("RS256"), &claims(USER)),
         ),
         (
             "the public key as a secret",
@@ -83,10 +82,10 @@ fn bad_tokens() -> Vec<(&'static str, String, &'static str)> {
             "an oversized token",
             rsa.mint(&claims_with("x", "x".repeat(9_000))),
         ),
-        // Of one who knows that expired tokens are told apart, and has no key.
+        // Of an attacker who knows that expired tokens have a code of their own, and has no key.
         (
             "expired and forged",
-            Signer::Nobody.mint_under(&header("RS256"), &claims_with("exp", PAST_S)),
+            Signer::Unsigned.mint_under(&header("RS256"), &claims_with("exp", PAST_S)),
         ),
     ];
     let invalid = invalid.map(|(case, token)| (case, token, "ERR_ID_002"));
@@ -184,7 +183,7 @@ async fn bad_tokens_open_nothing_and_leave_no_trace() {
 }
 
 #[tokio::test]
-async fn nobody_acts_for_somebody_else() {
+async fn no_caller_acts_for_another_user() {
     let (place, server) = started().await;
     let (mine, theirs) = (
         Signer::rsa().mint(&claims("me")),
@@ -205,7 +204,7 @@ async fn nobody_acts_for_somebody_else() {
         .ask(&bearer(by_order, &mine))
         .await
         .expect(403, "ERR_ID_004");
-    // Who names nobody is about himself: there is a draw of this key, but it is not his.
+    // A request without a user is about its caller: there is a draw of this key, but of another user.
     let record = || Request::get("activity/draw_record?requestId=k");
     server
         .ask(&bearer(record(), &mine))
@@ -270,7 +269,7 @@ async fn identity_is_asked_for_after_the_method_and_before_the_body() {
 }
 
 #[tokio::test]
-async fn what_is_about_nobody_needs_no_token() {
+async fn a_request_about_no_user_needs_no_token() {
     let place = Place::with_campaigns(&[LOAD]).await;
     let secret = place.file("secret", SECRET);
     let config =
@@ -396,7 +395,7 @@ async fn an_open_server_has_no_identity_to_give() {
             refused.info
         );
     }
-    // A token is no harm where nobody reads it.
+    // A token does no harm where it is not read.
     server
         .ask(&bearer(Request::draw("u", ACTIVITY, "k"), "garbage"))
         .await
@@ -461,7 +460,7 @@ async fn a_header_from_elsewhere_is_not_believed() {
 }
 
 #[tokio::test]
-async fn a_server_that_believes_everybody_stays_at_home() {
+async fn a_server_that_believes_all_callers_listens_on_loopback_only() {
     let place = Place::new();
     let config = place.file(
         "open.toml",

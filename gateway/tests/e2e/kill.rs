@@ -1,5 +1,5 @@
-//! `kill -9`, again and again, at moments that a seed decides: what was answered is there, under
-//! its request id and as it was told, no key has two answers, and nothing is sold twice.
+//! `kill -9`, again and again, at moments that a seed decides: every answered draw is there, under
+//! its request id and as it was answered; no key has two answers, and nothing is sold twice.
 //!
 //! The client remembers every answer. It asks again for what it got no answer to, so at the end
 //! it knows of every draw that there may be, and the stored orders are compared by number too.
@@ -163,7 +163,7 @@ impl Client {
             }
             let record = record.expect(200, "0000");
             let repeated = server.ask(&call.request()).await.expect(200, "0000");
-            call.assert_told(&repeated, &record.data);
+            call.assert_as_answered(&repeated, &record.data);
             let mut ledger = self.ledger();
             ledger.lost_but_made += 1;
             ledger.note(call.clone(), repeated);
@@ -176,9 +176,9 @@ impl Client {
         let repeated = ask_all(server.listen, calls.iter().map(Call::request).collect(), 24).await;
         let ledger = self.ledger();
         for ((call, record), repeated) in calls.iter().zip(records).zip(repeated) {
-            let told = &ledger.answers[call];
-            call.assert_told(told, &record.expect(200, "0000").data);
-            assert_eq!(repeated.body, told.body, "{call:?}");
+            let reported = &ledger.answers[call];
+            call.assert_as_answered(reported, &record.expect(200, "0000").data);
+            assert_eq!(repeated.body, reported.body, "{call:?}");
         }
     }
 
@@ -198,7 +198,7 @@ impl Client {
             "{} draws, {lost} lost answers, {lost_but_made} of them seen to be made, {wins} wins",
             calls.len()
         );
-        assert!(*lost >= KILLS, "the kills came while nobody drew");
+        assert!(*lost >= KILLS, "the kills came while no draw was under way");
         (calls.clone(), wins)
     }
 
@@ -295,7 +295,7 @@ async fn twenty_kills_under_load_lose_nothing_and_sell_nothing_twice() {
     );
 }
 
-/// Each user has spent as many chances as the client knows draws of theirs.
+/// Each user has spent one chance for each draw that the client knows.
 async fn chances_match(server: &Server, calls: &[Call]) {
     let mut draws: HashMap<(&str, u64), u64> = HashMap::new();
     for call in calls {

@@ -60,7 +60,7 @@ fn limited(response: &Response, code: &str, burst: &str) {
     );
 }
 
-/// Waits until a gauge that is counted in the background shows so many.
+/// Waits until a gauge that is counted in the background shows this number.
 async fn shown(server: &Server, gauge: &str, count: u64) {
     let as_expected = async || (server.metric(gauge).await == count).then_some(());
     eventually(
@@ -72,14 +72,14 @@ async fn shown(server: &Server, gauge: &str, count: u64) {
 }
 
 async fn counted(server: &Server, expected: &[(&str, &str, u32)]) {
-    let told = server.ask_admin("GET", "/metrics").await.text();
+    let reported = server.ask_admin("GET", "/metrics").await.text();
     for (limit, decision, count) in expected {
         let line = format!(
             "drawbridge_limit_decisions_total{{decision=\"{decision}\",limit=\"{limit}\"}} {count}"
         );
         assert!(
-            told.lines().any(|found| found == line),
-            "{line} is missing in\n{told}"
+            reported.lines().any(|found| found == line),
+            "{line} is missing in\n{reported}"
         );
     }
 }
@@ -168,7 +168,7 @@ async fn every_endpoint_that_names_a_user_is_limited_for_that_user() {
         .ask(&named("strategy/query_raffle_award_list", "v"))
         .await
         .expect(200, "0000");
-    // Who names no user is told so.
+    // A request without a user is refused for that.
     server
         .ask(&Request::json(
             "activity/draw",
@@ -226,7 +226,7 @@ async fn a_rate_of_zero_refuses_everything_but_the_admin_address() {
 }
 
 #[tokio::test]
-async fn who_is_refused_too_often_is_in_cooldown_is_listed_and_can_be_let_in_again() {
+async fn a_user_who_is_refused_too_often_is_in_cooldown_is_listed_and_can_be_let_in_again() {
     let place = Place::with_campaigns(&[&unlimited(ACTIVITY)]).await;
     let viewer = place.file("viewer-token", format!("{VIEWER}\n"));
     let config = format!(
@@ -345,7 +345,7 @@ async fn a_cooldown_ends_by_itself() {
 }
 
 #[tokio::test]
-async fn what_a_stranger_says_about_the_address_changes_nothing() {
+async fn what_an_untrusted_peer_says_about_the_address_changes_nothing() {
     let address = "[limits.address]\nper_second = 0.001\nburst = 2\n";
     let (_place, server) = started(address).await;
     let draw = |key| Request::draw("u", ACTIVITY, key);

@@ -6,10 +6,10 @@ use crate::support::{FOLLOWED, Place, Request, Server, eventually};
 
 const METRICS: &str = include_str!("../../../docs/metrics.md");
 
-/// What each metric is said to mean, as plain text.
+/// The meaning of each metric in the document, without markup.
 fn meanings() -> BTreeMap<String, String> {
     let plain = |cell: &str| {
-        // Of a link the text stays.
+        // Of a link its words stay.
         let parts = cell.replace('`', "");
         let parts = parts.split("](").enumerate();
         let text = parts.map(|(place, part)| {
@@ -133,22 +133,22 @@ async fn the_metrics_are_exactly_the_documented_ones() {
     let documented = documented();
     assert!(documented.len() >= 8, "{documented:?}");
     // The view of the stock is brought up to date from time to time.
-    let told = eventually("the stock's metric", FOLLOWED, async || {
+    let reported = eventually("the stock's metric", FOLLOWED, async || {
         let response = server.ask_admin("GET", "/metrics").await;
         assert!(
             response
                 .header("Content-Type")
                 .is_some_and(|kind| kind.starts_with("text/plain"))
         );
-        Some(response.text()).filter(|told| told.contains("drawbridge_stock_left_units"))
+        Some(response.text()).filter(|reported| reported.contains("drawbridge_stock_left_units"))
     });
-    let text = told.await;
+    let text = reported.await;
     helps_are_documented(&text);
-    let told: Metrics = exposed(&text)
+    let reported: Metrics = exposed(&text)
         .into_iter()
         .filter(|(name, _)| name.starts_with("drawbridge_"))
         .collect();
-    assert_eq!(told, documented);
+    assert_eq!(reported, documented);
 }
 
 #[tokio::test]
@@ -171,7 +171,7 @@ async fn answers_are_counted_by_endpoint_and_code() {
         .expect(200, "0000");
     let left = server.data(&Request::record("u", "requestId", "a")).await;
     assert_eq!(left["activityId"], DEMO_ACTIVITY);
-    let told = server.ask_admin("GET", "/metrics").await.text();
+    let reported = server.ask_admin("GET", "/metrics").await.text();
     for line in [
         "drawbridge_http_requests_total{code=\"0000\",endpoint=\"draw\"} 3",
         "drawbridge_http_requests_total{code=\"ERR_REQ_001\",endpoint=\"draw\"} 1",
@@ -180,8 +180,8 @@ async fn answers_are_counted_by_endpoint_and_code() {
         "drawbridge_http_in_flight_requests 0",
     ] {
         assert!(
-            told.lines().any(|found| found == line),
-            "{line} is missing in:\n{told}"
+            reported.lines().any(|found| found == line),
+            "{line} is missing in:\n{reported}"
         );
     }
 }

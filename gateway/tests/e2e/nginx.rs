@@ -57,7 +57,7 @@ async fn nginx_accepts_each_form_that_is_shipped() {
     let main = text("deploy/nginx/nginx.conf");
     assert!(main.contains("http {\n"));
     let main = format!(
-        "pid nginx.pid;\n{}",
+        "pid pid;\n{}",
         main.replace("http {\n", &format!("http {{\n{folders}\n"))
     );
     let forms = [
@@ -87,17 +87,17 @@ async fn draws_come_through_tls_and_http_2_and_keep_few_connections_inside() {
     let (place, server) = started("").await;
     let nginx = Nginx::start(&place, "nginx", &Form::of(server.listen)).await;
     let key = ["--header", "Idempotency-Key: through-tls"];
-    let told = nginx.draw("u", CLIENT, &key).await.expect(200, "0000");
+    let reported = nginx.draw("u", CLIENT, &key).await.expect(200, "0000");
     assert_eq!(
-        (told.version.as_str(), &told.body["requestId"]),
+        (reported.version.as_str(), &reported.body["requestId"]),
         ("2", &json!("through-tls"))
     );
     // The same draw, asked for past nginx.
     let direct = server
         .ask(&Request::draw("u", LOAD_ACTIVITY, "through-tls"))
         .await;
-    assert_eq!(direct.data, told.body["data"]);
-    let trace = told
+    assert_eq!(direct.data, reported.body["data"]);
+    let trace = reported
         .headers
         .split("x-request-id: ")
         .nth(1)
@@ -106,7 +106,7 @@ async fn draws_come_through_tls_and_http_2_and_keep_few_connections_inside() {
         trace.map(str::len),
         Some(32),
         "the name that nginx gave: {}",
-        told.headers
+        reported.headers
     );
     for _ in 0..10 {
         nginx.draw("u", CLIENT, &[]).await.expect(200, "0000");
@@ -117,14 +117,14 @@ async fn draws_come_through_tls_and_http_2_and_keep_few_connections_inside() {
 }
 
 #[tokio::test]
-async fn a_caller_is_who_a_trusted_balancer_says_and_nobody_elses_word_counts() {
+async fn only_a_trusted_balancer_says_who_the_caller_is() {
     let limits = "[limits.address]\nper_second = 0.001\nburst = 2\n";
     let (place, server) = started(limits).await;
     let nginx = Nginx::start(&place, "trusting", &Form::of(server.listen)).await;
     for client in [CLIENT, CLIENT, "203.0.113.8"] {
         nginx.draw("u", client, &[]).await.expect(200, "0000");
     }
-    // Those in the chain whom nobody trusts are callers, whatever they say before themselves.
+    // The last untrusted address in the chain is the caller, whatever stands before it.
     let refused = nginx
         .draw("u", &format!("198.51.100.1, {CLIENT}"), &[])
         .await
@@ -185,7 +185,7 @@ async fn what_nginx_refuses_itself_is_the_envelope_of_all_answers() {
         .expect(200, "0000");
 
     server.kill();
-    // Nobody knows what became of it: the answer says under which key to ask again.
+    // The outcome is not known: the answer says under which key to ask again.
     let made = nginx.draw("u", CLIENT, &[]).await.expect(504, "ERR_GW_006");
     made.is_an_envelope();
     assert_eq!(
@@ -205,18 +205,18 @@ async fn what_nginx_refuses_itself_is_the_envelope_of_all_answers() {
     );
     let in_body =
         json!({"userId": "u", "activityId": LOAD_ACTIVITY, "requestId": "in-the-body"}).to_string();
-    let told = nginx
+    let reported = nginx
         .ask("activity/draw", &["--data", &in_body])
         .await
         .expect(504, "ERR_GW_006");
-    assert_eq!(told.body["requestId"], "in-the-body");
-    // What cannot be told in JSON as it stands is left out.
+    assert_eq!(reported.body["requestId"], "in-the-body");
+    // A key that would need an escape in JSON is left out.
     let quote = ["--header", "Idempotency-Key: a\"b\\c"];
-    let told = nginx
+    let reported = nginx
         .draw("u", CLIENT, &quote)
         .await
         .expect(504, "ERR_GW_006");
-    assert_eq!(told.body.get("requestId"), None);
+    assert_eq!(reported.body.get("requestId"), None);
     let read = nginx
         .ask("activity/armory?activityId=1", &[])
         .await

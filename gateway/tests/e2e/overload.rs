@@ -7,7 +7,7 @@ use crate::support::campaign::{LOAD, LOAD_ACTIVITY};
 use crate::support::{Envelope, Place, Request, Server, ask_all, eventually, lock};
 
 #[tokio::test]
-async fn a_full_house_refuses_with_retry_after() {
+async fn a_full_gateway_refuses_with_retry_after() {
     let place = Place::with_campaigns(&[LOAD]).await;
     let server = Server::start_with(&place, "[admission]\nin_flight_max = 1\n").await;
     let bytes = Request::draw("u", LOAD_ACTIVITY, "first").bytes();
@@ -90,7 +90,7 @@ async fn a_read_that_is_refused_is_not_taken_for_a_draw_that_is_not_there() {
 }
 
 #[tokio::test]
-async fn idle_connections_keep_nobody_out_for_long() {
+async fn idle_connections_keep_no_caller_out_for_long() {
     let place = Place::with_campaigns(&[LOAD]).await;
     let server = Server::start_with(
         &place,
@@ -143,7 +143,7 @@ async fn a_commit_that_is_not_confirmed_is_no_refusal() {
         (answer.code == "0000").then_some(answer)
     });
     assert_eq!(server.ask(&taken).await.body, made.await.body);
-    // The one that was too old was not made behind its caller's back.
+    // The one that was too old was not made after its refusal.
     server
         .ask(&Request::record(&here, "requestId", "waits"))
         .await
@@ -177,9 +177,9 @@ async fn users_of_two_shards(place: &Place) -> [String; 2] {
     let users: Vec<String> = (0..40).map(|number| format!("u{number}")).collect();
     let mut route = vec!["route"];
     route.extend(users.iter().map(String::as_str));
-    let told = place.run_here(&route).await.ok();
+    let reported = place.run_here(&route).await.ok();
     ["shard 0", "shard 1"].map(|shard| {
-        let line = told
+        let line = reported
             .lines()
             .find(|line| line.contains(shard))
             .expect("a user of each shard");

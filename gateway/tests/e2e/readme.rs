@@ -49,7 +49,7 @@ async fn typed(place: &Place, block: &str) -> Ran {
     run(bash).await
 }
 
-/// Waits until a draw of somebody else gets this code.
+/// Waits until a draw of another user gets this code.
 async fn followed(server: &Server, code: &str) {
     eventually(code, FOLLOWED, async || {
         let draw = Request::keyless_draw("grace", ACTIVITY);

@@ -1,4 +1,4 @@
-//! What keeps a server from drawing for anybody shows in its readiness.
+//! What keeps a server from drawing for all users shows in its readiness.
 use std::time::Duration;
 
 use crate::support::campaign::DEMO_ACTIVITY;
@@ -7,7 +7,7 @@ use crate::support::{Envelope, Place, Request, Server, eventually, plant, text_o
 /// What a server may take to notice.
 const NOTICED: Duration = Duration::from_secs(20);
 
-/// Waits for an answer of `/readyz`; answers its body.
+/// Waits for an answer of `/readyz`; returns its body.
 async fn readiness(server: &Server, status: u16) -> String {
     eventually("readiness changes", NOTICED, async || {
         let response = server.ask_admin("GET", "/readyz").await;
@@ -64,7 +64,7 @@ fn limit_files(server: &Server, bytes: Option<u64>) {
     rlimit::prlimit(pid, rlimit::Resource::FSIZE, limits, None).expect("a child of ours");
 }
 
-/// A draw that the disk had no room for: it was not made, or nobody knows yet.
+/// A draw that the disk had no room for: it was not made, or its outcome is not known yet.
 fn refused(answer: &Envelope) {
     assert!(
         [(503, "ERR_GW_003"), (504, "ERR_GW_006")].contains(&(answer.status, &*answer.code)),
@@ -81,7 +81,7 @@ async fn a_server_that_cannot_write_its_disk_is_not_ready_until_it_can() {
         .await
         .expect(200, "0000");
     limit_files(&server, Some(4_096));
-    // At rest: nobody draws.
+    // At rest: there are no draws.
     let why = readiness(&server, 503).await;
     assert!(why.contains("the disk cannot be written"), "{why}");
     assert_eq!(server.ask_admin("GET", "/healthz").await.status, 200);

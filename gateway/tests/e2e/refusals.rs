@@ -339,7 +339,7 @@ async fn paths_and_methods_that_are_not_there_are_refused_in_an_envelope() {
     assert_eq!(refused.key(), "k");
 }
 
-/// A draw whose body has exactly so many bytes.
+/// A draw whose body has exactly this number of bytes.
 fn draw_of_bytes(bytes: usize, key: &str) -> Request {
     let bare = json!({"userId": "u", "activityId": LOAD_ACTIVITY, "padding": ""}).to_string();
     let padding = "x".repeat(bytes - bare.len());
@@ -420,7 +420,7 @@ async fn a_body_that_ends_early_is_no_draw() {
     assert_eq!(place.audited_at_rest().await, 0);
 }
 
-/// Sends one byte after the other until the other side has had enough.
+/// Sends one byte after the other until the other side closes.
 async fn drip(connection: &mut Connection, bytes: &[u8]) {
     for byte in bytes {
         if connection.send(&[*byte]).await.is_err() {
@@ -428,7 +428,7 @@ async fn drip(connection: &mut Connection, bytes: &[u8]) {
         }
         sleep(Duration::from_millis(40)).await;
     }
-    panic!("nobody minded {} bytes at a time of one each", bytes.len());
+    panic!("{} bytes, one at a time, were accepted", bytes.len());
 }
 
 #[tokio::test]
@@ -478,7 +478,7 @@ async fn slow_heads_and_slow_bodies_are_cut_off() {
         begun.elapsed()
     );
 
-    // Who is fast is not held up by any of them, and an idle connection ends like a slow one.
+    // None of them holds up a fast caller, and an idle connection ends like a slow one.
     let mut fast = server.connect().await;
     fast.exchange(&Request::draw("u", LOAD_ACTIVITY, "k"))
         .await
@@ -521,7 +521,7 @@ async fn what_is_not_http_does_not_end_the_server() {
 }
 
 #[tokio::test]
-async fn malformed_http_is_told_so() {
+async fn malformed_http_is_refused_as_such() {
     let place = Place::with_campaigns(&[LOAD]).await;
     let server = Server::start(&place).await;
     for (bytes, status) in [

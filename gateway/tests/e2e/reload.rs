@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::campaign::{LOAD, LOAD_ACTIVITY};
 use crate::support::{Connection, Place, Request, Response, Server, eventually};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const WAIT_MAX: Duration = Duration::from_secs(10);
 
 fn token(place: &Place) -> String {
     std::fs::read_to_string(place.data().join("admin-token"))
@@ -50,7 +50,7 @@ async fn a_hang_up_applies_what_may_change_and_names_the_rest() {
         "[limits.user]\nper_second = 0\n[http]\nheader_timeout_ms = 1\n",
     );
     server.signal("HUP").await;
-    let log = eventually("the file is read", PATIENCE, async || {
+    let log = eventually("the file is read", WAIT_MAX, async || {
         let log = server.stderr();
         log.contains("read again").then_some(log)
     })
@@ -307,7 +307,7 @@ async fn what_the_environment_overrides_is_not_said_to_be_applied_and_all_is_sho
 }
 
 #[tokio::test]
-async fn the_log_names_requests_as_the_proxy_does_and_tells_no_secrets() {
+async fn the_log_names_requests_as_the_proxy_does_and_holds_no_secrets() {
     let place = Place::with_campaigns(&[LOAD]).await;
     let server = Server::start_with(&place, "[log]\naccess_lines_per_second_max = 5\n").await;
     let draw = Request::draw("secret-user", LOAD_ACTIVITY, "secret-key")
@@ -324,7 +324,7 @@ async fn the_log_names_requests_as_the_proxy_does_and_tells_no_secrets() {
             .find(|line| line.contains(name))
             .map(str::to_owned)
     };
-    let (made, refused) = eventually("both are logged", PATIENCE, async || {
+    let (made, refused) = eventually("both are logged", WAIT_MAX, async || {
         let log = server.stderr();
         line(&log, "proxy-7").zip(line(&log, &name))
     })
@@ -360,7 +360,7 @@ async fn a_server_that_is_to_stop_serves_on_until_load_balancers_have_seen_it() 
         place.command(&[&["serve", "--data", &data, "--config", &config], &free[..]].concat());
     let mut server = Server::started(&place, command).await;
     server.signal("TERM").await;
-    eventually("it is not ready any more", PATIENCE, async || {
+    eventually("it is not ready any more", WAIT_MAX, async || {
         (server.readiness().await == Some(503)).then_some(())
     })
     .await;
@@ -369,7 +369,7 @@ async fn a_server_that_is_to_stop_serves_on_until_load_balancers_have_seen_it() 
         .ask(&Request::draw("u", LOAD_ACTIVITY, "meanwhile"))
         .await
         .expect(200, "0000");
-    // Who is in a hurry asks again.
+    // A second signal ends the grace.
     server.signal("TERM").await;
     assert!(server.ended().await.success());
     assert_eq!(place.audited_at_rest().await, 1);

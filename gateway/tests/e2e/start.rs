@@ -11,7 +11,7 @@ fn armory(activity: u64) -> Request {
     Request::get(&format!("activity/armory?activityId={activity}"))
 }
 
-/// A port that somebody listens on as long as the listener lives.
+/// A port that is in use while the listener lives.
 fn port_in_use() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address").to_string();
@@ -40,7 +40,7 @@ async fn a_server_says_where_it_is_and_its_curl_line_draws() {
 }
 
 #[tokio::test]
-async fn the_admin_address_tells_health_and_readiness() {
+async fn the_admin_address_serves_health_and_readiness() {
     let place = Place::new();
     let server = Server::start(&place).await;
     for path in ["/healthz", "/readyz", "/metrics"] {
@@ -106,7 +106,7 @@ async fn a_data_folder_that_is_held_is_refused_at_once() {
     let message = ran.refused_at_once();
     assert!(message.contains("held by another process"), "{message}");
     assert_eq!(message.lines().count(), 1, "{message}");
-    // Whoever holds it is not disturbed.
+    // The server that holds it is not disturbed.
     server
         .ask(&Request::draw("u", DEMO_ACTIVITY, "k"))
         .await
@@ -247,7 +247,7 @@ async fn unknown_options_and_subcommands_are_refused_at_once() {
 async fn options_win_over_variables_and_variables_over_the_file() {
     let place = Place::with_campaigns(&[LOAD]).await;
     let (_listener, taken) = port_in_use();
-    // Whoever took one of the wrong values could not start.
+    // With one of the wrong values the server could not start.
     let config = format!(
         "[http]\nlisten = \"{taken}\"\nadmin = \"{taken}\"\n[storage]\ndata = \"/dev/null/file\"\n"
     );
@@ -259,7 +259,7 @@ async fn options_win_over_variables_and_variables_over_the_file() {
     serve
         .env("DRAWBRIDGE_HTTP_ADMIN", "127.0.0.1:0")
         .env("DRAWBRIDGE_STORAGE_DATA", place.data());
-    // What Kubernetes tells a pod beside a service called "drawbridge" is no setting.
+    // Variables that Kubernetes sets for a service called "drawbridge" are no settings.
     serve
         .env("DRAWBRIDGE_SERVICE_HOST", "10.0.0.1")
         .env("DRAWBRIDGE_PORT", "tcp://10.0.0.1:8091");
@@ -447,7 +447,7 @@ async fn old_clients_get_200_for_every_answer_where_they_ask_for_it() {
     }
 }
 
-/// `serve` in a shell that lends it so many open files, of which it has only some at first.
+/// `serve` in a shell that allows it `hard` open files, and `soft` of them at first.
 fn with_files(place: &Place, soft: u32, hard: u32) -> std::process::Command {
     let data = text_of(&place.data());
     let serve = place.command(&[

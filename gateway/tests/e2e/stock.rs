@@ -17,7 +17,7 @@ async fn started(units: u64) -> (Place, Server) {
     (place, server)
 }
 
-/// Draws that nobody has made before.
+/// New draws, each with a user and key of its own.
 fn draws(round: &str, count: usize) -> Vec<Request> {
     (0..count)
         .map(|number| {
@@ -121,27 +121,27 @@ async fn added_units_are_won_within_two_seconds_and_no_others() {
 }
 
 #[tokio::test]
-async fn withdrawn_units_are_won_by_nobody() {
+async fn withdrawn_units_are_never_won() {
     let (place, server) = started(100).await;
     assert_eq!(wins_of(&server, "first", 20).await, 20);
-    let told = change(&place, "withdraw", 50).await;
-    assert!(told.contains("withdrew 50"), "{told}");
+    let reported = change(&place, "withdraw", 50).await;
+    assert!(reported.contains("withdrew 50"), "{reported}");
     assert_eq!(place.stock(ACTIVITY, SCARCE_AWARD).await, (50, 20, 30));
     assert_eq!(wins_of(&server, "second", 100).await, 30);
     // What was issued cannot be taken back.
-    let told = try_change(&place, "withdraw", 10).await.failed(1);
-    assert!(told.contains("0 of 50 units are left"), "{told}");
+    let reported = try_change(&place, "withdraw", 10).await.failed(1);
+    assert!(reported.contains("0 of 50 units are left"), "{reported}");
     assert_eq!(place.stock(ACTIVITY, SCARCE_AWARD).await, (50, 50, 0));
 
     server.stop().await;
     change(&place, "add", 10).await;
-    let told = change(&place, "withdraw", 4).await;
-    assert!(told.contains("withdrew 4"), "{told}");
+    let reported = change(&place, "withdraw", 4).await;
+    assert!(reported.contains("withdrew 4"), "{reported}");
     // A digit too many empties no prize.
-    let told = try_change(&place, "withdraw", 1_000).await.failed(1);
+    let reported = try_change(&place, "withdraw", 1_000).await.failed(1);
     assert!(
-        told.contains("6 of 56 units are left, not 1000; withdraw 6 or fewer"),
-        "{told}"
+        reported.contains("6 of 56 units are left, not 1000; withdraw 6 or fewer"),
+        "{reported}"
     );
     assert_eq!(place.stock(ACTIVITY, SCARCE_AWARD).await, (56, 50, 6));
     change(&place, "withdraw", 6).await;
@@ -186,7 +186,7 @@ async fn wait_until_loaded(place: &Place, server: &Server) {
         "drawbridge_stock_left_units{{activity=\"{ACTIVITY}\",award=\"{SCARCE_AWARD}\"}} {}",
         total - issued
     );
-    let told = async || {
+    let reported = async || {
         server
             .ask_admin("GET", "/metrics")
             .await
@@ -194,7 +194,7 @@ async fn wait_until_loaded(place: &Place, server: &Server) {
             .lines()
             .any(|found| found == line)
     };
-    while !told().await {
+    while !reported().await {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -215,7 +215,7 @@ async fn a_withdrawal_that_the_server_did_not_get_to_is_done_by_the_next() {
                 ])
                 .await;
             if ran.stderr.contains("database is locked") {
-                // Stopped amid a write of its own, which keeps everybody out.
+                // Stopped amid a write of its own, which keeps all others out.
                 server.signal("CONT").await;
                 return None;
             }

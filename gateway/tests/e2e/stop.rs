@@ -15,7 +15,7 @@ use crate::support::{Connection, Place, Request, Server, ask_all, eventually, lo
 /// The exit code of a server that has cut something off.
 const CUT: i32 = 3;
 
-/// Answers by user and key; `None` for a draw that nobody answered.
+/// Answers by user and key; `None` for a draw without an answer.
 type Outcomes = Arc<Mutex<HashMap<(String, String), Option<String>>>>;
 
 /// Draws until the server is gone.
@@ -40,7 +40,7 @@ async fn draw_until_the_end(address: SocketAddr, round: u32, worker: u32, outcom
     }
 }
 
-/// Stops a server while everybody draws.
+/// Stops a server while all clients draw.
 async fn stop_under_load(place: &Place, round: u32, outcomes: &Outcomes) {
     let mut server = Server::start(place).await;
     let begun_with = outcomes.lock().expect("no panic").len();
@@ -67,7 +67,7 @@ async fn stop_under_load(place: &Place, round: u32, outcomes: &Outcomes) {
 async fn a_stop_under_load_answers_every_draw_that_it_makes() {
     let place = Place::with_campaigns(&[LOAD]).await;
     let outcomes = Outcomes::default();
-    // A server that forgot somebody would not do so each time.
+    // A server that lost a request would not do so each time.
     for round in 0..8 {
         stop_under_load(&place, round, &outcomes).await;
     }
@@ -85,10 +85,10 @@ async fn a_stop_under_load_answers_every_draw_that_it_makes() {
             record.expect(404, "ERR_REQ_002");
             continue;
         };
-        let told: Value = serde_json::from_str(body).unwrap();
+        let reported: Value = serde_json::from_str(body).unwrap();
         let found = record.expect(200, "0000").data;
-        assert_eq!(found["orderId"], told["data"]["orderId"], "{call:?}");
-        assert_eq!(found["awardId"], told["data"]["awardId"], "{call:?}");
+        assert_eq!(found["orderId"], reported["data"]["orderId"], "{call:?}");
+        assert_eq!(found["awardId"], reported["data"]["awardId"], "{call:?}");
     }
     server.stop().await;
     let made = outcomes.iter().filter(|(_, body)| body.is_some()).count();
@@ -131,7 +131,7 @@ async fn a_request_under_way_is_answered_before_the_server_ends() {
         "a connection without a request is closed in silence"
     );
     eventually(
-        "nobody is let in any more",
+        "no connection is accepted any more",
         Duration::from_secs(5),
         async || Connection::open(server.listen).await.is_err().then_some(()),
     )
@@ -179,8 +179,8 @@ async fn started_with_grace(place: &Place, config: &str) -> Server {
     .await
 }
 
-/// Draws on a kept connection, one draw after the other with a pause between them, until nobody
-/// listens any more. Answers how many were made.
+/// Draws on a kept connection, one draw after the other with a pause between them, until no server
+/// listens any more. Returns the number of draws that were made.
 async fn call_until_refused(address: SocketAddr, user: String, pause: Duration) -> u64 {
     let mut kept = None;
     for made in 0.. {
@@ -202,7 +202,7 @@ async fn call_until_refused(address: SocketAddr, user: String, pause: Duration) 
         }
         sleep(pause).await;
     }
-    unreachable!("it ends when nobody listens")
+    unreachable!("it ends when no server listens")
 }
 
 #[tokio::test]

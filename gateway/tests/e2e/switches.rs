@@ -182,7 +182,7 @@ async fn an_override_holds_on_this_gateway_until_it_ends_or_is_cleared() {
 }
 
 #[tokio::test]
-async fn fallback_only_gives_everybody_the_luck_award_and_touches_no_stock() {
+async fn fallback_only_gives_all_users_the_luck_award_and_touches_no_stock() {
     let (place, server) = started().await;
     set(&place, &server, &["fallback_only", "on"]).await;
     for number in 0..20 {
@@ -347,7 +347,7 @@ async fn a_switch_expires_by_itself_and_survives_a_restart() {
 }
 
 #[tokio::test]
-async fn every_change_is_on_the_record() {
+async fn every_change_is_recorded() {
     let (place, server) = started().await;
     set(&place, &server, &["fallback_only", "30%", "--for", "10m"]).await;
     set(&place, &server, &["draw", "off"]).await;
@@ -421,7 +421,7 @@ async fn bad_requests_change_nothing_and_name_the_field() {
     }
     assert_eq!(
         switch(&place, &server, &["history"]).await.ok(),
-        "nobody has set a switch yet\n"
+        "no switch has been set yet\n"
     );
     server
         .ask(&Request::draw("u", ACTIVITY, "k"))

@@ -272,14 +272,14 @@ async fn calls_for_ten_in_parallel_win_exactly_the_units_there_are() {
     assert_eq!(place.audited_at_rest().await, 10 * CALLS as u64);
 }
 
-/// A worker's calls up to the one that broke off, and what it was told.
+/// A worker's calls up to the one that broke off, and their answers.
 async fn draw_until_killed(
     listen: std::net::SocketAddr,
     worker: usize,
 ) -> (Vec<Request>, Vec<String>) {
-    let (mut calls, mut told) = (Vec::new(), Vec::new());
+    let (mut calls, mut reported) = (Vec::new(), Vec::new());
     let Ok(mut connection) = Connection::open(listen).await else {
-        return (calls, told);
+        return (calls, reported);
     };
     for number in 0.. {
         let call = Request::draws(
@@ -290,11 +290,11 @@ async fn draw_until_killed(
         );
         calls.push(call.clone());
         match connection.exchange(&call).await {
-            Ok(answer) => told.push(answer.envelope().expect(200, "0000").body),
+            Ok(answer) => reported.push(answer.envelope().expect(200, "0000").body),
             Err(_) => break,
         }
     }
-    (calls, told)
+    (calls, reported)
 }
 
 #[tokio::test]
@@ -315,14 +315,15 @@ async fn a_kill_under_load_tears_no_call() {
         played.push(worker.await.expect("no panic"));
     }
     let server = Server::start(&place).await;
-    let (calls, told): (Vec<_>, Vec<_>) = played.into_iter().unzip();
+    let (calls, reported): (Vec<_>, Vec<_>) = played.into_iter().unzip();
     let (mut wins, mut draws) = (0, 0);
-    for (calls, told) in calls.into_iter().zip(told) {
+    for (calls, reported) in calls.into_iter().zip(reported) {
         let again = ask_all(server.listen, calls, 1).await;
         assert!(
-            told.iter()
+            reported
+                .iter()
                 .zip(&again)
-                .all(|(told, again)| *told == again.body)
+                .all(|(reported, again)| *reported == again.body)
         );
         for answer in again {
             let drawn = answer.expect(200, "0000").draws();

@@ -299,7 +299,7 @@ async fn panels_find_something(watched: &Watched, dashboards: &[Dashboard]) {
     assert!(empty.is_empty(), "no such panels: {empty:?}");
 }
 
-/// Whoever is called finds out what to do, and the call was tried.
+/// Each alert has a chapter that says what to do, and a test.
 fn alerts_have_a_chapter_and_tests(rules: &[Value]) {
     let anchors = anchors(OPERATIONS);
     for rule in rules.iter().filter(|rule| rule["type"] == "alerting") {

@@ -87,7 +87,7 @@ export function account(user) {
   return post('activity/query_user_activity_account', 'account', user, body, {});
 }
 
-// `undefined` when nobody answered, or something that is no envelope.
+// `undefined` without an answer, or for an answer that is no envelope.
 export function envelope(response) {
   try {
     return response.json();

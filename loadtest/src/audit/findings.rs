@@ -54,7 +54,7 @@ impl Findings {
         }
     }
 
-    /// Notes a key and all orders found under it.
+    /// Records a key and all orders found under it.
     pub(super) fn note(&mut self, line: &KeptLine, found: &[Found]) {
         if Self::key_of(line).is_none() {
             return;

@@ -8,12 +8,12 @@ use crate::bench::cluster::{Cluster, Setup};
 use crate::bench::driving::{drive_once, drive_refused, in_background, plan};
 use crate::bench::options::Effort;
 use crate::bench::options::{ACTIVITY, Programs};
-use crate::bench::orders::{Inserted, Way};
+use crate::bench::orders::{InsertWay, Inserted};
 use crate::bench::results::Figure;
 use crate::bench::{mysql, redis, server, sqlite};
 use crate::drive::DrivePlan;
 use crate::error::Error;
-use crate::request::Case;
+use crate::request::RequestCase;
 
 const CONNECTIONS: [u16; 2] = [64, 512];
 const ACCOUNT_CONNECTIONS: [u16; 1] = [64];
@@ -117,7 +117,7 @@ impl Bench<'_> {
         let hello = server::Hello::start().await?;
         let mut figures = Vec::new();
         for connections in CONNECTIONS {
-            let plan = plan(self.effort, hello.address, Case::Draw, connections);
+            let plan = plan(self.effort, hello.address, RequestCase::Draw, connections);
             figures.push(
                 drive_once(plan, &hello.watched())
                     .await?
@@ -147,12 +147,12 @@ impl Bench<'_> {
             let gateway = server::Gateway::start(self.programs, self.folder, &[]).await?;
             let plan = |case| plan(self.effort, gateway.address, case, connections);
             figures.push(
-                drive_once(plan(Case::Draw), &gateway.watched())
+                drive_once(plan(RequestCase::Draw), &gateway.watched())
                     .await?
                     .figure("draw_embedded"),
             );
             if ACCOUNT_CONNECTIONS.contains(&connections) {
-                let account = drive_once(plan(Case::Account), &gateway.watched()).await?;
+                let account = drive_once(plan(RequestCase::Account), &gateway.watched()).await?;
                 figures.push(account.figure("query_account_embedded"));
             }
             gateway.stop_and_audit().await?;
@@ -173,7 +173,7 @@ impl Bench<'_> {
     fn plan_of_ten(&self, address: SocketAddr, connections: u16) -> DrivePlan {
         DrivePlan {
             count: Some(TEN),
-            ..plan(self.effort, address, Case::Draw, connections)
+            ..plan(self.effort, address, RequestCase::Draw, connections)
         }
     }
 
@@ -203,7 +203,7 @@ impl Bench<'_> {
         for order in refusal.orders {
             gateway.order(order).await?;
         }
-        let plan = plan(self.effort, gateway.address, Case::Draw, connections);
+        let plan = plan(self.effort, gateway.address, RequestCase::Draw, connections);
         let driven = drive_refused(plan, &gateway.watched(), refusal.code).await?;
         gateway.stop_and_audit().await?;
         Ok(Figure {
@@ -214,8 +214,8 @@ impl Bench<'_> {
 
     async fn embedded_limit(&self) -> Result<Vec<Figure>, Error> {
         let inserted = Inserted {
-            values: self.sqlite_insert(Way::Values).await?,
-            json: self.sqlite_insert(Way::Json).await?,
+            values: self.sqlite_insert(InsertWay::Values).await?,
+            json: self.sqlite_insert(InsertWay::Json).await?,
         };
         Ok(vec![
             inserted_per_second("sqlite_insert", inserted.best()),
@@ -224,7 +224,7 @@ impl Bench<'_> {
         ])
     }
 
-    async fn sqlite_insert(&self, way: Way) -> Result<f64, Error> {
+    async fn sqlite_insert(&self, way: InsertWay) -> Result<f64, Error> {
         let data = tempfile::tempdir_in(self.folder)
             .map_err(|e| Error::io(self.folder.display().to_string(), e))?;
         let seconds = self.effort.seconds;
@@ -265,9 +265,12 @@ impl Bench<'_> {
     async fn cluster_draw(&self, cluster: &Cluster, calls: Calls) -> Result<Figure, Error> {
         cluster.wait_drawing(ACTIVITY).await?;
         let plan = match calls {
-            Calls::Single(connections) => {
-                plan(self.effort, cluster.gateway(), Case::Draw, connections)
-            }
+            Calls::Single(connections) => plan(
+                self.effort,
+                cluster.gateway(),
+                RequestCase::Draw,
+                connections,
+            ),
             Calls::Ten(connections) => self.plan_of_ten(cluster.gateway(), connections),
         };
         let driven = drive_once(plan, &cluster.watched()).await?;

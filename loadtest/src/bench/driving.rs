@@ -6,8 +6,8 @@ use crate::bench::results::{Figure, Latency};
 use crate::cpu::{Usage, Watched};
 use crate::drive::{DrivePlan, drive};
 use crate::error::Error;
-use crate::request::Case;
-use crate::tally::Report;
+use crate::request::RequestCase;
+use crate::tally::DriveReport;
 use crate::target::Target;
 
 const WARMUP_SECONDS: u64 = 2;
@@ -23,7 +23,7 @@ const REFUSED_MAX: f64 = 0.2;
 /// The results of one drive.
 #[derive(Clone, Debug)]
 pub(super) struct Driven {
-    pub(super) report: Report,
+    pub(super) report: DriveReport,
     pub(super) usage: Usage,
 }
 
@@ -39,7 +39,7 @@ impl Driven {
         let others = self.report.window.requests - expected;
         if expected == 0 || others * 1_000 > self.report.window.requests * OTHERS_MAX_PERMILLE {
             return Err(Error::DoesNotHold(
-                "too many requests were not answered as they should be".to_owned(),
+                "too many requests were not answered as expected".to_owned(),
             ));
         }
         Ok(self)
@@ -78,7 +78,7 @@ impl Driven {
 pub(super) fn plan(
     effort: Effort,
     url: std::net::SocketAddr,
-    case: Case,
+    case: RequestCase,
     connections: u16,
 ) -> DrivePlan {
     DrivePlan {
@@ -133,9 +133,9 @@ pub(super) async fn drive_refused(
 }
 
 async fn drive_any(plan: DrivePlan, watched: &Watched) -> Result<Driven, Error> {
-    let before = watched.look();
+    let before = watched.read();
     let report = in_background(move || drive(&plan, None)).await?;
-    let usage = before.until(&watched.look(), report.whole_run.requests);
+    let usage = before.until(&watched.read(), report.whole_run.requests);
     let text = report.to_string().replace('\n', "\n  ");
     eprintln!("  {text}\n  {usage}");
     Ok(Driven { report, usage })

@@ -6,14 +6,14 @@
 use sqlx::mysql::MySqlConnection;
 use sqlx::{Connection as _, Executor as _};
 
-use crate::bench::orders::{DrawRow, DrawTable, Source, Stopwatch};
+use crate::bench::orders::{DrawRow, DrawTable, RowSource, Stopwatch};
 use crate::database::Database;
 use crate::error::Error;
 
 /// Writers for each server: more gained nothing.
 const WRITERS: u16 = 4;
 
-/// What makes the tables, and brings them to how they are now.
+/// The statements that make the tables in their present form.
 const SCHEMA: [&str; 4] = [
     include_str!("../../../shards/sql/mysql/schema/shard_0001_tables.sql"),
     include_str!("../../../shards/sql/mysql/schema/shard_0002_tables.sql"),
@@ -30,7 +30,7 @@ const NAMES: [&str; 4] = [
 const INSERT_CALLS: &str = include_str!("../../../shards/sql/mysql/calls/insert.sql");
 const INSERT_ORDERS: &str = include_str!("../../../shards/sql/mysql/orders/insert.sql");
 
-/// Inserts for that many seconds into new tables. Returns the draws per second.
+/// Inserts into new tables for `seconds`. Returns the draws per second.
 pub(super) fn measure(servers: &[Database], seconds: u64) -> Result<f64, Error> {
     let runtime = tokio::runtime::Runtime::new().map_err(|e| Error::io("runtime", e))?;
     runtime.block_on(async {
@@ -61,7 +61,7 @@ async fn fill(
     require_durable(&mut connection).await?;
     tables.create(&mut connection).await?;
     let sql = DrawTable::ALL.map(|table| tables.insert(table));
-    let mut source = Source::new(number);
+    let mut source = RowSource::new(number);
     // The first batch is not measured: it prepares the statement and makes the first pages.
     insert(&mut connection, &sql, &source.batch()).await?;
     let mut watch = Stopwatch::start(seconds);
@@ -87,7 +87,7 @@ async fn require_durable(connection: &mut MySqlConnection) -> Result<(), Error> 
     )))
 }
 
-/// The tables of one writer, named by what stands where a shard's tables have their number.
+/// The tables of one writer. Its name replaces the number of a shard's tables.
 struct WriterTables {
     number: String,
 }

@@ -95,9 +95,9 @@ const DAY: i64 = 20_000;
 const TITLE: &str = "Random points";
 const RULE: &str = "none";
 
-/// How a batch is inserted. Which way is faster depends on the database and on the machine.
+/// How a batch is inserted. The faster way depends on the database and on the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum InsertWay {
     /// One statement with a parameter for each field.
     Values,
     /// One parameter, a JSON list, which the database parses.
@@ -133,13 +133,13 @@ pub(super) struct DrawRow {
 }
 
 /// Makes draws like real ones: ids grow with time, users and keys are random.
-pub(super) struct Source {
+pub(super) struct RowSource {
     random: SplitMix64,
     next_id: i64,
     created_at_ms: i64,
 }
 
-impl Source {
+impl RowSource {
     /// Sources with different numbers have different ids, users and keys.
     pub(super) fn new(number: u16) -> Self {
         let now = SystemTime::now()
@@ -248,8 +248,9 @@ mod tests {
 
     #[test]
     fn draws_of_two_sources_differ_and_ids_ascend() {
-        let batches: Vec<Vec<DrawRow>> =
-            [0, 1, 31].map(|number| Source::new(number).batch()).into();
+        let batches: Vec<Vec<DrawRow>> = [0, 1, 31]
+            .map(|number| RowSource::new(number).batch())
+            .into();
         for pair in batches.windows(2) {
             assert!(pair[0].last().expect("rows").id < pair[1][0].id);
             assert_ne!(pair[0][0].key, pair[1][0].key);
@@ -262,7 +263,7 @@ mod tests {
 
     #[test]
     fn json_and_placeholders_have_all_rows_and_columns() {
-        let batch = Source::new(0).batch();
+        let batch = RowSource::new(0).batch();
         for table in DrawTable::ALL {
             let rows: Vec<Vec<serde_json::Value>> =
                 serde_json::from_str(&table.json(&batch)).expect("JSON");

@@ -13,10 +13,10 @@ const DEPTH: u32 = 512;
 const KEY: &str = "loadtest:units";
 const UNITS: u64 = 1_000_000_000_000;
 
-/// A Redis that does not respond for so long is stuck.
+/// The timeout of a Redis that does not respond.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
 
-/// Counts down for that many seconds. Returns the commands per second.
+/// Counts down for `seconds`. Returns the commands per second.
 pub(super) fn measure(address: SocketAddr, seconds: u64) -> Result<f64, Error> {
     let mut redis = Redis::connect(address)?;
     redis.exchange(&command(&["SET", KEY, &UNITS.to_string()]), 1)?;

@@ -27,8 +27,8 @@ use crate::bench::options::{ACTIVITY, Programs};
 use crate::error::Error;
 use crate::load::record::{Period, histogram};
 use crate::load::report::ms;
-use crate::load::{LoadPlan, Report, Run, Spread, Watch, run};
-use crate::request::Case;
+use crate::load::{LoadPlan, LoadReport, Run, Spread, Watch, run};
+use crate::request::RequestCase;
 use crate::rounding::round_to;
 use crate::target::Target;
 
@@ -129,7 +129,7 @@ struct Results {
     /// The memory of the gateways before the load.
     gateways_rss_kib_before: u64,
     received: crate::audit::AuditOutcome,
-    report: Report,
+    report: LoadReport,
 }
 
 /// `loadtest soak`.
@@ -168,7 +168,7 @@ async fn soak(args: &SoakArgs) -> Result<(), Error> {
     let running = in_background(move || run(&sent, Some(&path), watch));
     let (run, rss) = sample_until(running, &cluster).await;
     let run = run?;
-    let report = Report::new(&plan, &run);
+    let report = LoadReport::new(&plan, &run);
     println!("{report}");
 
     let minutes = minutes(&run, &rss);
@@ -208,7 +208,12 @@ pub(super) async fn measure_max(cluster: &Cluster) -> Result<f64, Error> {
         seconds: MAX_SECONDS,
         threads: 1,
     };
-    let plan = plan(effort, cluster.entrance(), Case::Draw, MAX_CONNECTIONS);
+    let plan = plan(
+        effort,
+        cluster.entrance(),
+        RequestCase::Draw,
+        MAX_CONNECTIONS,
+    );
     let driven = drive_once(plan, &cluster.watched()).await?;
     Ok(driven.report.ok_per_second)
 }

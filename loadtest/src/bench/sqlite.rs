@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
-use crate::bench::orders::{DrawRow, DrawTable, Source, Stopwatch, Way};
+use crate::bench::orders::{DrawRow, DrawTable, InsertWay, RowSource, Stopwatch};
 use crate::error::Error;
 
 const FILES: u16 = 2;
@@ -24,8 +24,8 @@ CREATE TABLE orders (
     award_id INTEGER NOT NULL, award_title TEXT NOT NULL, award_index INTEGER NOT NULL,
     rule TEXT NOT NULL, stocked INTEGER NOT NULL)";
 
-/// Inserts for that many seconds into new files in `folder`. Returns the draws per second.
-pub(super) fn measure(folder: &Path, way: Way, seconds: u64) -> Result<f64, Error> {
+/// Inserts into new files in `folder` for `seconds`. Returns the draws per second.
+pub(super) fn measure(folder: &Path, way: InsertWay, seconds: u64) -> Result<f64, Error> {
     let runtime = tokio::runtime::Runtime::new().map_err(|e| Error::io("runtime", e))?;
     runtime.block_on(async {
         let tasks: Vec<_> = (0..FILES)
@@ -39,10 +39,15 @@ pub(super) fn measure(folder: &Path, way: Way, seconds: u64) -> Result<f64, Erro
     })
 }
 
-async fn fill(path: PathBuf, number: u16, way: Way, seconds: u64) -> Result<f64, sqlx::Error> {
+async fn fill(
+    path: PathBuf,
+    number: u16,
+    way: InsertWay,
+    seconds: u64,
+) -> Result<f64, sqlx::Error> {
     let mut connection = open(&path).await?;
     let sql = DrawTable::ALL.map(|table| statement(table, way));
-    let mut source = Source::new(number);
+    let mut source = RowSource::new(number);
     // The first batch is not measured: it prepares the statement and makes the first pages.
     insert(&mut connection, &sql, way, &source.batch()).await?;
     let mut watch = Stopwatch::start(seconds);
@@ -68,14 +73,14 @@ async fn open(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
     Ok(connection)
 }
 
-fn statement(table: DrawTable, way: Way) -> String {
+fn statement(table: DrawTable, way: InsertWay) -> String {
     let name = match table {
         DrawTable::Calls => "calls",
         DrawTable::Orders => "orders",
     };
     match way {
-        Way::Values => format!("INSERT INTO {name} VALUES {}", table.placeholders()),
-        Way::Json => {
+        InsertWay::Values => format!("INSERT INTO {name} VALUES {}", table.placeholders()),
+        InsertWay::Json => {
             let fields: Vec<_> = (0..table.columns())
                 .map(|n| format!("value->>{n}"))
                 .collect();
@@ -91,14 +96,14 @@ fn statement(table: DrawTable, way: Way) -> String {
 async fn insert(
     connection: &mut SqliteConnection,
     sql: &[String; 2],
-    way: Way,
+    way: InsertWay,
     batch: &[DrawRow],
 ) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin().await?;
     for (table, sql) in DrawTable::ALL.into_iter().zip(sql) {
         let query = match way {
-            Way::Values => sqlx::query_with(sql, table.fields::<sqlx::Sqlite>(batch)?),
-            Way::Json => sqlx::query(sql).bind(table.json(batch)),
+            InsertWay::Values => sqlx::query_with(sql, table.fields::<sqlx::Sqlite>(batch)?),
+            InsertWay::Json => sqlx::query(sql).bind(table.json(batch)),
         };
         query.execute(&mut *transaction).await?;
     }
@@ -112,9 +117,9 @@ mod tests {
     #[tokio::test]
     async fn both_ways_store_the_same_rows() {
         let folder = tempfile::tempdir().expect("a folder");
-        let batch = Source::new(1).batch();
+        let batch = RowSource::new(1).batch();
         let mut stored = Vec::new();
-        for way in [Way::Values, Way::Json] {
+        for way in [InsertWay::Values, InsertWay::Json] {
             let path = folder.path().join(format!("{way:?}"));
             let mut connection = open(&path).await.expect("opened");
             insert(

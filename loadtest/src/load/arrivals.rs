@@ -1,4 +1,4 @@
-//! The moments at which requests are due, whatever the server does.
+//! The moments at which requests are due. The server does not influence them.
 
 use std::time::Duration;
 

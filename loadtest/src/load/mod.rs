@@ -26,7 +26,7 @@ mod timer;
 use std::fs;
 
 pub(crate) use self::plan::{LoadArgs, LoadPlan};
-pub(crate) use self::report::Report;
+pub(crate) use self::report::LoadReport;
 pub(crate) use self::run::{Run, Watch, run};
 pub(crate) use self::spread::Spread;
 use crate::error::Error;
@@ -45,7 +45,7 @@ pub(crate) fn command(args: &LoadArgs) -> Result<(), Error> {
         period_seconds: PERIOD_SECONDS,
     };
     let run = run(&args.plan, args.keep.as_deref(), watch)?;
-    let report = Report::new(&args.plan, &run);
+    let report = LoadReport::new(&args.plan, &run);
     println!("{report}");
     if let Some(path) = &args.json {
         report.write(path)?;

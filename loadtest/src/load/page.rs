@@ -8,7 +8,7 @@ use hdrhistogram::Histogram;
 
 use crate::error::Error;
 use crate::load::record::Second;
-use crate::load::report::{Percentiles, Report, ms};
+use crate::load::report::{LoadReport, Percentiles, ms};
 use crate::load::run::Run;
 use crate::load::svg::{Axis, Line, Plot, Scale, escape};
 
@@ -24,7 +24,7 @@ const STEPS_PER_NINE: u32 = 20;
 const NINES_MAX: u32 = 6;
 
 /// Writes the page, the plots and the report as JSON.
-pub(super) fn write(folder: &Path, report: &Report, run: &Run) -> Result<(), Error> {
+pub(super) fn write(folder: &Path, report: &LoadReport, run: &Run) -> Result<(), Error> {
     let plots = [
         ("throughput.svg", throughput(&report.series)),
         ("latency.svg", latency(&report.series)),
@@ -51,7 +51,7 @@ pub(super) fn write(folder: &Path, report: &Report, run: &Run) -> Result<(), Err
     )
 }
 
-fn page(report: &Report, plots: &str) -> String {
+fn page(report: &LoadReport, plots: &str) -> String {
     let mut rows = String::new();
     for (name, percentiles) in [
         ("from when they were due", &report.response),

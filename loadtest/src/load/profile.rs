@@ -37,8 +37,8 @@ impl Piece {
         self.from * seconds + (self.to - self.from) * seconds * seconds / (2.0 * self.seconds)
     }
 
-    /// When so many have arrived. This form of the root divides by a sum; the other form would subtract
-    /// nearly equal numbers where the rate hardly changes.
+    /// When `arrivals` have come. This form of the root divides by a sum; the other form would
+    /// subtract nearly equal numbers when the rate hardly changes.
     fn seconds_until(&self, arrivals: f64) -> f64 {
         let square = self.from * self.from + 2.0 * (self.to - self.from) * arrivals / self.seconds;
         let sum = self.from + square.max(0.0).sqrt();

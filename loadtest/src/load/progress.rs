@@ -6,12 +6,12 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
-use crate::load::record::{Record, Second};
+use crate::load::record::{RunRecord, Second};
 
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Shows each second that has ended, until `ended` returns true.
-pub(super) fn show_until(wanted: bool, record: &Mutex<Record>, ended: impl Fn() -> bool) {
+pub(super) fn show_until(wanted: bool, record: &Mutex<RunRecord>, ended: impl Fn() -> bool) {
     let terminal = std::io::stderr().is_terminal();
     let mut shown = 0;
     while !ended() {

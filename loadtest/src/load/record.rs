@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::load::agenda::Released;
-use crate::tally::{CallOutcome, Counts};
+use crate::tally::{CallOutcome, ResponseCounts};
 
 /// Latencies range from 1 us to this: a run drains for at most a minute, so no draw waits longer.
 const LATENCY_US_MAX: u64 = 600_000_000;
@@ -26,7 +26,7 @@ pub(crate) struct Latencies {
     pub(crate) lag_us: Histogram<u64>,
 }
 
-/// A histogram with so many significant digits: 100 KB with three, 20 with two.
+/// A histogram with `digits` significant digits: 100 KB with three, 20 with two.
 pub(crate) fn histogram(digits: u8) -> Histogram<u64> {
     Histogram::new_with_bounds(1, LATENCY_US_MAX, digits).expect("constants fit")
 }
@@ -83,18 +83,18 @@ pub(crate) struct Ended<'a> {
 
 /// The record of a run.
 #[derive(Debug)]
-pub(crate) struct Record {
+pub(crate) struct RunRecord {
     /// Requests due before this count in the seconds only.
     warmup: Duration,
     period_seconds: usize,
     pub(crate) latencies: Latencies,
     /// Of requests that were due after the warm-up.
-    pub(crate) counts: Counts,
+    pub(crate) counts: ResponseCounts,
     pub(crate) arrivals: u64,
     pub(crate) dropped: u64,
     pub(crate) retries: u64,
     /// Of all requests.
-    pub(crate) whole_run: Counts,
+    pub(crate) whole_run: ResponseCounts,
     pub(crate) whole_run_dropped: u64,
     pub(crate) seconds: Vec<Second>,
     pub(crate) periods: Vec<Period>,
@@ -102,7 +102,7 @@ pub(crate) struct Record {
     current_us: Histogram<u64>,
 }
 
-impl Record {
+impl RunRecord {
     pub(crate) fn new(warmup: Duration, period_seconds: usize) -> Self {
         Self {
             warmup,
@@ -113,11 +113,11 @@ impl Record {
                 service_us: histogram(3),
                 lag_us: histogram(3),
             },
-            counts: Counts::default(),
+            counts: ResponseCounts::default(),
             arrivals: 0,
             dropped: 0,
             retries: 0,
-            whole_run: Counts::default(),
+            whole_run: ResponseCounts::default(),
             whole_run_dropped: 0,
             seconds: vec![Second::default()],
             periods: vec![Period::new()],
@@ -161,7 +161,7 @@ impl Record {
         self.close_second();
     }
 
-    /// Notes an arrival.
+    /// Records an arrival.
     pub(crate) fn note_arrival(&mut self, due: Duration, now: Duration) {
         if due >= self.warmup {
             self.arrivals += 1;
@@ -171,7 +171,7 @@ impl Record {
         }
     }
 
-    /// Notes the release of arrivals.
+    /// Records the release of arrivals.
     pub(crate) fn note_released(&mut self, now: Duration, released: Released, backlog: usize) {
         let second = self.advance(now);
         second.arrivals += released.arrivals;
@@ -181,7 +181,7 @@ impl Record {
         self.note_dropped(now, released.dropped);
     }
 
-    /// Notes arrivals that were never sent.
+    /// Records arrivals that were never sent.
     pub(crate) fn note_dropped(&mut self, now: Duration, dropped: u64) {
         self.advance(now).dropped += dropped;
         self.whole_run_dropped += dropped;
@@ -190,14 +190,14 @@ impl Record {
         }
     }
 
-    /// Notes the end of an attempt, with or without a response.
+    /// Records the end of an attempt, with or without a response.
     pub(crate) fn note_attempt(&mut self, due: Duration, took: Duration) {
         if due >= self.warmup {
             self.latencies.service_us.saturating_record(us(took));
         }
     }
 
-    /// Notes that another attempt follows.
+    /// Records that another attempt follows.
     pub(crate) fn note_retry(&mut self, due: Duration, now: Duration) {
         self.advance(now).retries += 1;
         if due >= self.warmup {
@@ -205,8 +205,8 @@ impl Record {
         }
     }
 
-    /// Notes the end of a request. Requests without a response count with the time that their users
-    /// waited. To leave them out would hide a server that does not respond.
+    /// Records the end of a request. Requests without a response count with the time that their
+    /// users waited. To leave them out would hide a server that does not respond.
     pub(crate) fn note_end(&mut self, Ended { outcome, due, at }: Ended<'_>) {
         let waited_us = us(at.saturating_sub(due));
         let second = self.advance(at);
@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn the_warm_up_is_in_the_seconds_and_not_in_the_figures() {
-        let mut record = Record::new(ms(1_000), 60);
+        let mut record = RunRecord::new(ms(1_000), 60);
         record.note_end(ended(CallOutcome::Ok, 500, 900));
         record.note_end(ended(CallOutcome::Ok, 1_500, 1_600));
         record.note_end(ended(CallOutcome::Refused("E1"), 1_500, 1_700));
@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn latency_counts_from_when_it_was_due_and_timeouts_count_too() {
-        let mut record = Record::new(Duration::ZERO, 60);
+        let mut record = RunRecord::new(Duration::ZERO, 60);
         record.note_end(ended(CallOutcome::Error("timeout"), 1_000, 9_000));
         record.close();
         assert_eq!(
@@ -286,7 +286,7 @@ mod tests {
 
     #[test]
     fn seconds_add_up_to_periods() {
-        let mut record = Record::new(Duration::ZERO, 2);
+        let mut record = RunRecord::new(Duration::ZERO, 2);
         for second in 0..5 {
             record.note_released(
                 ms(second * 1_000),
@@ -311,7 +311,7 @@ mod tests {
 
     #[test]
     fn a_thread_that_is_late_does_not_reopen_a_second() {
-        let mut record = Record::new(Duration::ZERO, 60);
+        let mut record = RunRecord::new(Duration::ZERO, 60);
         record.advance(ms(2_100));
         record.note_end(ended(CallOutcome::Ok, 0, 1_999));
         assert_eq!((record.seconds.len(), record.seconds[2].ok), (3, 1));

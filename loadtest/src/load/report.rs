@@ -13,7 +13,7 @@ use crate::load::plan::LoadPlan;
 use crate::load::record::Second;
 use crate::load::run::Run;
 use crate::rounding::round_to;
-use crate::tally::Counts;
+use crate::tally::ResponseCounts;
 
 /// The settings of a run.
 #[derive(Clone, Debug, Serialize)]
@@ -88,7 +88,7 @@ impl fmt::Display for Percentiles {
 
 /// The report of one run.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Report {
+pub(crate) struct LoadReport {
     #[serde(flatten)]
     pub(crate) about: About,
     /// From the end of the warm-up to the last response.
@@ -103,7 +103,7 @@ pub(crate) struct Report {
     pub(crate) ok_per_second: f64,
     /// How requests ended, without the dropped ones.
     #[serde(flatten)]
-    pub(crate) counts: Counts,
+    pub(crate) counts: ResponseCounts,
     /// From when a request was due to its end, retries and timeouts included.
     pub(crate) response: Percentiles,
     /// The same for requests that ended with a draw.
@@ -115,13 +115,13 @@ pub(crate) struct Report {
     /// Processor time of the driver itself, warm-up included.
     pub(crate) usage: Usage,
     /// All requests, warm-up included. An audit must find all of their draws.
-    pub(crate) whole_run: Counts,
+    pub(crate) whole_run: ResponseCounts,
     pub(crate) whole_run_dropped: u64,
     /// The whole run, second by second.
     pub(crate) series: Vec<Second>,
 }
 
-impl Report {
+impl LoadReport {
     pub(crate) fn new(plan: &LoadPlan, run: &Run) -> Self {
         let record = &run.record;
         let seconds = run
@@ -188,7 +188,7 @@ fn per_second(count: u64, seconds: f64) -> f64 {
     round_to(count as f64 / seconds, 1)
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for LoadReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let About {
             target,

@@ -34,7 +34,7 @@ pub(crate) struct AttemptVerdict {
     retry_after_s: Option<u32>,
 }
 
-/// Judges a response. docs/api.md lists the codes that differ from the rule of their status.
+/// Classifies a response. docs/api.md lists the codes that differ from the rule of their status.
 pub(crate) fn judge_answer(answer: HttpResponse<'_>) -> AttemptVerdict {
     let HttpResponse {
         status,
@@ -62,7 +62,7 @@ pub(crate) fn judge_answer(answer: HttpResponse<'_>) -> AttemptVerdict {
     }
 }
 
-/// Judges the lack of a response.
+/// Classifies the lack of a response.
 pub(crate) fn judge_error(error: &ExchangeError) -> AttemptVerdict {
     let meaning = match error {
         // Nothing has been sent.

@@ -22,7 +22,7 @@ use crate::load::arrivals::{Arrival, Arrivals};
 use crate::load::plan::LoadPlan;
 use crate::load::profile::Profile;
 use crate::load::progress;
-use crate::load::record::{Ended, Record};
+use crate::load::record::{Ended, RunRecord};
 use crate::load::retry::{AttemptVerdict, Meaning, Policy, judge_answer, judge_error};
 use crate::load::spread::Chooser;
 use crate::load::timer::Timer;
@@ -35,7 +35,8 @@ use testkit::random::SplitMix64;
 /// take processor time from the server.
 const TICK: Duration = Duration::from_micros(100);
 
-/// The dispatcher looks at the agenda at least so often: retries are added while it sleeps.
+/// The maximum time between two reads of the agenda by the dispatcher: retries are added while it
+/// sleeps.
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Time for the threads to start.
@@ -47,7 +48,7 @@ pub(crate) struct Run {
     pub(crate) threads: u16,
     /// From the start to the last response.
     pub(crate) length: Duration,
-    pub(crate) record: Record,
+    pub(crate) record: RunRecord,
     /// The length of the record's periods.
     pub(crate) period_seconds: usize,
     pub(crate) usage: Usage,
@@ -74,7 +75,7 @@ pub(crate) fn run(plan: &LoadPlan, keep: Option<&Path>, watch: Watch) -> Result<
     }
 
     let watched = Watched::new(Vec::new());
-    let before = watched.look();
+    let before = watched.read();
     let shared = Shared {
         plan: plan.clone(),
         profile,
@@ -93,7 +94,7 @@ pub(crate) fn run(plan: &LoadPlan, keep: Option<&Path>, watch: Watch) -> Result<
             keyed: !plan.no_key,
         },
         start: Instant::now() + HEAD_START,
-        record: Mutex::new(Record::new(plan.warmup(), watch.period_seconds)),
+        record: Mutex::new(RunRecord::new(plan.warmup(), watch.period_seconds)),
         ledger: keeper,
     };
     let shared = Arc::new(shared);
@@ -115,7 +116,7 @@ pub(crate) fn run(plan: &LoadPlan, keep: Option<&Path>, watch: Watch) -> Result<
     }
     let mut record = shared.record.into_inner().expect("no holder panics");
     record.close();
-    let usage = before.until(&watched.look(), record.whole_run.requests);
+    let usage = before.until(&watched.read(), record.whole_run.requests);
     Ok(Run {
         profile: shared.profile,
         threads,
@@ -171,7 +172,7 @@ struct Shared {
     chooser: Chooser,
     policy: Policy,
     start: Instant,
-    record: Mutex<Record>,
+    record: Mutex<RunRecord>,
     ledger: Option<Ledger>,
 }
 
@@ -180,7 +181,7 @@ impl Shared {
         Instant::now().saturating_duration_since(self.start)
     }
 
-    fn record(&self) -> MutexGuard<'_, Record> {
+    fn record(&self) -> MutexGuard<'_, RunRecord> {
         self.record.lock().expect("no holder panics")
     }
 
@@ -285,7 +286,7 @@ impl Desk {
     async fn take(&self) -> Option<Job> {
         loop {
             let mut freed = std::pin::pin!(self.free.notified());
-            // Before the look, so that no notification between look and wait is missed.
+            // Before the read, so that no notification between read and wait is missed.
             freed.as_mut().enable();
             {
                 let mut agenda = self.agenda();

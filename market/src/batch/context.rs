@@ -1,7 +1,7 @@
 //! What a kind of command plans and settles with.
 use jiff::Timestamp;
 
-use super::rows::{AccountRow, Rows};
+use super::slots::AccountRow;
 use crate::campaign::Catalogue;
 use crate::ids::{RequestId, UserId};
 use crate::units::{Purse, Supply};
@@ -36,6 +36,4 @@ pub(crate) struct Settling<'a, M> {
     pub(crate) purse: &'a mut Purse,
     /// Makes an id that carries the user's slot.
     pub(crate) mint: &'a mut M,
-    /// Where it appends what it makes.
-    pub(crate) rows: &'a mut Rows,
 }

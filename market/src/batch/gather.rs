@@ -1,8 +1,8 @@
 //! Which rows a batch has to lock and read.
 use std::collections::HashMap;
 
-use super::rows::AccountKey;
-use crate::call::EarlierCall;
+use super::slots::AccountKey;
+use crate::call::MadeCall;
 use crate::chances::Account;
 use crate::command::Command;
 use crate::ids::{RequestId, UserId};
@@ -33,7 +33,7 @@ pub struct Known {
     /// The stored accounts.
     pub accounts: Vec<Option<Account>>,
     /// The earlier calls.
-    pub calls: Vec<Option<EarlierCall>>,
+    pub calls: Vec<Option<MadeCall>>,
 }
 
 impl Batch {

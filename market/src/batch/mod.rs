@@ -2,31 +2,33 @@
 //!
 //! A lane gathers the commands that wait and reads what [`Needs`] lists ([`Known`]). It plans,
 //! takes the wanted units from the stock and settles. Then it writes the rows of the
-//! [`Settlement`] in one transaction. Commands count in arrival order; users who appear twice see
-//! their own earlier commands.
+//! [`Settlement`] in one transaction. Commands count in arrival order: a user's later command finds
+//! the account as the earlier one left it.
 //!
 //! These rules hold for all kinds of commands, so they stand here and no kind repeats them:
 //!
 //! * An earlier call under the same key comes before every rule: a repeat gets its answer, another
 //!   call is refused. A refused call does not hold its key.
 //! * All or nothing: what a refused command has changed is undone.
-//! * Random numbers belong to a command and are kept with it: trying again, or with fewer
-//!   neighbours, draws what was drawn before.
+//! * Random numbers belong to a command and are kept with it: another try, or one with fewer
+//!   commands beside it, draws what was drawn before.
 //!
 //! * `context.rs`: what a kind of command plans and settles with
-//! * `rows.rs`: the rows that a batch reads, changes and appends
+//! * `slots.rs`, `rows.rs`: the rows that a batch reads and changes, and those that it appends
 //! * `gather.rs`, `plan.rs`, `settle.rs`: the steps
 pub mod context;
 mod gather;
 mod plan;
-pub mod rows;
+mod rows;
 mod settle;
+mod slots;
 #[cfg(test)]
 mod tests;
 
 pub use self::context::Circumstances;
 pub use self::gather::{Batch, Known, Needs};
 pub use self::plan::{Plan, plan};
-pub use self::rows::{AccountKey, Rows, Slots};
+pub use self::rows::Rows;
 pub use self::settle::{CommandAnswer, Settlement, settle};
+pub use self::slots::{AccountKey, Slots};
 pub use crate::units::{Prize, Supply, Units};

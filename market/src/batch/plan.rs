@@ -1,13 +1,14 @@
-//! What each command of a batch comes to, and which units they want together.
+//! Plans each command of a batch, and counts the units that they want together.
 use std::collections::HashMap;
 
 use jiff::Timestamp;
 
 use super::context::{Circumstances, Planning};
 use super::gather::{Batch, Known};
-use super::rows::{AccountRow, Rows, Slots};
-use crate::call::{EarlierCall, Fingerprint, Kind, Made};
-use crate::command::{Command, Drafts, Planned};
+use super::rows::Rows;
+use super::slots::{AccountRow, Slots};
+use crate::call::MadeCall;
+use crate::command::{Command, Drafts, Fingerprint, Kind, Made, Planned};
 use crate::random::{CommandNumbers, Randomness};
 use crate::refusal::Refusal;
 use crate::units::{Prize, Supply, Units};
@@ -23,7 +24,7 @@ pub struct Plan {
     wants: Vec<Units>,
 }
 
-/// What a command comes to.
+/// A command of a planned batch.
 #[derive(Debug)]
 pub(super) enum PlannedCommand {
     /// It was made earlier.
@@ -88,7 +89,7 @@ struct Planner<'a, S> {
     source: &'a mut S,
     /// The rows as the commands planned so far leave them.
     rows: Rows,
-    /// Who has each call's key.
+    /// Which call has each key.
     holders: Vec<Holder>,
     drafts: Drafts,
 }
@@ -96,24 +97,24 @@ struct Planner<'a, S> {
 /// Who has a key. A refused command does not: its key stays free.
 #[derive(Debug)]
 enum Holder {
-    Nobody,
-    Earlier(EarlierCall),
+    Free,
+    Earlier(MadeCall),
     /// The command at this index of the batch.
     InBatch(usize),
 }
 
 impl Holder {
-    fn of(stored: Option<EarlierCall>) -> Self {
-        stored.map_or(Self::Nobody, Self::Earlier)
+    fn of(stored: Option<MadeCall>) -> Self {
+        stored.map_or(Self::Free, Self::Earlier)
     }
 }
 
 impl<S: Randomness> Planner<'_, S> {
-    /// What becomes of the command at this index.
+    /// Plans the command at this index.
     fn plan(&mut self, index: usize, numbers: &mut CommandNumbers) -> PlannedCommand {
         let (ask, call) = (self.batch.commands[index].ask, self.batch.call_of()[index]);
         match &self.holders[call] {
-            Holder::Earlier(EarlierCall { call, made }) => {
+            Holder::Earlier(MadeCall { call, made }) => {
                 repeats(ask.fingerprint(), call.fingerprint())
                     .map_or_else(PlannedCommand::Refused, |()| {
                         PlannedCommand::Replay(made.clone())
@@ -124,7 +125,7 @@ impl<S: Randomness> Planner<'_, S> {
                 self.batch.commands[first].ask.fingerprint(),
             )
             .map_or_else(PlannedCommand::Refused, |()| PlannedCommand::SameAs(first)),
-            Holder::Nobody => match self.plan_new(index, numbers) {
+            Holder::Free => match self.plan_new(index, numbers) {
                 Ok(planned) => {
                     self.holders[call] = Holder::InBatch(index);
                     PlannedCommand::Allowed(planned)
@@ -134,7 +135,7 @@ impl<S: Randomness> Planner<'_, S> {
         }
     }
 
-    /// Asks the rules of the command's kind; if they refuse, its rows are as they were.
+    /// Applies the rules of the command's kind. If they refuse, its rows are as before.
     fn plan_new(&mut self, index: usize, numbers: &mut CommandNumbers) -> Result<Planned, Refusal> {
         let Command { user, ask, .. } = &self.batch.commands[index];
         let account = self.batch.account_of()[index];

@@ -1,24 +1,16 @@
 //! The rows of a batch: those that it reads and may change, and those that it appends.
-use crate::call::Call;
+use super::slots::{AccountKey, Slots};
+use crate::call::{Call, MadeCall};
 use crate::chances::Account;
-use crate::ids::{ActivityId, UserId};
-use crate::order::{Order, Orders};
-use crate::recharge::RechargeOrder;
-
-/// What names an account.
-pub type AccountKey = (UserId, ActivityId);
+use crate::command::draw::Order;
 
 /// All rows of a batch.
 #[derive(Debug)]
 pub struct Rows {
     /// The accounts that it has read.
     pub accounts: Slots<AccountKey, Account>,
-    /// New: the calls of commands that made something.
-    pub calls: Vec<Call>,
-    /// New: the orders, by call.
-    pub orders: Vec<Orders>,
-    /// New: the recharge orders.
-    pub recharge_orders: Vec<RechargeOrder>,
+    /// New: the calls that made something, and what they made, in the batch's order.
+    pub made: Vec<MadeCall>,
 }
 
 impl Rows {
@@ -26,124 +18,22 @@ impl Rows {
     pub fn new(accounts: Slots<AccountKey, Account>) -> Self {
         Self {
             accounts,
-            calls: Vec::new(),
-            orders: Vec::new(),
-            recharge_orders: Vec::new(),
+            made: Vec::new(),
         }
+    }
+
+    /// The new calls.
+    pub fn calls(&self) -> impl Iterator<Item = &Call> {
+        self.made.iter().map(|made| &made.call)
     }
 
     /// The new orders of all calls.
     pub fn orders(&self) -> impl Iterator<Item = &Order> {
-        self.orders.iter().flat_map(|orders| orders.iter())
+        self.made.iter().flat_map(|made| made.made.orders())
     }
 
     /// Whether there is nothing to write. Commands that change a row make something.
     pub fn is_empty(&self) -> bool {
-        self.calls.is_empty()
-    }
-}
-
-/// Rows of one table by their keys: what was stored, and what is to be. New, changed and untouched
-/// rows fall out of it.
-#[derive(Debug)]
-pub struct Slots<K, V>(Vec<Slot<K, V>>);
-
-#[derive(Debug)]
-struct Slot<K, V> {
-    key: K,
-    stored: Option<V>,
-    now: Option<V>,
-}
-
-impl<K, V: Copy + PartialEq> Slots<K, V> {
-    /// Distinct keys, and for each what is stored.
-    pub fn new(keys: Vec<K>, stored: Vec<Option<V>>) -> Self {
-        assert_eq!(keys.len(), stored.len(), "each key was looked up");
-        let slot = |(key, stored)| Slot {
-            key,
-            stored,
-            now: stored,
-        };
-        Self(keys.into_iter().zip(stored).map(slot).collect())
-    }
-
-    /// Rows that did not exist before.
-    pub fn new_rows(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.0
-            .iter()
-            .filter(|slot| slot.stored.is_none())
-            .filter_map(|slot| Some((&slot.key, slot.now.as_ref()?)))
-    }
-
-    /// Rows that did, and that are not as they were.
-    pub fn changed_rows(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.0
-            .iter()
-            .filter(|slot| slot.stored.is_some() && slot.now != slot.stored)
-            .filter_map(|slot| Some((&slot.key, slot.now.as_ref()?)))
-    }
-
-    /// Rows that are new or not as they were.
-    pub fn written_rows(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.new_rows().chain(self.changed_rows())
-    }
-
-    /// The row at an index as it is now.
-    pub(super) fn now(&self, index: usize) -> Option<V> {
-        self.0[index].now
-    }
-
-    /// Changes the row at an index.
-    pub fn set(&mut self, index: usize, now: Option<V>) {
-        self.0[index].now = now;
-    }
-}
-
-impl<K, V: Copy + PartialEq> FromIterator<(K, Option<V>, Option<V>)> for Slots<K, V> {
-    /// Rows by their key, with what is stored and what is to be.
-    fn from_iter<I: IntoIterator<Item = (K, Option<V>, Option<V>)>>(rows: I) -> Self {
-        let slot = |(key, stored, now)| Slot { key, stored, now };
-        Self(rows.into_iter().map(slot).collect())
-    }
-}
-
-/// The account of one command.
-pub(crate) struct AccountRow<'a> {
-    slots: &'a mut Slots<AccountKey, Account>,
-    index: usize,
-}
-
-impl<'a> AccountRow<'a> {
-    pub(super) fn new(slots: &'a mut Slots<AccountKey, Account>, index: usize) -> Self {
-        Self { slots, index }
-    }
-
-    /// The account as it is now; `None` where there is none yet.
-    pub(crate) fn now(&self) -> Option<Account> {
-        self.slots.now(self.index)
-    }
-
-    /// Changes or makes the account.
-    pub(crate) fn set(&mut self, account: Account) {
-        self.slots.set(self.index, Some(account));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn new_changed_and_untouched_rows_fall_out() {
-        let mut slots = Slots::new(
-            vec!["new", "changed", "same", "none"],
-            vec![None, Some(1), Some(2), None],
-        );
-        slots.set(0, Some(3));
-        slots.set(1, Some(4));
-        slots.set(2, Some(5));
-        slots.set(2, Some(2));
-        assert_eq!(slots.new_rows().collect::<Vec<_>>(), [(&"new", &3)]);
-        assert_eq!(slots.changed_rows().collect::<Vec<_>>(), [(&"changed", &4)]);
+        self.made.is_empty()
     }
 }

@@ -2,8 +2,8 @@
 use super::context::Settling;
 use super::plan::{Plan, PlannedCommand};
 use super::rows::Rows;
-use crate::call::{Call, Made};
-use crate::command::Command;
+use crate::call::MadeCall;
+use crate::command::{Command, Made};
 use crate::ids::{OrderId, UserId};
 use crate::refusal::Refusal;
 use crate::units::{Purse, Units};
@@ -27,11 +27,11 @@ impl Settlement {
     /// of an earlier call.
     pub fn made_now(&self) -> impl Iterator<Item = bool> {
         // Each command that makes something has a call, in the batch's order.
-        let mut calls = self.rows.calls.iter().peekable();
+        let mut calls = self.rows.made.iter().peekable();
         self.answers.iter().map(move |answer| {
-            let is_its_own = |call: &&Call| {
+            let is_its_own = |own: &&MadeCall| {
                 let made = answer.as_ref();
-                made.is_ok_and(|made| made.first_id() == call.first_id)
+                made.is_ok_and(|made| made.first_id() == own.call.first_id)
             };
             calls.next_if(is_its_own).is_some()
         })
@@ -56,6 +56,7 @@ pub fn settle(
     } = plan;
     let mut purse = Purse::new(granted);
     let mut answers: Vec<CommandAnswer> = Vec::with_capacity(planned.len());
+    rows.made.reserve(planned.len());
     for (command, planned) in commands.iter().zip(planned) {
         answers.push(match planned {
             PlannedCommand::Replay(made) => Ok(made),
@@ -71,10 +72,9 @@ pub fn settle(
                         now,
                         purse: &mut purse,
                         mint: &mut mint,
-                        rows: &mut rows,
                     },
                 );
-                rows.calls.push(command.call(&made, now));
+                rows.made.push(MadeCall::new(command, made.clone(), now));
                 Ok(made)
             }
         });

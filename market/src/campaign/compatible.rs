@@ -18,7 +18,7 @@ pub enum Incompatible {
         /// The zone of the file.
         wanted: String,
     },
-    /// Clients know the activity by its strategy's id too.
+    /// Clients identify the activity by its strategy's id too.
     #[error(
         "the strategy of a published activity cannot change: it is {published}, the file says {wanted}"
     )]

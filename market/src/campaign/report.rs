@@ -1,4 +1,4 @@
-//! Describes a campaign for people, as `drawbridge campaign check` prints it.
+//! Describes a campaign, as `drawbridge campaign check` prints it.
 //!
 //! All figures are computed with integers, like the odds themselves. Only the percentages and the
 //! average cost are rounded; the exact fractions are printed beside them.
@@ -97,9 +97,9 @@ fn head(campaign: &Campaign) -> Part {
 
 fn state_name(state: ActivityState) -> &'static str {
     match state {
-        ActivityState::Created => "create (nobody can draw yet)",
+        ActivityState::Created => "create (no draws yet)",
         ActivityState::Open => "open",
-        ActivityState::Closed => "close (nobody can draw)",
+        ActivityState::Closed => "close (no draws)",
     }
 }
 
@@ -361,82 +361,39 @@ fn greatest_common_divisor(a: u128, b: u128) -> u128 {
 
 #[cfg(test)]
 mod tests {
+    use testkit::campaign::{Award, CampaignFile, Tree};
+
     use super::*;
 
-    const SMALL: &str = r#"
-        format = 1
-        [activity]
-        id = 7
-        name = "Spring"
-        description = "A small wheel"
-        begins_at = 2026-03-01T00:00:00+08:00
-        ends_at = 2026-04-01T00:00:00+08:00
-        state = "open"
-        time_zone = "Asia/Shanghai"
-        [chances]
-        welcome = 3
-        day_limit = 5
-        month_limit = 50
-        [[stage]]
-        channel = "c01"
-        source = "s01"
-        [[sku]]
-        id = 70
-        stock = 1000
-        price_minor = 1050
-        chances = 1
-        [strategy]
-        id = 17
-        rule_models = ["rule_blacklist", "rule_weight"]
-        [strategy.rule_blacklist]
-        award = 1
-        users = ["mallory"]
-        [[strategy.rule_weight]]
-        draw = 10
-        awards = [2, 3]
-        [[award]]
-        id = 1
-        title = "积分"
-        sort = 1
-        rate = 0.7
-        cost_minor = 10
-        [[award]]
-        id = 2
-        title = "Lamp"
-        sort = 2
-        rate = 0.15
-        count = 1000
-        tree = "plain"
-        cost_minor = 12000
-        [[award]]
-        id = 3
-        title = "Chair"
-        sort = 3
-        rate = 0.05
-        count = 20
-        tree = "locked"
-        cost_minor = 80000
-        [[award]]
-        id = 4
-        title = "Thanks"
-        sort = 4
-        rate = 0
-        [[tree]]
-        id = "plain"
-        root = "rule_stock"
-        nodes = [
-            { key = "rule_stock", allow = "rule_luck_award" },
-            { key = "rule_luck_award", award = 4 },
-        ]
-        [[tree]]
-        id = "locked"
-        root = "rule_lock"
-        nodes = [
-            { key = "rule_lock", draws = 2, allow = "rule_stock", take_over = "rule_luck_award" },
-            { key = "rule_stock", allow = "rule_luck_award" },
-            { key = "rule_luck_award", award = 1, config = "1,100" },
-        ]
-    "#;
+    /// A campaign with every section.
+    fn small() -> CampaignFile {
+        let with_cost = |award: Award, minor: u32| award.setting("cost_minor", &minor.to_string());
+        let stage = "[[stage]]\nchannel = \"c01\"\nsource = \"s01\"";
+        let sku = "[[sku]]\nid = 70\nstock = 1000\nprice_minor = 1050\nchances = 1";
+        CampaignFile::new(7)
+            .named("Spring")
+            .setting("description", "\"A small wheel\"")
+            .between("2026-03-01T00:00:00+08:00", "2026-04-01T00:00:00+08:00")
+            .time_zone("Asia/Shanghai")
+            .chances(3, 5, 50)
+            .section(stage)
+            .section(sku)
+            .strategy(17)
+            .blacklist(1, &["mallory"])
+            .weight(10, &[2, 3])
+            .award(with_cost(Award::new(1, "积分", "0.7"), 10))
+            .award(with_cost(
+                Award::new(2, "Lamp", "0.15").count(1000, "plain"),
+                12_000,
+            ))
+            .award(with_cost(
+                Award::new(3, "Chair", "0.05").count(20, "locked"),
+                80_000,
+            ))
+            .award(Award::new(4, "Thanks", "0"))
+            .tree(Tree::stock("plain", 4, None))
+            .tree(Tree::locked("locked", 2, 1, Some("1,100")))
+    }
 
     const EXPECTED: &str = "\
 Activity 7: Spring
@@ -481,7 +438,7 @@ Cost in minor units
 
     #[test]
     fn a_report_describes_the_whole_campaign() {
-        let campaign = Campaign::parse(SMALL).expect("a valid campaign");
+        let campaign = Campaign::parse(&small().text()).expect("a valid campaign");
         assert_eq!(report(&campaign), EXPECTED);
     }
 

@@ -1,6 +1,6 @@
 //! Degrade switches: named, typed, for all users, for one activity or for a share of the users.
 //!
-//! Pure: who changes them and where they are stored is decided elsewhere.
+//! Pure: changes and storage are elsewhere.
 mod layer;
 mod setting;
 mod share;

@@ -12,10 +12,10 @@ use crate::stock::cluster::Spread;
 use crate::store::tables::issued::COUNTERS;
 use crate::store::{Access, Database, MysqlDatabase, SqliteFile, StoreError, named};
 
-/// A page takes some milliseconds; a table that has lost its key is sorted for each of them.
+/// A page takes some milliseconds. A table that has lost its key is sorted for each page.
 const PAGE_TIMEOUT: Duration = Duration::from_mins(10);
 
-/// Why the audit could not look.
+/// Why the audit could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
     /// A database cannot be read.
@@ -26,41 +26,57 @@ pub enum AuditError {
         /// Why.
         error: StoreError,
     },
-    /// The lock file cannot be looked at.
+    /// The lock file cannot be read.
     #[error(transparent)]
     Folder(#[from] FolderError),
-    /// The stored layout is none that the program can have fixed.
+    /// The program cannot have written the stored layout.
     #[error("the meta database: {0}")]
     Map(#[from] MapError),
-    /// There are shards, but nothing says which users they have.
-    #[error("meta.sqlite does not say how users are spread, but {} is there", .0.display())]
+    /// There are shards, but nothing says how users are spread over them.
+    #[error("meta.sqlite does not say how users are spread, but {} exists", .0.display())]
     NoMap(PathBuf),
 }
 
-/// An installation, as the audit sees it.
+/// What the audit needs of an installation.
 pub(super) trait Audited: Sync {
     type Database: Database;
 
-    /// How long a quiet moment is waited for in which the stock can be told to the unit.
+    /// How long the audit waits for a quiet moment, in which the stock can be checked to the unit.
     const QUIET_AWAITED: Duration;
 
     fn meta(&self) -> Self::Database;
     fn shard(&self, shard: u16) -> Self::Database;
     fn meta_name(&self) -> String;
     fn shard_name(&self, shard: u16) -> String;
-    /// How users are spread; `None` when no server ever ran here.
+    /// How users are spread; `None` when no server has ever run here.
     fn map(&self) -> impl Future<Output = Result<Option<SlotMap>, AuditError>> + Send;
-    /// Whether somebody holds stock now, and how it stands there.
+    /// Whether a process holds stock now, and the stock there.
     fn stock(
         &self,
     ) -> impl Future<Output = Result<(bool, Result<Vec<Snapshot>, String>), AuditError>> + Send;
-    /// Whether that is how it stands when it is asked for.
+    /// Whether that is the stock at the moment of the call, not an earlier one.
     const STOCK_IS_OF_NOW: bool;
-    /// Reads what each lane of a shard has issued, where lanes count by themselves: rows of
-    /// activity, award, lane, units.
+    /// The statement that reads what each lane of a shard has issued, where lanes have counters of
+    /// their own: rows of activity, award, lane, units.
     const ISSUED_BY_LANE: Option<&'static str>;
     /// How the stock is spread over servers, where it is.
     fn spread(&self) -> Option<Spread>;
+
+    /// The error of the meta database.
+    fn meta_failed(&self, error: StoreError) -> AuditError {
+        AuditError::Database {
+            name: self.meta_name(),
+            error,
+        }
+    }
+
+    /// The error of a shard.
+    fn shard_failed(&self, shard: u16, error: StoreError) -> AuditError {
+        AuditError::Database {
+            name: self.shard_name(shard),
+            error,
+        }
+    }
 }
 
 impl Audited for Folder {
@@ -86,10 +102,7 @@ impl Audited for Folder {
 
     async fn map(&self) -> Result<Option<SlotMap>, AuditError> {
         let found = self.meta_for_reading().layout().slot_map().await;
-        let found = found.map_err(|error| AuditError::Database {
-            name: self.meta_name(),
-            error,
-        })?;
+        let found = found.map_err(|error| self.meta_failed(error))?;
         let Some((version, shards, tables)) = found else {
             let shard = Audited::shard(self, 0).path;
             return if shard.exists() {
@@ -104,16 +117,11 @@ impl Audited for Folder {
     async fn stock(&self) -> Result<(bool, Result<Vec<Snapshot>, String>), AuditError> {
         let held = self.is_held()?;
         let snapshots = self.meta_for_reading().stock_snapshots().read().await;
-        Ok((
-            held,
-            Ok(snapshots.map_err(|error| AuditError::Database {
-                name: self.meta_name(),
-                error,
-            })?),
-        ))
+        let snapshots = snapshots.map_err(|error| self.meta_failed(error))?;
+        Ok((held, Ok(snapshots)))
     }
 
-    /// The server writes it down now and then.
+    /// The server stores it at intervals.
     const STOCK_IS_OF_NOW: bool = false;
 
     const ISSUED_BY_LANE: Option<&'static str> = None;
@@ -126,7 +134,7 @@ impl Audited for Folder {
 impl Audited for Cluster {
     type Database = MysqlDatabase;
 
-    /// Grants of batches that died are decided in this time.
+    /// The outcome of grants of dead batches is decided in this time.
     const QUIET_AWAITED: Duration = Duration::from_secs(15);
 
     fn meta(&self) -> MysqlDatabase {
@@ -134,10 +142,7 @@ impl Audited for Cluster {
     }
 
     fn shard(&self, shard: u16) -> MysqlDatabase {
-        MysqlDatabase {
-            statement_timeout: PAGE_TIMEOUT,
-            ..self.shards()[usize::from(shard)].clone()
-        }
+        self.shards()[usize::from(shard)].with(|options| options.statement_timeout = PAGE_TIMEOUT)
     }
 
     fn meta_name(&self) -> String {

@@ -1,4 +1,5 @@
-//! The published versions, and whether an order can have come from the one that it names.
+//! The published campaign versions, and whether an order can have come from the version that it
+//! names.
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -9,9 +10,9 @@ use market::calendar::Day;
 use market::campaign::{
     ActivityState, Campaign, ChainRule, Strategy, WeightGroup, WhenChancesShort,
 };
+use market::draw::Rule;
 use market::ids::AwardIndex;
 use market::odds::Rate;
-use market::order::Rule;
 use market::tree::Tree;
 
 use super::rows::StoredOrder;
@@ -20,45 +21,46 @@ use crate::meta::StoredCampaign;
 /// All versions of all campaigns, by the numbers that orders carry.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Versions {
-    /// `None` for a version that cannot be read: its orders cannot be judged.
-    by_number: HashMap<(i64, i64), Option<Arc<Version>>>,
-    limits: HashMap<i64, Option<Limits>>,
-    /// Fixed with the first version.
+    /// `None` for a version that cannot be read: its orders cannot be checked.
+    by_number: HashMap<(i64, i64), Option<Arc<ReadableVersion>>>,
+    /// By activity; `None` where a version of it cannot be read.
+    limits: HashMap<i64, Option<WidestLimits>>,
+    /// By activity; the first version fixes it.
     time_zones: HashMap<i64, TimeZone>,
-    /// What the versions of a campaign welcome new users with.
+    /// By activity: the welcome chances of its versions.
     welcomes: HashMap<i64, HashSet<i64>>,
     /// Versions that cannot be read, and why.
     unreadable: Vec<String>,
 }
 
 #[derive(Debug)]
-struct Version {
+struct ReadableVersion {
     campaign: Campaign,
     awards: HashMap<i64, AwardIndex>,
-    /// What luck nodes give.
+    /// The awards of luck nodes.
     consolations: HashSet<AwardIndex>,
 }
 
-/// The widest limits of all versions of a campaign: draws that an earlier version allowed stay
-/// good when a later one allows fewer.
+/// The widest limits of all versions of a campaign. Draws that an earlier version allowed stay
+/// correct when a later version allows fewer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Limits {
+pub(super) struct WidestLimits {
     pub(super) day: i64,
     pub(super) month: i64,
 }
 
-/// Whose order is judged.
+/// The user whose order is checked.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Drawer<'a> {
-    /// `None` when the stored id is none that the server accepts.
+    /// `None` when the server would not accept the stored id.
     pub(super) user: Option<&'a UserId>,
     pub(super) activity: i64,
-    /// The label of the account before this order, 0 before the first.
+    /// The label of the account before this order; 0 before the first.
     pub(super) day_before: i64,
 }
 
 impl Versions {
-    /// Takes in the versions that are not known yet.
+    /// Adds the versions that are not known yet.
     pub(super) fn learn(&mut self, stored: &[StoredCampaign]) {
         for stored in stored {
             let activity = signed(stored.activity.get());
@@ -73,7 +75,7 @@ impl Versions {
                 );
                 self.unreadable.push(unreadable);
             });
-            if let Ok(Version { campaign, .. }) = &version {
+            if let Ok(ReadableVersion { campaign, .. }) = &version {
                 self.time_zones
                     .entry(activity)
                     .or_insert_with(|| campaign.activity.time_zone.clone());
@@ -85,7 +87,7 @@ impl Versions {
             let limits = version
                 .as_ref()
                 .ok()
-                .map(|version| Limits::of(&version.campaign));
+                .map(|version| WidestLimits::of(&version.campaign));
             self.limits
                 .entry(activity)
                 .and_modify(|known| *known = widest(*known, limits))
@@ -94,17 +96,17 @@ impl Versions {
         }
     }
 
-    /// Whether this version, of an activity and a number, is known, readable or not.
+    /// Whether the version of this activity and number is known, readable or not.
     pub(super) fn has(&self, number: (i64, i64)) -> bool {
         self.by_number.contains_key(&number)
     }
 
-    /// How many are known.
+    /// How many versions are known.
     pub(super) fn count(&self) -> usize {
         self.by_number.len()
     }
 
-    /// Those that cannot be read, and why.
+    /// The versions that cannot be read, and why.
     pub(super) fn unreadable(&self) -> &[String] {
         &self.unreadable
     }
@@ -114,13 +116,13 @@ impl Versions {
         self.time_zones.get(&activity)
     }
 
-    /// What a version welcomes new users with; `None` when it cannot be read.
+    /// The welcome chances of a version; `None` when it cannot be read.
     pub(super) fn welcome(&self, activity: i64, version: i64) -> Option<i64> {
         let version = self.by_number.get(&(activity, version))?.as_ref()?;
         Some(version.campaign.chances.welcome.into())
     }
 
-    /// Whether some version welcomes new users with so many chances; `true` when one cannot be
+    /// Whether some version grants this number of welcome chances; `true` when a version cannot be
     /// read.
     pub(super) fn may_welcome_with(&self, activity: i64, chances: i64) -> bool {
         let all_read = matches!(self.limits.get(&activity), Some(Some(_)));
@@ -131,9 +133,9 @@ impl Versions {
                 .is_some_and(|welcomes| welcomes.contains(&chances))
     }
 
-    /// The limits of an activity. `None` when there is no version of it or one cannot be read:
-    /// that is a violation already, and nobody knows what it allowed.
-    pub(super) fn limits(&self, activity: i64) -> Option<Limits> {
+    /// The limits of an activity. `None` when it has no version, or when one cannot be read: that
+    /// is a violation of its own, and what it allowed is unknown.
+    pub(super) fn limits(&self, activity: i64) -> Option<WidestLimits> {
         self.limits.get(&activity).copied().flatten()
     }
 
@@ -148,7 +150,7 @@ impl Versions {
         })
     }
 
-    /// Why this order cannot have come from the version that it names.
+    /// Why this order cannot have come from the version that it names; empty when it can.
     pub(super) fn faults(&self, drawer: Drawer<'_>, order: &StoredOrder) -> Vec<String> {
         match self.by_number.get(&(drawer.activity, order.version)) {
             None => vec!["there is no such version".to_owned()],
@@ -158,7 +160,7 @@ impl Versions {
     }
 }
 
-impl Limits {
+impl WidestLimits {
     fn of(campaign: &Campaign) -> Self {
         let chances = campaign.chances;
         Self {
@@ -168,15 +170,15 @@ impl Limits {
     }
 }
 
-fn widest(one: Option<Limits>, other: Option<Limits>) -> Option<Limits> {
+fn widest(one: Option<WidestLimits>, other: Option<WidestLimits>) -> Option<WidestLimits> {
     let (one, other) = (one?, other?);
-    Some(Limits {
+    Some(WidestLimits {
         day: one.day.max(other.day),
         month: one.month.max(other.month),
     })
 }
 
-fn read(stored: &StoredCampaign) -> Result<Version, String> {
+fn read(stored: &StoredCampaign) -> Result<ReadableVersion, String> {
     let campaign =
         Campaign::parse(&stored.text).map_err(|error| error.to_string().replace('\n', "; "))?;
     if campaign.activity.id != stored.activity {
@@ -191,7 +193,7 @@ fn read(stored: &StoredCampaign) -> Result<Version, String> {
     let awards = awards.collect();
     let luck_awards = strategy.trees.iter().flat_map(Tree::luck_awards);
     let consolations = luck_awards.map(|(award, _)| award).collect();
-    Ok(Version {
+    Ok(ReadableVersion {
         campaign,
         awards,
         consolations,
@@ -203,7 +205,7 @@ pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-impl Version {
+impl ReadableVersion {
     fn faults(&self, drawer: Drawer<'_>, order: &StoredOrder) -> Vec<String> {
         let of_moment = [self.state_fault(), self.moment_fault(drawer, order)];
         let of_award = match (self.awards.get(&order.award), Rule::from_name(&order.rule)) {
@@ -234,14 +236,14 @@ impl Version {
         (!open).then(|| "the activity is not open in this version".to_owned())
     }
 
-    /// The window, and the day that the draw counts for: the local day, or the day of the draw
-    /// before if a clock was ahead then.
+    /// Checks the activity's window and the day that the draw counts for. That is the local day, or
+    /// the day of the draw before if a clock was ahead then.
     fn moment_fault(&self, drawer: Drawer<'_>, order: &StoredOrder) -> Option<String> {
         let activity = &self.campaign.activity;
         let Ok(at) = Timestamp::from_millisecond(order.created_at_ms) else {
             return Some(format!("created_at_ms is {}", order.created_at_ms));
         };
-        // Stored moments have lost what is finer than a millisecond.
+        // Stored times are in milliseconds; the window may begin within one.
         if order.created_at_ms < activity.begins_at.as_millisecond() || at >= activity.ends_at {
             return Some(format!(
                 "it was made at {at}, outside the activity's window"
@@ -251,7 +253,7 @@ impl Version {
         let day = drawer.day_before.max(local_day.number().into());
         (order.day != day).then(|| {
             format!(
-                "it was made on {local_day} at the activity, but counts for day {}",
+                "it was made on {local_day} in the activity's time zone, but counts for day {}",
                 order.day
             )
         })
@@ -280,7 +282,7 @@ impl Version {
                 "it took a unit of award {id}, which has no stock in the version"
             )),
             (0, Rule::Default | Rule::Weight | Rule::Blacklist, true) => Some(format!(
-                "it gave award {id}, which is limited, without taking a unit"
+                "it gave award {id}, which is limited, without taking a unit of stock"
             )),
             (0 | 1, _, _) => None,
             (stocked, _, _) => Some(format!("stocked is {stocked}")),
@@ -313,7 +315,7 @@ impl Version {
     }
 }
 
-/// The rule before the draw that decides a draw.
+/// What decides a draw: a rule before it, or else the pool.
 enum Decider<'c> {
     Blacklist(AwardIndex),
     Weight(&'c WeightGroup),

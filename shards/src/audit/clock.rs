@@ -5,14 +5,14 @@ use tokio::time::Instant;
 use crate::store::statements::statement;
 use crate::store::{Columns, Connection, Database, StoreError, out_of_range};
 
-/// A database's clock: what is ahead is ahead of that.
+/// A database's clock. Labels and times that are later than it are in the future.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Clock {
+pub(super) struct DatabaseClock {
     at: Timestamp,
     read: Instant,
 }
 
-impl Clock {
+impl DatabaseClock {
     pub(super) async fn read<D: Database>(
         connection: &mut D::Connection,
     ) -> Result<Self, StoreError> {
@@ -28,6 +28,7 @@ impl Clock {
         })
     }
 
+    /// The time on that clock now.
     pub(super) fn now(self) -> Timestamp {
         let passed = SignedDuration::try_from(self.read.elapsed()).unwrap_or(SignedDuration::MAX);
         self.at.saturating_add(passed).unwrap_or(Timestamp::MAX)

@@ -2,7 +2,7 @@
 use super::stock::Counts;
 use crate::store::{Columns, Connection, StoreError};
 
-/// Reads rows of activity, award and a number.
+/// Runs a statement that returns rows of activity, award and units.
 pub(super) async fn read_counts<C: Connection>(
     connection: &mut C,
     sql: &str,

@@ -1,45 +1,60 @@
-//! A walk through the draws of a table pair: users one by one, each activity's account followed by
-//! its orders. It remembers one user's counters in one activity (`history`), so it needs little
-//! memory whatever the table's size.
-use super::checks::{DrawCheck, DrawChecks};
-use super::history::{Context, History};
+//! The walk through the draws of a table pair. It goes user by user and activity by activity: the
+//! account, then its orders by ordinal. It remembers one user's counters in one activity
+//! ([`DrawHistory`]), so it needs little memory whatever the table's size.
+use super::checks::{RowCheck, RowChecks};
+use super::history::{DrawHistory, RowContext, TableLocation};
 use super::pages::Stored;
-use super::rows::{StoredAccount, StoredOrder};
+use super::report::CheckReport;
+use super::rows::{StoredAccount, StoredCall, StoredOrder};
 
-/// The walk. Rows come by user and activity: the account, then its orders by ordinal.
+/// Hands rows to the checks, in the order of the walk.
 pub(super) struct Walk<'a> {
-    checks: &'a mut DrawChecks,
-    history: Option<History>,
+    checks: &'a mut RowChecks,
+    history: Option<DrawHistory>,
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(checks: &'a mut DrawChecks) -> Self {
+    pub(super) fn new(checks: &'a mut RowChecks) -> Self {
         Self {
             checks,
             history: None,
         }
     }
 
-    /// Goes through all that is stored of a user.
-    pub(super) fn user(&mut self, context: &Context<'_>, user: &str, stored: Stored) {
+    /// Goes through everything that is stored of a user.
+    pub(super) fn user(&mut self, context: &RowContext<'_>, user: &str, stored: Stored) {
+        for call in &stored.calls {
+            self.call(context.at, user, call);
+        }
         let stored = stored.by_ordinal();
         self.part(context, user, &stored, true);
     }
 
-    /// Goes through some orders of a user, by activity and ordinal, who may have more behind them
-    /// unless this is the `last` part. Accounts and repairs come with each part.
-    pub(super) fn part(&mut self, context: &Context<'_>, user: &str, stored: &Stored, last: bool) {
+    /// Takes the next call of a user.
+    pub(super) fn call(&mut self, at: TableLocation, user: &str, call: &StoredCall) {
+        self.each(|check, report| check.call(report, at, user, call));
+    }
+
+    /// Goes through some orders of a user, by activity and ordinal. The user may have more orders
+    /// after them unless this is the `last` part. Accounts and repairs come with each part.
+    pub(super) fn part(
+        &mut self,
+        context: &RowContext<'_>,
+        user: &str,
+        stored: &Stored,
+        last: bool,
+    ) {
         let mut accounts = stored.accounts.iter().copied().peekable();
         let open = |account: &StoredAccount, walk: &mut Self| {
             walk.open(context, user, account.activity, Some(*account), stored);
         };
-        let behind = self
+        let walked = self
             .history
             .as_ref()
             .map_or(i64::MIN, |history| history.activity);
-        // Those before were gone through with an earlier part.
+        // An earlier part went through the accounts up to here.
         while accounts
-            .next_if(|account| self.history.is_some() && account.activity <= behind)
+            .next_if(|account| self.history.is_some() && account.activity <= walked)
             .is_some()
         {}
         for order in &stored.orders {
@@ -66,7 +81,7 @@ impl<'a> Walk<'a> {
 
     fn open(
         &mut self,
-        context: &Context<'_>,
+        context: &RowContext<'_>,
         user: &str,
         activity: i64,
         account: Option<StoredAccount>,
@@ -79,50 +94,50 @@ impl<'a> Walk<'a> {
             .copied()
             .filter(|repair| repair.activity == activity)
             .collect();
-        let recharges = stored.recharges.iter();
-        let of_activity = recharges.filter(|recharge| recharge.activity == activity);
-        let mut history = History::new(user, activity, account, repairs);
-        history.recharged = of_activity.map(|recharge| recharge.chances).sum();
-        self.each(|check| check.begin(context, &history));
+        let history = DrawHistory::new(user, activity, account, repairs);
+        self.each(|check, report| check.begin(report, context, &history));
+        let others = stored.others.iter();
+        for made in others.filter(|made| made.activity() == activity) {
+            self.each(|check, report| check.made(report, context, &history, made));
+        }
         self.history = Some(history);
     }
 
-    fn order(&mut self, context: &Context<'_>, order: &StoredOrder) {
+    fn order(&mut self, context: &RowContext<'_>, order: &StoredOrder) {
         let Some(mut history) = self.history.take() else {
             return;
         };
         let (day_ended, month_ended) = history.labels.ended_by(order);
-        // What a repair goes back to does not end here.
+        // The labels that a repair goes back to continue after this order.
         let goes_on = history.is_excused(order) && history.before_ahead.is_none();
         if day_ended && !goes_on {
-            self.each(|check| check.day_over(context, &history));
+            self.each(|check, report| check.day_over(report, context, &history));
         }
         if month_ended && !goes_on {
-            self.each(|check| check.month_over(context, &history));
+            self.each(|check, report| check.month_over(report, context, &history));
         }
-        self.each(|check| check.order(context, &history, order));
+        self.each(|check, report| check.order(report, context, &history, order));
+        self.checks.count_unit(history.activity, order);
         history.first_version.get_or_insert(order.version);
         history.take(order.day);
         if history.is_repaired_here() {
-            self.each(|check| check.day_over(context, &history));
-            self.each(|check| check.month_over(context, &history));
+            self.each(|check, report| check.day_over(report, context, &history));
+            self.each(|check, report| check.month_over(report, context, &history));
             history.repair();
         }
         self.history = Some(history);
     }
 
-    fn close(&mut self, context: &Context<'_>) {
+    fn close(&mut self, context: &RowContext<'_>) {
         let Some(history) = self.history.take() else {
             return;
         };
-        self.each(|check| check.day_over(context, &history));
-        self.each(|check| check.month_over(context, &history));
-        self.each(|check| check.end(context, &history));
+        self.each(|check, report| check.day_over(report, context, &history));
+        self.each(|check, report| check.month_over(report, context, &history));
+        self.each(|check, report| check.end(report, context, &history));
     }
 
-    fn each(&mut self, mut tell: impl FnMut(&mut dyn DrawCheck)) {
-        for check in self.checks.each() {
-            tell(check);
-        }
+    fn each(&mut self, method: impl FnMut(&mut dyn RowCheck, &mut CheckReport)) {
+        self.checks.each(method);
     }
 }

@@ -1,5 +1,5 @@
-//! What the checks know of a user's rows before the one at hand: a [`History`], which holds one user's
-//! counters in one activity.
+//! What the checks know of a user's rows before the current one: a [`DrawHistory`], which holds one
+//! user's counters in one activity.
 use std::collections::VecDeque;
 use std::fmt;
 
@@ -11,28 +11,29 @@ use router::{Route, SlotMap};
 use super::known::Known;
 use super::rows::{LabelRepair, StoredAccount, StoredOrder};
 
-/// Lanes whose clock differs from their database's by more than a minute draw nothing, and a label
-/// can have been written as long ago as this page was read.
+/// Lanes draw nothing while their clock differs from their database's by more than a minute. The rest
+/// is for the time between reading the clock and reading the page.
 const CLOCKS_DIFFER_MAX: SignedDuration = SignedDuration::from_mins(5);
 
-/// Which table pair is read.
+/// A table pair: its shard and its number there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct TableLocation {
     pub(super) shard: u16,
     pub(super) table: u16,
 }
 
-/// What rows are judged by.
+/// What the checks compare rows with.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Context<'a> {
-    pub(super) place: Place,
+pub(super) struct RowContext<'a> {
+    /// Where the rows are.
+    pub(super) at: TableLocation,
     pub(super) map: &'a SlotMap,
     pub(super) known: &'a Known,
     /// By the database's clock, when the rows were read.
     pub(super) now: Timestamp,
 }
 
-impl Place {
+impl TableLocation {
     pub(super) fn of(route: Route) -> Self {
         Self {
             shard: route.shard().get(),
@@ -41,44 +42,42 @@ impl Place {
     }
 }
 
-impl Context<'_> {
-    /// The latest label that an order of an activity can have now; `None` when nobody knows the
-    /// activity's time zone.
+impl RowContext<'_> {
+    /// The latest label that an order of an activity can have now; `None` when no version of the
+    /// activity says its time zone.
     pub(super) fn latest_label(&self, activity: i64) -> Option<i64> {
         let zone = self.known.versions.time_zone(activity)?;
         Some(Day::of(self.now + CLOCKS_DIFFER_MAX, zone).number().into())
     }
 }
 
-/// What an account says of its latest day, as its orders say it.
+/// What the account of these orders must say of its latest day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Labels {
+pub(super) struct DayLabels {
     /// The day of the latest order, 0 before the first.
     pub(super) day: i64,
     pub(super) day_orders: i64,
     pub(super) month_orders: i64,
 }
 
-/// One user's draws in one activity, as far as they were gone through.
+/// One user's draws in one activity, up to the order that was taken last.
 #[derive(Debug, Default)]
-pub(super) struct History {
+pub(super) struct DrawHistory {
     user: String,
     pub(super) id: Option<UserId>,
     pub(super) activity: i64,
     pub(super) account: Option<StoredAccount>,
     pub(super) orders: i64,
-    /// The sum of the recharge orders.
-    pub(super) recharged: i64,
     /// The version of the first order.
     pub(super) first_version: Option<i64>,
-    pub(super) labels: Labels,
-    /// Those that are still ahead, earliest first.
+    pub(super) labels: DayLabels,
+    /// Repairs that come after this order, earliest first.
     repairs: VecDeque<LabelRepair>,
-    /// How the labels stood before the first order that the next repair leaves out.
-    pub(super) before_ahead: Option<Labels>,
+    /// The labels before the first order that the next repair leaves out.
+    pub(super) before_ahead: Option<DayLabels>,
 }
 
-impl History {
+impl DrawHistory {
     pub(super) fn new(
         user: &str,
         activity: i64,
@@ -105,7 +104,7 @@ impl History {
         map.route(&self.user)
     }
 
-    /// Whether a repair has said already that the order's label was ahead.
+    /// Whether a repair has noted that the order's label was ahead.
     pub(super) fn is_excused(&self, order: &StoredOrder) -> bool {
         self.leaves_out(order.day)
     }
@@ -140,7 +139,7 @@ impl History {
     }
 }
 
-impl Labels {
+impl DayLabels {
     fn and(self, day: i64) -> Self {
         let day_orders = if day == self.day { self.day_orders } else { 0 };
         let month_orders = if month(day) == month(self.day) {
@@ -161,15 +160,15 @@ impl Labels {
     }
 }
 
-/// How the labels of an account have to be set that is labelled later than `latest`, by the days
-/// of all its orders, by ordinal. `None` where these are not as many as the account says: then it
-/// has another fault, and nobody knows which of them is right.
+/// The labels to which an account must be set back that is labelled later than `latest`. `days` are
+/// those of all its orders, by ordinal. `None` where their number differs from the account's: then it
+/// has another fault, and it is unknown which of them is right.
 pub(super) fn labels_set_back(
     account: StoredAccount,
     repairs: &[LabelRepair],
     days: impl IntoIterator<Item = i64>,
     latest: i64,
-) -> Option<Labels> {
+) -> Option<DayLabels> {
     let of_account = repairs
         .iter()
         .copied()
@@ -179,7 +178,7 @@ pub(super) fn labels_set_back(
         used: account.used,
         today: latest,
     };
-    let mut history = History::new(
+    let mut history = DrawHistory::new(
         "",
         account.activity,
         Some(account),
@@ -199,13 +198,13 @@ pub(super) fn month(day: i64) -> i64 {
     day / 100
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for TableLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "shard {}, table {}", self.shard, self.table)
     }
 }
 
-impl fmt::Display for History {
+impl fmt::Display for DrawHistory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "user {:?} in activity {}", self.user, self.activity)
     }

@@ -1,6 +1,7 @@
-//! What the meta database says of orders: campaign versions and claimed runs. Both only ever grow,
-//! and an order names nothing that was not there before it. So whatever an order names, it is
-//! enough to look for it again after the order was read.
+//! What orders name in the meta database: campaign versions and claimed runs.
+//!
+//! Both are only ever added, and an order names ones that existed before it. So it is enough to look
+//! for what an order names after the order was read.
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -11,17 +12,17 @@ use super::rows::StoredOrder;
 use crate::meta::Meta;
 use crate::store::{Database, StoreError};
 
-/// What is known by now.
+/// What was read of the meta database so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Known {
     pub(super) versions: Versions,
     /// The run number that was claimed last.
     pub(super) claimed_runs: u64,
-    /// Versions that orders named and that were not there afterwards.
+    /// Versions that orders name and that were not stored when they were looked for.
     pub(super) missing: HashSet<(i64, i64)>,
 }
 
-/// Learns what orders name.
+/// Reads the meta database when an order names something that is not known yet.
 #[derive(Debug)]
 pub(super) struct Learner<D: Database> {
     meta: Meta<D>,
@@ -36,7 +37,7 @@ impl<D: Database> Learner<D> {
         }
     }
 
-    /// All there is to know of these orders, which were read before.
+    /// Everything that these orders name. They were read before.
     pub(super) async fn know(
         &self,
         orders: impl Iterator<Item = &StoredOrder>,
@@ -44,19 +45,22 @@ impl<D: Database> Learner<D> {
         let mut known = self.known.lock().await;
         let (mut named, mut last_run) = (HashSet::new(), 0);
         for order in orders {
-            let name = (order.activity, order.version);
-            if !known.versions.has(name) && !known.missing.contains(&name) {
-                named.insert(name);
+            let version = (order.activity, order.version);
+            if !known.versions.has(version) && !known.missing.contains(&version) {
+                named.insert(version);
             }
             last_run = last_run.max(run_of(order));
         }
         if !named.is_empty() {
-            let stored = self.meta.campaigns().versions().await?;
             let known = Arc::make_mut(&mut known);
-            known.versions.learn(&stored);
-            known
-                .missing
-                .extend(named.into_iter().filter(|name| !known.versions.has(*name)));
+            let campaigns = self.meta.campaigns();
+            campaigns
+                .each_page_of_versions(|page| known.versions.learn(page))
+                .await?;
+            let missing = named
+                .into_iter()
+                .filter(|version| !known.versions.has(*version));
+            known.missing.extend(missing);
         }
         if last_run > known.claimed_runs {
             Arc::make_mut(&mut known).claimed_runs = self.meta.runs().claimed().await?;
@@ -64,21 +68,20 @@ impl<D: Database> Learner<D> {
         Ok(known.clone())
     }
 
-    /// Learns all that is there now.
+    /// Reads all versions and the runs that are claimed now.
     pub(super) async fn learn(&self) -> Result<Arc<Known>, StoreError> {
-        let (stored, claimed_runs) = (
-            self.meta.campaigns().versions().await?,
-            self.meta.runs().claimed().await?,
-        );
         let mut known = self.known.lock().await;
         let learned = Arc::make_mut(&mut known);
-        learned.versions.learn(&stored);
-        learned.claimed_runs = claimed_runs;
+        let campaigns = self.meta.campaigns();
+        campaigns
+            .each_page_of_versions(|page| learned.versions.learn(page))
+            .await?;
+        learned.claimed_runs = self.meta.runs().claimed().await?;
         Ok(known.clone())
     }
 }
 
-/// The run in the order's id; 0 where no lane can have made it.
+/// The run in the order's id; 0 where no lane can have made the id.
 fn run_of(order: &StoredOrder) -> u64 {
     let run = u64::try_from(order.id).ok().and_then(router::run_of);
     run.map_or(0, |run| run.get().into())

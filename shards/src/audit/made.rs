@@ -1,11 +1,11 @@
-//! What calls made: their orders and recharge orders, by the ids that follow from the calls.
+//! What calls made, by the ids that follow from the calls.
 use std::collections::HashMap;
 
-use market::call::Kind;
+use market::Kind;
 
 use super::paged_tables::{PagedTables, json};
-use super::rows::{StoredCall, StoredOrder, StoredRecharge};
-use crate::store::{Columns, Connection, StoreError};
+use super::rows::{StoredCall, StoredOrder};
+use crate::store::{Columns, Connection, MadeTable, StoreError, StoredMade};
 
 /// Calls of a page, and what they made; each with its user.
 #[derive(Debug, Default)]
@@ -13,11 +13,12 @@ pub(super) struct Made {
     pub(super) calls: Vec<(String, StoredCall)>,
     /// In the order of their calls.
     pub(super) orders: Vec<(String, StoredOrder)>,
-    pub(super) recharges: Vec<(String, StoredRecharge)>,
+    /// What else they made.
+    pub(super) others: Vec<(String, StoredMade)>,
 }
 
-/// Reads what calls made. A row counts for the call that names its id, if it is of the call's user;
-/// where two calls name one id, for the first.
+/// Reads what calls made. A row counts for the call that names its id, if it is of the call's user.
+/// Where two calls name one id, it counts for the first.
 pub(super) async fn made_by(
     connection: &mut impl Connection,
     tables: &PagedTables,
@@ -40,7 +41,7 @@ pub(super) async fn made_by(
 }
 
 /// The ids that calls of a kind name: each with the index of the first call that does, and its own
-/// in that call.
+/// index in that call.
 fn named_by(calls: &[(String, StoredCall)], kind: Kind) -> HashMap<i64, (usize, i64)> {
     let mut named = HashMap::new();
     for (index, (_, call)) in calls.iter().enumerate() {
@@ -62,7 +63,7 @@ impl Made {
         ids: &[i64],
         named: &HashMap<i64, (usize, i64)>,
     ) -> Result<(), StoreError> {
-        let sql = tables.sql.made_by(kind);
+        let sql = (MadeTable::of(kind).of_ids)(&tables.sql);
         for row in connection.rows(sql, &json(&ids)).await? {
             let Some(&(index, seq)) = named.get(&row.integer(0)?) else {
                 continue;
@@ -72,15 +73,11 @@ impl Made {
                 continue;
             }
             call.found += 1;
-            match kind {
-                Kind::Draw => {
-                    let order = StoredOrder::of(&row, call, seq)?;
-                    self.orders.push((user.clone(), order));
-                }
-                Kind::Grant => {
-                    let recharge = StoredRecharge::of(&row)?;
-                    self.recharges.push((user.clone(), recharge));
-                }
+            let made = StoredMade::read(&row, kind, call, seq)?;
+            if let StoredMade::Order(order) = made {
+                self.orders.push((user.clone(), order));
+            } else {
+                self.others.push((user.clone(), made));
             }
         }
         Ok(())

@@ -4,7 +4,7 @@ use serde::Serialize;
 use crate::store::Dialect;
 use crate::store::tables::Numbered;
 
-/// The statements on the tables of one number, in pages of so many rows.
+/// The statements on the tables of one number, in pages of at most `rows_max` rows.
 #[derive(Debug)]
 pub(super) struct PagedTables {
     pub(super) sql: Numbered,
@@ -26,7 +26,7 @@ impl PagedTables {
     }
 }
 
-/// A bound value.
+/// The JSON of a value that a statement binds.
 pub(super) fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("plain values")
 }

@@ -1,18 +1,17 @@
-//! A table pair in pages of users, in the order of their keys: nothing is sorted, by the database
-//! or by us, and no page is longer than [`ROWS_MAX`] rows of a kind. Each is read in a snapshot of
-//! its own that lasts some milliseconds.
+//! Reads a table pair in pages of users, in the order of their keys. Neither the database nor this
+//! process sorts anything, and no page is longer than [`ROWS_MAX`] rows of a kind. Each page is read
+//! in a snapshot of its own that lasts some milliseconds.
 //!
-//! A page ends between two users. Where one user has more rows than a page, the page ends before,
-//! and that user is read alone ([`Giant`]).
+//! A page ends between two users. Where one user has more rows than a page holds, the page ends
+//! before, and that user is read alone ([`Giant`]).
 use std::collections::BTreeMap;
 
 use super::made::{Made, made_by};
 use super::paged_tables::{PagedTables, json};
 use super::rows::{
-    LabelRepair, OfUser, OrderPlace, StoredAccount, StoredCall, StoredOrder, StoredRecharge,
-    of_user,
+    LabelRepair, OfUser, OrderPlace, StoredAccount, StoredCall, StoredOrder, of_user,
 };
-use crate::store::{Connection, StoreError};
+use crate::store::{Connection, StoreError, StoredMade};
 
 /// Rows of a kind in one page: some milliseconds of reading.
 pub(super) const ROWS_MAX: usize = 2_000;
@@ -28,19 +27,20 @@ pub(super) struct Stored {
     pub(super) calls: Vec<StoredCall>,
     /// In the order of their calls.
     pub(super) orders: Vec<StoredOrder>,
-    pub(super) recharges: Vec<StoredRecharge>,
+    /// What calls made that are not for draws.
+    pub(super) others: Vec<StoredMade>,
     pub(super) repairs: Vec<LabelRepair>,
 }
 
-/// Users who lie next to each other, with all their rows.
+/// Users whose keys follow each other, with all their rows.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Page {
     pub(super) users: BTreeMap<String, Stored>,
-    /// The one after them, who has too many rows for a page.
+    /// The user after them, who has too many rows for a page.
     pub(super) giant: Option<String>,
 }
 
-/// Where the reading of a table pair has come to.
+/// How far a table pair was read.
 #[derive(Debug)]
 pub(super) struct Pages<'a> {
     tables: &'a PagedTables,
@@ -52,14 +52,14 @@ pub(super) struct Pages<'a> {
 /// How far a page goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct End {
-    /// The last user of it.
+    /// Its last user.
     upto: String,
-    /// That one is too long for a page, and left out of it.
+    /// Whether that user has too many rows for a page, and is left out of it.
     giant: bool,
 }
 
 impl End {
-    /// After all users: no id is behind this one, and none is as long.
+    /// After all users: no id is as long as this one, or comes after it.
     fn of_table() -> Self {
         Self {
             upto: char::MAX.to_string().repeat(market::UserId::CHARS_MAX),
@@ -147,7 +147,7 @@ impl<'a> Pages<'a> {
             let repairs: Vec<(_, LabelRepair)> = self
                 .rows(connection, &sql.label_repairs.page, &mut end)
                 .await?;
-            // An earlier end leaves too much in what was read before it was known.
+            // What was read before the end was known may go beyond it.
             if end != of_calls {
                 continue;
             }
@@ -155,11 +155,11 @@ impl<'a> Pages<'a> {
             let Made {
                 calls,
                 orders,
-                recharges,
+                others,
             } = made_by(connection, self.tables, calls).await?;
             gather(&mut users, calls, |stored| &mut stored.calls);
             gather(&mut users, orders, |stored| &mut stored.orders);
-            gather(&mut users, recharges, |stored| &mut stored.recharges);
+            gather(&mut users, others, |stored| &mut stored.others);
             gather(&mut users, accounts, |stored| &mut stored.accounts);
             gather(&mut users, repairs, |stored| &mut stored.repairs);
             self.ended = end == End::of_table();
@@ -196,18 +196,18 @@ fn gather<T>(
     }
 }
 
-/// A user with more rows than a page holds. The orders are read several times, and each time
-/// those are kept that come next by activity and ordinal, in a snapshot for each time.
+/// A user with more rows than a page holds. The orders are read several times, each time in a
+/// snapshot of its own. Each time those are kept that come next by activity and ordinal.
 #[derive(Debug)]
 pub(super) struct Giant<'a> {
     tables: &'a PagedTables,
     orders_max: usize,
     pub(super) user: String,
-    /// The accounts as they stood at first. Orders that were made later are left out.
+    /// The accounts at the first read. Orders that were made later are left out.
     accounts: Option<Vec<StoredAccount>>,
-    /// And the recharge orders at the same moment.
-    recharges: Vec<StoredRecharge>,
-    /// The last order that was handed out.
+    /// And what calls had made by then that are not for draws.
+    others: Vec<StoredMade>,
+    /// The last order that was returned.
     after: Option<OrderPlace>,
     ended: bool,
 }
@@ -219,20 +219,20 @@ impl<'a> Giant<'a> {
             orders_max,
             user,
             accounts: None,
-            recharges: Vec::new(),
+            others: Vec::new(),
             after: None,
             ended: false,
         }
     }
 
-    /// Whether the orders that were handed out last were the last.
+    /// Whether the orders that were returned last were the last ones.
     pub(super) fn is_over(&self) -> bool {
         self.ended
     }
 
-    /// The user's next orders, by activity and ordinal, and what else there is, which is the same
-    /// each time; `None` after the last. `each` sees all calls, in the order of their key, at the
-    /// first time.
+    /// The user's next orders, by activity and ordinal, and the user's other rows, which are the same
+    /// each time; `None` after the last. The first time `each` gets all calls, in the order of their
+    /// keys.
     pub(super) async fn next(
         &mut self,
         connection: &mut impl Connection,
@@ -273,8 +273,8 @@ impl<'a> Giant<'a> {
         while let Some(made) = calls.next(connection).await? {
             if first_time {
                 made.calls.iter().for_each(|(_, call)| each(call));
-                let recharges = made.recharges.iter().map(|(_, recharge)| *recharge);
-                self.recharges.extend(recharges);
+                self.others
+                    .extend(made.others.into_iter().map(|(_, other)| other));
             }
             for (_, order) in made.orders {
                 if after.is_none_or(|after| order.place() > after) && !came_later(&order) {
@@ -292,7 +292,7 @@ impl<'a> Giant<'a> {
             accounts,
             calls: Vec::new(),
             orders: next.into_values().collect(),
-            recharges: self.recharges.clone(),
+            others: self.others.clone(),
             repairs,
         })
     }
@@ -340,7 +340,7 @@ impl<'a> CallsOf<'a> {
     }
 }
 
-/// Everything of a kind that a user has.
+/// All rows of a kind that a user has.
 pub(super) async fn all_of<T: OfUser>(
     connection: &mut impl Connection,
     sql: &str,
@@ -355,7 +355,7 @@ pub(super) async fn all_of<T: OfUser>(
 }
 
 impl Stored {
-    /// Puts the orders by activity and ordinal.
+    /// Sorts the orders by activity and ordinal.
     pub(super) fn by_ordinal(mut self) -> Self {
         self.orders.sort_unstable_by_key(StoredOrder::place);
         self

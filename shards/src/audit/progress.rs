@@ -1,26 +1,26 @@
-//! How far an audit has come, for whoever waits for it.
+//! How far an audit has come, for a progress line.
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts that only grow, to be looked at while the audit runs.
+/// Counts that only grow, to be read while the audit runs.
 #[derive(Debug, Default)]
-pub struct Progress {
+pub struct AuditProgress {
     tables: AtomicU64,
     tables_done: AtomicU64,
     orders: AtomicU64,
 }
 
-impl Progress {
-    /// Table pairs that there are; 0 before that is known.
+impl AuditProgress {
+    /// Table pairs in all; 0 before that is known.
     pub fn tables(&self) -> u64 {
         self.tables.load(Ordering::Relaxed)
     }
 
-    /// Table pairs that were gone through.
+    /// Table pairs that were checked.
     pub fn tables_done(&self) -> u64 {
         self.tables_done.load(Ordering::Relaxed)
     }
 
-    /// Orders that were gone through.
+    /// Orders that were read.
     pub fn orders(&self) -> u64 {
         self.orders.load(Ordering::Relaxed)
     }

@@ -1,20 +1,20 @@
-//! The repair of labels: an account that counts for a day which has not begun, because a clock was
-//! ahead once, is set back to its latest day that has. A note in the shard says so, by which the
-//! audit accepts the orders of that clock.
+//! The repair of labels. A clock that was ahead once can leave an account that counts for a day which
+//! has not begun. The repair sets it back to its latest day that has begun, and notes that in the
+//! shard. By the note the audit accepts the orders of that clock.
 //!
-//! In a cluster each account is locked for as long as that takes, as a batch would lock it. The
-//! embedded default has one writer, so there no server may run meanwhile.
+//! In a cluster the repair locks each account while it works on it, as a batch does. The embedded
+//! default has one writer, so no server may run there meanwhile.
 use jiff::Timestamp;
 use router::SlotMap;
 
 use super::audited::{AuditError, Audited};
-use super::clock::Clock;
-use super::history::{Context, Labels, Place, labels_set_back};
+use super::clock::DatabaseClock;
+use super::history::{DayLabels, RowContext, TableLocation, labels_set_back};
 use super::known::{Known, Learner};
 use super::paged_tables::{PagedTables, json};
 use super::pages::{CallsOf, Pages, ROWS_MAX, all_of};
-use super::progress::Progress;
-use super::report::{Check, Report};
+use super::progress::AuditProgress;
+use super::report::{AuditReport, CheckReport};
 use super::rows::{LabelRepair, OfUser, StoredAccount};
 use super::run::run;
 use crate::installation::cluster::Cluster;
@@ -25,27 +25,27 @@ use crate::store::{
     Access, Connection, Database, MigrateError, StoreError, json_rows, migrate_shard, out_of_range,
 };
 
-/// How often an account that draws meanwhile is looked at again.
+/// How often the repair tries again with an account that draws meanwhile.
 const TRIES_MAX: usize = 10;
 
-/// What was mended.
+/// What a repair of labels did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Mended {
+pub(super) struct LabelsRepaired {
     /// Accounts whose label was set back.
     pub(super) accounts: u64,
-    /// Accounts whose label is ahead and that have another fault besides, or changed all the time.
+    /// Accounts whose label is ahead, but that have another fault too or changed at each try.
     pub(super) left: u64,
 }
 
-/// Why nothing more was mended.
+/// Why a repair stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum RepairError {
-    /// It could not look.
+    /// Something could not be read.
     #[error(transparent)]
     Audit(#[from] AuditError),
     /// A running server writes to the folder.
     #[error(
-        "{0}: accounts of the embedded default are mended only while no server runs; stop it first"
+        "{0}: accounts of the embedded default are repaired only while no server runs; stop it first"
     )]
     Held(FolderError),
     /// The stock servers could not be repaired.
@@ -62,30 +62,31 @@ pub enum RepairError {
 }
 
 impl Installation {
-    /// Repairs what is safe to repair, and audits what is stored. Accounts that count for a day
-    /// which has not begun are set back; in a cluster open grants are decided, recorded operations
-    /// delivered, and what is left is counted again where the sum is wrong. `told` gets one line for
-    /// each thing that was done.
+    /// Repairs what is safe to repair, and then audits. Sets back accounts that count for a day
+    /// which has not begun. In a cluster it also decides open grants, delivers recorded operations,
+    /// and counts units left again where the sum is wrong. `done` gets one line for each thing that
+    /// was repaired.
     pub async fn repair_and_audit(
         &self,
         who: &str,
         why: &str,
-        progress: &Progress,
-        told: &mut dyn FnMut(String),
-    ) -> Result<Report, RepairError> {
+        progress: &AuditProgress,
+        done: &mut dyn FnMut(String),
+    ) -> Result<AuditReport, RepairError> {
         match self.back_end() {
             // The embedded default counts its stock again at each start.
             BackEnd::Embedded(folder) => {
-                tell(mend_labels(folder, who, why).await?, told);
+                list(repair_labels(folder, who, why).await?, done);
                 Ok(run(folder, progress).await?)
             }
             BackEnd::Cluster(cluster) => {
-                // Accounts first: they need no stock server, and players are refused meanwhile.
-                tell(mend_labels_of_cluster(cluster, who, why).await?, told);
-                let done = cluster.repair_stock().await.map_err(RepairError::Stock)?;
-                done.into_iter().for_each(&mut *told);
+                // Accounts first: they need no stock server, and their users are refused meanwhile.
+                list(repair_labels_of_cluster(cluster, who, why).await?, done);
+                let repaired = cluster.repair_stock().await.map_err(RepairError::Stock)?;
+                repaired.into_iter().for_each(&mut *done);
                 let report = run(cluster, progress).await?;
-                let wrong = |check: &Check| check.name == "stock_adds_up" && check.is_broken();
+                let wrong =
+                    |check: &CheckReport| check.name == "stock_adds_up" && check.is_broken();
                 if !report.checks.iter().any(wrong) {
                     return Ok(report);
                 }
@@ -94,7 +95,7 @@ impl Installation {
                     .await
                     .map_err(RepairError::Stock)?;
                 for (server, epoch) in rebuilt {
-                    told(format!(
+                    done(format!(
                         "stock server {server}: rebuilt under epoch {epoch}"
                     ));
                 }
@@ -104,17 +105,17 @@ impl Installation {
     }
 }
 
-fn tell(mended: Mended, told: &mut dyn FnMut(String)) {
-    let Mended { accounts, left } = mended;
+fn list(repaired: LabelsRepaired, done: &mut dyn FnMut(String)) {
+    let LabelsRepaired { accounts, left } = repaired;
     if accounts > 0 {
-        told(format!(
-            "{accounts} accounts set back to their latest day that has begun"
+        done(format!(
+            "{accounts} accounts were set back to their latest day that has begun"
         ));
     }
     if left > 0 {
-        told(format!(
-            "{left} accounts of a day that has not begun are left as they are: their orders do not match them, or \
-             they changed all the time"
+        done(format!(
+            "{left} accounts of a day that has not begun are left as they are: they do not match their orders, or \
+             changed at each try"
         ));
     }
 }
@@ -128,14 +129,14 @@ impl From<FolderError> for RepairError {
     }
 }
 
-/// Sets back the labels in a data folder, for the record by `who` and because of `why`.
-pub(super) async fn mend_labels(
+/// Sets back the labels in a data folder. The audit log gets `who` and `why`.
+pub(super) async fn repair_labels(
     folder: &Folder,
     who: &str,
     why: &str,
-) -> Result<Mended, RepairError> {
+) -> Result<LabelsRepaired, RepairError> {
     let Some(map) = folder.map().await? else {
-        return Ok(Mended::default());
+        return Ok(LabelsRepaired::default());
     };
     let held = folder.clone().hold().await?;
     for shard in 0..map.shards() {
@@ -146,82 +147,82 @@ pub(super) async fn mend_labels(
         })?;
     }
     let shard = |number| folder.shard(number, Access::Write);
-    Ok(Repair::new(folder, held.meta().clone(), &map, who, why)
+    Ok(RepairRun::new(folder, held.meta().clone(), &map, who, why)
         .run(shard)
         .await?)
 }
 
-/// The same in a cluster, beside its gateways.
-pub(super) async fn mend_labels_of_cluster(
+/// Sets back the labels in a cluster, while its gateways run.
+pub(super) async fn repair_labels_of_cluster(
     cluster: &Cluster,
     who: &str,
     why: &str,
-) -> Result<Mended, RepairError> {
+) -> Result<LabelsRepaired, RepairError> {
     let shard = |number| cluster.shards()[usize::from(number)].clone();
     Ok(
-        Repair::new(cluster, cluster.meta().clone(), cluster.map(), who, why)
+        RepairRun::new(cluster, cluster.meta().clone(), cluster.map(), who, why)
             .run(shard)
             .await?,
     )
 }
 
-struct Repair<'a, A: Audited> {
-    place: &'a A,
+struct RepairRun<'a, A: Audited> {
+    installation: &'a A,
     meta: Meta<A::Database>,
     map: &'a SlotMap,
     who: &'a str,
     why: &'a str,
-    mended: Mended,
+    repaired: LabelsRepaired,
 }
 
-/// One account that may be ahead.
+/// An account whose label may be ahead.
 struct Suspect<'a> {
     user: &'a str,
     activity: i64,
-    /// The latest label that is not.
+    /// The latest label of a day that has begun.
     latest: i64,
     now: Timestamp,
 }
 
-/// What became of it.
+/// What became of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum RepairOutcome {
-    Mended,
-    Sound,
+enum AccountRepair {
+    SetBack,
+    Correct,
     Left,
 }
 
-impl<'a, A: Audited> Repair<'a, A> {
+impl<'a, A: Audited> RepairRun<'a, A> {
     fn new(
-        place: &'a A,
+        installation: &'a A,
         meta: Meta<A::Database>,
         map: &'a SlotMap,
         who: &'a str,
         why: &'a str,
     ) -> Self {
         Self {
-            place,
+            installation,
             meta,
             map,
             who,
             why,
-            mended: Mended::default(),
+            repaired: LabelsRepaired::default(),
         }
     }
 
-    async fn run(mut self, shard: impl Fn(u16) -> A::Database) -> Result<Mended, AuditError> {
+    async fn run(
+        mut self,
+        shard: impl Fn(u16) -> A::Database,
+    ) -> Result<LabelsRepaired, AuditError> {
         let learned = Learner::new(self.meta.clone()).learn().await;
-        let known = learned.map_err(|error| self.meta_failed(error))?;
+        let known = learned.map_err(|error| self.installation.meta_failed(error))?;
         for number in 0..self.map.shards() {
-            let failed = |error| AuditError::Database {
-                name: self.place.shard_name(number),
-                error,
-            };
+            let failed = |error| self.installation.shard_failed(number, error);
             let mut connection = shard(number).connect().await.map_err(failed)?;
             for table in 0..self.map.tables() {
                 self.table(
                     &mut connection,
-                    Place {
+                    TableLocation {
                         shard: number,
                         table,
                     },
@@ -230,35 +231,25 @@ impl<'a, A: Audited> Repair<'a, A> {
                 .await?;
             }
         }
-        Ok(self.mended)
-    }
-
-    fn meta_failed(&self, error: StoreError) -> AuditError {
-        AuditError::Database {
-            name: self.place.meta_name(),
-            error,
-        }
+        Ok(self.repaired)
     }
 
     async fn table(
         &mut self,
         connection: &mut <A::Database as Database>::Connection,
-        at: Place,
+        at: TableLocation,
         known: &Known,
     ) -> Result<(), AuditError> {
-        let name = self.place.shard_name(at.shard);
-        let failed = |error| AuditError::Database {
-            name: name.clone(),
-            error,
-        };
+        let installation = self.installation;
+        let failed = |error| installation.shard_failed(at.shard, error);
         let tables = PagedTables::new(&A::Database::DIALECT, at.table, ROWS_MAX);
-        let clock = Clock::read::<A::Database>(connection)
+        let clock = DatabaseClock::read::<A::Database>(connection)
             .await
             .map_err(failed)?;
         let mut pages = Pages::new(&tables);
         while let Some(accounts) = pages.next_accounts(connection).await.map_err(failed)? {
-            let context = Context {
-                place: at,
+            let context = RowContext {
+                at,
                 map: self.map,
                 known,
                 now: clock.now(),
@@ -270,26 +261,27 @@ impl<'a, A: Audited> Repair<'a, A> {
                 if account.day <= latest {
                     continue;
                 }
-                self.note_once().await?;
+                self.log_once().await?;
                 let suspect = Suspect {
                     user: &user,
                     activity: account.activity,
                     latest,
                     now: context.now,
                 };
-                match suspect.mend(connection, &tables).await.map_err(failed)? {
-                    RepairOutcome::Mended => self.mended.accounts += 1,
-                    RepairOutcome::Left => self.mended.left += 1,
-                    RepairOutcome::Sound => {}
+                match suspect.repair(connection, &tables).await.map_err(failed)? {
+                    AccountRepair::SetBack => self.repaired.accounts += 1,
+                    AccountRepair::Left => self.repaired.left += 1,
+                    AccountRepair::Correct => {}
                 }
             }
         }
         Ok(())
     }
 
-    /// The record comes before the deed, and only where there is one.
-    async fn note_once(&self) -> Result<(), AuditError> {
-        if self.mended != Mended::default() {
+    /// Adds an entry to the audit log before the first account is changed; none where nothing is
+    /// changed.
+    async fn log_once(&self) -> Result<(), AuditError> {
+        if self.repaired != LabelsRepaired::default() {
             return Ok(());
         }
         let entry = AuditEntry {
@@ -303,27 +295,27 @@ impl<'a, A: Audited> Repair<'a, A> {
             .audit_log()
             .add(&entry)
             .await
-            .map_err(|error| self.meta_failed(error))
+            .map_err(|error| self.installation.meta_failed(error))
     }
 }
 
 impl Suspect<'_> {
-    async fn mend(
+    async fn repair(
         &self,
         connection: &mut impl Connection,
         tables: &PagedTables,
-    ) -> Result<RepairOutcome, StoreError> {
+    ) -> Result<AccountRepair, StoreError> {
         for _ in 0..TRIES_MAX {
             let Some(account) = self.account(connection, tables).await? else {
-                return Ok(RepairOutcome::Sound);
+                return Ok(AccountRepair::Correct);
             };
             if account.day <= self.latest {
-                return Ok(RepairOutcome::Sound);
+                return Ok(AccountRepair::Correct);
             }
             let Some(labels) = self.labels(connection, tables, account).await? else {
                 continue;
             };
-            // Its orders were read without a lock: they are all, as long as it still says the same.
+            // Its orders were read without a lock. They are complete if the account is still the same.
             connection.begin().await?;
             let locked = connection
                 .rows(
@@ -337,9 +329,9 @@ impl Suspect<'_> {
             }
             self.write(connection, tables, account, labels).await?;
             connection.commit().await?;
-            return Ok(RepairOutcome::Mended);
+            return Ok(AccountRepair::SetBack);
         }
-        Ok(RepairOutcome::Left)
+        Ok(AccountRepair::Left)
     }
 
     async fn account(
@@ -359,7 +351,7 @@ impl Suspect<'_> {
         connection: &mut impl Connection,
         tables: &PagedTables,
         account: StoredAccount,
-    ) -> Result<Option<Labels>, StoreError> {
+    ) -> Result<Option<DayLabels>, StoreError> {
         let repairs: Vec<LabelRepair> =
             all_of(connection, &tables.sql.label_repairs.of_user, self.user).await?;
         let mut orders = Vec::new();
@@ -383,7 +375,7 @@ impl Suspect<'_> {
         connection: &mut impl Connection,
         tables: &PagedTables,
         account: StoredAccount,
-        labels: Labels,
+        labels: DayLabels,
     ) -> Result<(), StoreError> {
         let (user, activity) = (self.user, self.activity);
         let note = (
@@ -397,7 +389,7 @@ impl Suspect<'_> {
         connection
             .execute(&tables.sql.label_repairs.insert, &json_rows([note]))
             .await?;
-        let Labels {
+        let DayLabels {
             day,
             day_orders,
             month_orders,

@@ -1,26 +1,26 @@
-//! What an audit found: text for people, JSON for programs.
+//! What an audit found, as text for people and JSON for programs.
 use std::fmt;
 
 use serde::Serialize;
 
-/// Violations listed per check; the others are only counted.
+/// Violations that are listed per check; the others are only counted.
 pub const LISTED_MAX: usize = 100;
 
 /// The outcome of an audit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
-    /// One entry per invariant, always the same ones in the same order.
-    pub checks: Vec<Check>,
+pub struct AuditReport {
+    /// One entry per check, always the same ones in the same order.
+    pub checks: Vec<CheckReport>,
 }
 
-/// One invariant and whether it holds.
+/// One check: whether an invariant holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
-    /// The invariant.
+pub struct CheckReport {
+    /// Its name.
     pub name: &'static str,
-    /// How many things were looked at.
+    /// How many things were checked.
     pub checked: u64,
-    /// What was found, for a person to act on; at most [`LISTED_MAX`].
+    /// What was found, for operators to act on; at most [`LISTED_MAX`].
     pub violations: Vec<String>,
     /// How many there are in all.
     pub violations_total: u64,
@@ -28,9 +28,9 @@ pub struct Check {
     pub skipped: Option<String>,
 }
 
-/// What an audit says.
+/// What all checks of an audit say together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum AuditVerdict {
     /// Every check was made and holds.
     Holds,
     /// Nothing was found, but a check could not be made.
@@ -39,21 +39,21 @@ pub enum Verdict {
     Broken,
 }
 
-impl Report {
+impl AuditReport {
     /// What all checks together say.
-    pub fn verdict(&self) -> Verdict {
-        if self.checks.iter().any(Check::is_broken) {
-            Verdict::Broken
-        } else if self.checks.iter().all(Check::ok) {
-            Verdict::Holds
+    pub fn verdict(&self) -> AuditVerdict {
+        if self.checks.iter().any(CheckReport::is_broken) {
+            AuditVerdict::Broken
+        } else if self.checks.iter().all(CheckReport::ok) {
+            AuditVerdict::Holds
         } else {
-            Verdict::Unknown
+            AuditVerdict::Unknown
         }
     }
 
     /// Whether every check was made and holds.
     pub fn ok(&self) -> bool {
-        self.verdict() == Verdict::Holds
+        self.verdict() == AuditVerdict::Holds
     }
 
     /// `{"ok": true, "checks": [{"name": "...", "ok": true, "checked": 123, "violations": [],
@@ -68,7 +68,7 @@ impl Report {
     }
 }
 
-impl Check {
+impl CheckReport {
     pub(super) fn new(name: &'static str) -> Self {
         Self {
             name,
@@ -89,7 +89,7 @@ impl Check {
         self.violations_total > 0
     }
 
-    /// Adds what the same check found elsewhere.
+    /// Adds what the same check found in another place.
     pub(super) fn add(&mut self, other: Self) {
         self.checked += other.checked;
         self.violations_total += other.violations_total;
@@ -99,12 +99,12 @@ impl Check {
         self.skipped = self.skipped.take().or(other.skipped);
     }
 
-    /// Notes a violation. The text is only made when it is going to be listed: a broken table
-    /// has millions of them.
-    pub(super) fn violation(&mut self, text: impl FnOnce() -> String) {
+    /// Notes a violation. Its message is made only when it will be listed: a broken table has
+    /// millions of them.
+    pub(super) fn violation(&mut self, message: impl FnOnce() -> String) {
         self.violations_total += 1;
         if self.violations.len() < LISTED_MAX {
-            self.violations.push(text());
+            self.violations.push(message());
         }
     }
 
@@ -113,13 +113,13 @@ impl Check {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for AuditReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.checks.iter().try_for_each(|check| check.fmt(f))
     }
 }
 
-impl fmt::Display for Check {
+impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             name,
@@ -165,8 +165,8 @@ struct CheckJson<'a> {
     skipped: Option<&'a str>,
 }
 
-impl<'a> From<&'a Check> for CheckJson<'a> {
-    fn from(check: &'a Check) -> Self {
+impl<'a> From<&'a CheckReport> for CheckJson<'a> {
+    fn from(check: &'a CheckReport) -> Self {
         Self {
             name: check.name,
             ok: check.ok(),
@@ -182,15 +182,15 @@ impl<'a> From<&'a Check> for CheckJson<'a> {
 mod tests {
     use super::*;
 
-    fn report() -> Report {
-        let mut broken = Check::new("broken");
+    fn report() -> AuditReport {
+        let mut broken = CheckReport::new("broken");
         broken.checked = 200;
         (0..102).for_each(|number| broken.violation(|| format!("fault {number}")));
-        let mut sound = Check::new("sound");
+        let mut sound = CheckReport::new("sound");
         sound.checked = 7;
-        let mut skipped = Check::new("skipped");
+        let mut skipped = CheckReport::new("skipped");
         skipped.skipped = Some("draws are being made".to_owned());
-        Report {
+        AuditReport {
             checks: vec![sound, skipped, broken],
         }
     }
@@ -198,19 +198,22 @@ mod tests {
     #[test]
     fn a_skipped_check_is_neither_ok_nor_broken() {
         let mut report = report();
-        assert_eq!(report.verdict(), Verdict::Broken);
+        assert_eq!(report.verdict(), AuditVerdict::Broken);
         report.checks.pop();
-        assert_eq!((report.verdict(), report.ok()), (Verdict::Unknown, false));
+        assert_eq!(
+            (report.verdict(), report.ok()),
+            (AuditVerdict::Unknown, false)
+        );
         assert_eq!(
             report.to_json(),
             r#"{"ok":false,"checks":[{"name":"sound","ok":true,"checked":7,"violations":[],"violations_total":0},{"name":"skipped","ok":false,"checked":0,"violations":[],"violations_total":0,"skipped":"draws are being made"}]}"#
         );
         report.checks.pop();
-        assert_eq!((report.verdict(), report.ok()), (Verdict::Holds, true));
+        assert_eq!((report.verdict(), report.ok()), (AuditVerdict::Holds, true));
     }
 
     #[test]
-    fn a_flood_of_violations_is_counted_but_not_listed() {
+    fn violations_beyond_the_limit_are_counted_but_not_listed() {
         let report = report();
         let broken = &report.checks[2];
         assert_eq!(

@@ -1,9 +1,9 @@
 //! The breakers of a process, by name.
-use super::guard::Kind;
+use super::guard::BreakerKind;
 use super::metrics::BreakerMetrics;
-use super::mode::{Order, Status};
+use super::mode::{BreakerCommand, BreakerStatus};
 use super::permit::Breaker;
-use super::settings::Settings;
+use super::settings::BreakerSettings;
 use crate::stock::ids::ServerId;
 
 /// The breakers of a process.
@@ -21,7 +21,7 @@ pub struct UnknownBreaker;
 impl Breakers {
     /// Breakers for shards from 0 on and stock servers from 1 on.
     pub(crate) fn new(
-        settings: Settings,
+        settings: BreakerSettings,
         shards: u16,
         stock_servers: u8,
         metrics: &BreakerMetrics,
@@ -30,16 +30,16 @@ impl Breakers {
             |name: String, kind| Breaker::new(metrics.breaker(&name), name, kind, settings);
         Self {
             shards: (0..shards)
-                .map(|shard| breaker(format!("shard-{shard}"), Kind::Shard))
+                .map(|shard| breaker(format!("shard-{shard}"), BreakerKind::Shard))
                 .collect(),
             stock_servers: (1..=stock_servers)
-                .map(|server| breaker(format!("redis-{server}"), Kind::StockServer))
+                .map(|server| breaker(format!("redis-{server}"), BreakerKind::StockServer))
                 .collect(),
         }
     }
 
-    /// How all breakers stand.
-    pub fn list(&self) -> Vec<Status> {
+    /// The status of all breakers.
+    pub fn list(&self) -> Vec<BreakerStatus> {
         self.all().map(Breaker::status).collect()
     }
 
@@ -48,29 +48,29 @@ impl Breakers {
         self.all().any(|breaker| breaker.name() == name)
     }
 
-    /// How one of them stands.
-    pub fn status(&self, name: &str) -> Option<Status> {
+    /// The status of one of them.
+    pub fn status(&self, name: &str) -> Option<BreakerStatus> {
         self.all()
             .find(|breaker| breaker.name() == name)
             .map(Breaker::status)
     }
 
-    /// Lets all breakers decide by other settings from now on. How they stand does not change.
-    pub fn replace(&self, settings: Settings) {
+    /// Replaces the settings of all breakers. Their states do not change.
+    pub fn replace(&self, settings: BreakerSettings) {
         self.all().for_each(|breaker| breaker.replace(settings));
     }
 
-    /// Notices that time has passed: what was forced for a while may be over.
-    pub(crate) fn look(&self) {
-        self.all().for_each(Breaker::look);
+    /// Ends what was forced for a time that is over.
+    pub(crate) fn end_expired(&self) {
+        self.all().for_each(Breaker::end_expired);
     }
 
-    /// Does what operations say, at once.
-    pub fn order(&self, name: &str, order: &Order) -> Result<(), UnknownBreaker> {
+    /// Obeys a command of operators, at once.
+    pub fn obey(&self, name: &str, command: &BreakerCommand) -> Result<(), UnknownBreaker> {
         self.all()
             .find(|breaker| breaker.name() == name)
             .ok_or(UnknownBreaker)?
-            .order(order);
+            .obey(command);
         Ok(())
     }
 

@@ -1,9 +1,9 @@
-//! The states of a breaker and the ways between them: `failsafe`'s state machine.
+//! The states of a breaker and the transitions between them: `failsafe`'s state machine.
 //!
-//! It is driven by hand. What it would decide by itself it is not asked: when to open (its
-//! policies do not know slow calls), how long to wait (its back-offs count in whole seconds, and
-//! its clock cannot be set from outside) and whom to let in while it is half open (it lets
-//! everybody in). Its own wait is zero, so that a breaker's time is its caller's.
+//! The guard makes each transition itself. It does not use the machine's own decisions: when to open
+//! (its policies do not know slow calls), how long to wait (its back-offs count in whole seconds, and
+//! its clock cannot be set from outside), and which calls to let in while half open (it lets all of
+//! them in). The machine's own wait is zero, so that only the guard decides about time.
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
@@ -13,49 +13,53 @@ use failsafe::{Config, FailurePolicy, Instrument, StateMachine};
 /// What a breaker does with calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum State {
-    /// Lets all in.
+pub enum BreakerState {
+    /// Lets all calls in.
     Closed = 0,
-    /// Lets a few in, to find out.
+    /// Lets a few probes in.
     HalfOpen = 1,
-    /// Lets nobody in.
+    /// Refuses all calls.
     Open = 2,
 }
 
-impl State {
+impl BreakerState {
     /// All states.
-    pub const ALL: [State; 3] = [State::Closed, State::HalfOpen, State::Open];
+    pub const ALL: [BreakerState; 3] = [
+        BreakerState::Closed,
+        BreakerState::HalfOpen,
+        BreakerState::Open,
+    ];
 
     /// Its name in metrics, logs and the admin API.
     pub const fn name(self) -> &'static str {
         match self {
-            State::Closed => "closed",
-            State::HalfOpen => "half_open",
-            State::Open => "open",
+            BreakerState::Closed => "closed",
+            BreakerState::HalfOpen => "half_open",
+            BreakerState::Open => "open",
         }
     }
 }
 
 /// The state machine; begins closed.
 pub(super) struct Chart {
-    machine: StateMachine<Told, Teller>,
-    teller: Teller,
+    machine: StateMachine<OpenAtOnce, StateObserver>,
+    observer: StateObserver,
 }
 
 impl Chart {
     pub(super) fn new() -> Self {
-        let teller = Teller::default();
+        let observer = StateObserver::default();
         Self {
             machine: Config::new()
-                .failure_policy(Told)
-                .instrument(teller.clone())
+                .failure_policy(OpenAtOnce)
+                .instrument(observer.clone())
                 .build(),
-            teller,
+            observer,
         }
     }
 
-    pub(super) fn state(&self) -> State {
-        State::ALL[usize::from(self.teller.0.load(Ordering::Relaxed))]
+    pub(super) fn state(&self) -> BreakerState {
+        BreakerState::ALL[usize::from(self.observer.0.load(Ordering::Relaxed))]
     }
 
     /// Closed or half open -> open.
@@ -65,8 +69,8 @@ impl Chart {
 
     /// Open -> half open.
     pub(super) fn half_open(&self) {
-        // Its wait of zero is over when its clock has moved at all: at the first turn.
-        while self.state() == State::Open && !self.machine.is_call_permitted() {
+        // Its wait of zero ends as soon as its clock moves: in the first round.
+        while self.state() == BreakerState::Open && !self.machine.is_call_permitted() {
             std::hint::spin_loop();
         }
     }
@@ -77,15 +81,15 @@ impl Chart {
     }
 
     /// Any -> closed.
-    pub(super) fn begin_anew(&self) {
+    pub(super) fn begin_again(&self) {
         self.machine.reset();
     }
 }
 
-/// A policy that opens whenever it is asked.
-struct Told;
+/// A policy that opens at each failure: the guard reports one to open the machine.
+struct OpenAtOnce;
 
-impl FailurePolicy for Told {
+impl FailurePolicy for OpenAtOnce {
     fn record_success(&mut self) {}
 
     fn mark_dead_on_failure(&mut self) -> Option<Duration> {
@@ -95,30 +99,30 @@ impl FailurePolicy for Told {
     fn revived(&mut self) {}
 }
 
-/// Tells the machine's state, which it shows to nobody else.
+/// Remembers the machine's state, which can only be read by an instrument.
 #[derive(Debug, Clone, Default)]
-struct Teller(Arc<AtomicU8>);
+struct StateObserver(Arc<AtomicU8>);
 
-impl Teller {
-    fn tell(&self, state: State) {
-        // Always under the breaker's lock.
+impl StateObserver {
+    fn note(&self, state: BreakerState) {
+        // The breaker's lock is held.
         self.0.store(state as u8, Ordering::Relaxed);
     }
 }
 
-impl Instrument for Teller {
+impl Instrument for StateObserver {
     fn on_call_rejected(&self) {}
 
     fn on_open(&self) {
-        self.tell(State::Open);
+        self.note(BreakerState::Open);
     }
 
     fn on_half_open(&self) {
-        self.tell(State::HalfOpen);
+        self.note(BreakerState::HalfOpen);
     }
 
     fn on_closed(&self) {
-        self.tell(State::Closed);
+        self.note(BreakerState::Closed);
     }
 }
 
@@ -127,33 +131,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_way_between_the_states_is_there_and_no_other() {
+    fn only_the_transitions_of_the_chart_exist() {
         let chart = Chart::new();
-        assert_eq!(chart.state(), State::Closed);
+        assert_eq!(chart.state(), BreakerState::Closed);
         chart.half_open();
         chart.close();
-        assert_eq!(chart.state(), State::Closed);
+        assert_eq!(chart.state(), BreakerState::Closed);
         chart.open();
-        assert_eq!(chart.state(), State::Open);
+        assert_eq!(chart.state(), BreakerState::Open);
         chart.close();
         assert_eq!(
             chart.state(),
-            State::Open,
-            "nothing closes it but a probe or an order"
+            BreakerState::Open,
+            "only a probe or a command closes it"
         );
         chart.half_open();
-        assert_eq!(chart.state(), State::HalfOpen);
+        assert_eq!(chart.state(), BreakerState::HalfOpen);
         chart.open();
-        assert_eq!(chart.state(), State::Open);
+        assert_eq!(chart.state(), BreakerState::Open);
         chart.half_open();
         chart.close();
-        assert_eq!(chart.state(), State::Closed);
+        assert_eq!(chart.state(), BreakerState::Closed);
         chart.open();
-        chart.begin_anew();
-        assert_eq!(chart.state(), State::Closed);
+        chart.begin_again();
+        assert_eq!(chart.state(), BreakerState::Closed);
         chart.open();
         chart.half_open();
-        chart.begin_anew();
-        assert_eq!(chart.state(), State::Closed);
+        chart.begin_again();
+        assert_eq!(chart.state(), BreakerState::Closed);
     }
 }

@@ -1,62 +1,62 @@
-//! One breaker without its lock, its clock and its metrics: who is let in, and what follows from
-//! how calls end. Time is a parameter.
+//! One breaker without its lock, clock and metrics: which calls it lets in, and what follows from
+//! their outcomes. Time is a parameter.
 use std::fmt;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::chart::{Chart, State};
-use super::settings::Settings;
-use super::window::Window;
+use super::chart::{BreakerState, Chart};
+use super::settings::BreakerSettings;
+use super::window::CallWindow;
 
-/// What a caller is told after whom a breaker was forced open without an end.
+/// The retry advice of a breaker that was forced open without an end.
 const FORCED_RETRY: Duration = Duration::from_secs(5);
 
 /// The generation of calls that do not count.
 const UNCOUNTED: u64 = 0;
 
-/// What a breaker stands in front of.
+/// What is behind a breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Draws and reads of one shard's users. One call in a row with others says little: a batch
-    /// that fails is hundreds of calls.
+pub(crate) enum BreakerKind {
+    /// Commands and reads of one shard's users. Failures in a row say little: one batch that fails
+    /// is hundreds of calls.
     Shard,
-    /// What lanes take from one stock server. Calls are batches, and while the server hangs there
-    /// are few of them: failures in a row count.
+    /// Units that lanes take from one stock server. A call is a batch's, and there are few calls
+    /// while the server hangs. So failures in a row count.
     StockServer,
 }
 
-/// What operations can force.
+/// The states that operators can force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Force {
-    /// Nobody is let in.
+pub enum ForcedState {
+    /// All calls are refused.
     Open,
-    /// Everybody is let in, and nothing counts.
+    /// All calls are let in, and no outcome counts.
     Closed,
 }
 
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// It was answered, whatever the answer was.
+pub(crate) enum CallOutcome {
+    /// An answer came, whatever it was.
     Answered,
-    /// It was not.
+    /// No answer came.
     Failed,
     /// Its caller has gone.
     Cancelled,
-    /// It says nothing about what the breaker stands in front of.
+    /// The outcome says nothing about what is behind the breaker.
     Uncounted,
 }
 
 /// A call that was let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ticket {
+pub(super) struct CallTicket {
     since: Instant,
     generation: u64,
 }
 
-impl Ticket {
-    /// The call did not begin before it had waited for this time.
+impl CallTicket {
+    /// The call waited for this time before it began.
     pub(super) fn waited(&mut self, time: Duration) {
         self.since += time;
     }
@@ -65,16 +65,16 @@ impl Ticket {
 /// Whether a call is let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Admission {
-    Admitted(Ticket),
-    /// Only because the breaker just observes.
-    WouldRefuse(Ticket),
-    /// Ask again after this time.
+    Admitted(CallTicket),
+    /// It is let in only because the breaker observes.
+    WouldRefuse(CallTicket),
+    /// It may be tried again after this time.
     Refused(Duration),
 }
 
 /// Why a breaker's state or mode changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reason {
+pub(super) enum ChangeReason {
     Failed {
         failed: u64,
         calls: u64,
@@ -87,48 +87,48 @@ pub(super) enum Reason {
     WaitIsOver,
     ProbeFailed,
     ProbesAnswered(u32),
-    /// Operations said so; they give the reason.
-    Ordered,
+    /// Operators commanded it; they give the reason.
+    Commanded,
     ForceHasEnded,
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for ChangeReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Reason::Failed { failed, calls } => write!(f, "{failed} of {calls} calls failed"),
-            Reason::FailedInARow(failed) => write!(f, "{failed} calls in a row failed"),
-            Reason::Slow { slow, calls } => write!(f, "{slow} of {calls} calls were slow"),
-            Reason::WaitIsOver => f.write_str("time for probes"),
-            Reason::ProbeFailed => f.write_str("a probe failed"),
-            Reason::ProbesAnswered(probes) => write!(f, "{probes} probes were answered"),
-            Reason::Ordered => f.write_str("ordered"),
-            Reason::ForceHasEnded => f.write_str("the time it was forced for is over"),
+            ChangeReason::Failed { failed, calls } => write!(f, "{failed} of {calls} calls failed"),
+            ChangeReason::FailedInARow(failed) => write!(f, "{failed} calls in a row failed"),
+            ChangeReason::Slow { slow, calls } => write!(f, "{slow} of {calls} calls were slow"),
+            ChangeReason::WaitIsOver => f.write_str("time for probes"),
+            ChangeReason::ProbeFailed => f.write_str("a probe failed"),
+            ChangeReason::ProbesAnswered(probes) => write!(f, "{probes} probes were answered"),
+            ChangeReason::Commanded => f.write_str("commanded"),
+            ChangeReason::ForceHasEnded => f.write_str("the time it was forced for is over"),
         }
     }
 }
 
-/// What operations forced, and until when.
+/// What operators forced, and until when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Forced {
-    pub(super) to: Force,
+pub(super) struct ForcedUntil {
+    pub(super) to: ForcedState,
     pub(super) until: Option<Instant>,
 }
 
 /// A breaker.
 pub(super) struct Guard {
-    kind: Kind,
-    settings: Settings,
+    kind: BreakerKind,
+    settings: BreakerSettings,
     chart: Chart,
-    /// Raised with each change: what was let in before does not count after it.
+    /// Raised with each change: calls that were let in before it do not count after it.
     generation: u64,
-    window: Window,
+    window: CallWindow,
     wait: Wait,
     probes: Probes,
-    forced: Option<Forced>,
-    change: Option<Reason>,
+    forced: Option<ForcedUntil>,
+    change: Option<ChangeReason>,
 }
 
-/// How long the breaker is open.
+/// How long the breaker stays open.
 #[derive(Debug, Clone, Copy)]
 struct Wait {
     lasts: Duration,
@@ -143,14 +143,14 @@ struct Probes {
 }
 
 impl Guard {
-    /// A closed one.
-    pub(super) fn new(kind: Kind, settings: Settings, now: Instant) -> Self {
+    /// A closed breaker.
+    pub(super) fn new(kind: BreakerKind, settings: BreakerSettings, now: Instant) -> Self {
         Self {
             kind,
             settings,
             chart: Chart::new(),
             generation: UNCOUNTED + 1,
-            window: Window::new(settings.window, now),
+            window: CallWindow::new(settings.window, now),
             wait: Wait {
                 lasts: Duration::ZERO,
                 until: now,
@@ -163,37 +163,40 @@ impl Guard {
 
     /// Lets a call in or refuses it.
     pub(super) fn admit(&mut self, now: Instant) -> Admission {
-        self.look(now);
-        let uncounted = Ticket {
+        self.end_expired(now);
+        let uncounted = CallTicket {
             since: now,
             generation: UNCOUNTED,
         };
         match self.forced {
-            Some(Forced {
-                to: Force::Closed, ..
+            Some(ForcedUntil {
+                to: ForcedState::Closed,
+                ..
             }) => return Admission::Admitted(uncounted),
-            // The word of operations is obeyed whether the breaker observes or not.
-            Some(Forced {
-                to: Force::Open,
+            // Commands of operators are obeyed whether the breaker observes or not.
+            Some(ForcedUntil {
+                to: ForcedState::Open,
                 until,
             }) => {
                 return Admission::Refused(until.map_or(FORCED_RETRY, |until| until - now));
             }
             None => {}
         }
-        if self.chart.state() == State::Open && self.wait.until <= now {
+        if self.chart.state() == BreakerState::Open && self.wait.until <= now {
             self.chart.half_open();
-            self.changed(Reason::WaitIsOver);
+            self.changed(ChangeReason::WaitIsOver);
         }
         let is_in = match self.chart.state() {
-            State::Closed => true,
-            State::HalfOpen => self.probes.under_way + self.probes.answered < self.settings.probes,
-            State::Open => false,
+            BreakerState::Closed => true,
+            BreakerState::HalfOpen => {
+                self.probes.under_way + self.probes.answered < self.settings.probes
+            }
+            BreakerState::Open => false,
         };
         match is_in {
             true => {
-                self.probes.under_way += u32::from(self.chart.state() == State::HalfOpen);
-                Admission::Admitted(Ticket {
+                self.probes.under_way += u32::from(self.chart.state() == BreakerState::HalfOpen);
+                Admission::Admitted(CallTicket {
                     since: now,
                     generation: self.generation,
                 })
@@ -203,94 +206,96 @@ impl Guard {
         }
     }
 
-    /// Hears how a call ended.
-    pub(super) fn judge(&mut self, ticket: Ticket, verdict: Verdict, now: Instant) {
-        self.look(now);
+    /// Counts the outcome of a call.
+    pub(super) fn end(&mut self, ticket: CallTicket, outcome: CallOutcome, now: Instant) {
+        self.end_expired(now);
         if ticket.generation != self.generation || self.forced.is_some() {
             return;
         }
         let slow = now.saturating_duration_since(ticket.since) >= self.settings.slow;
-        let failed = match verdict {
-            Verdict::Answered => Some(false),
-            Verdict::Failed => Some(true),
-            // Who hangs up after a long wait was failed. Who does so at once has reasons of his
-            // own: they must not close the door to others.
-            Verdict::Cancelled => slow.then_some(true),
-            Verdict::Uncounted => None,
+        let failed = match outcome {
+            CallOutcome::Answered => Some(false),
+            CallOutcome::Failed => Some(true),
+            // A caller who leaves after a long wait got no answer in time. One who leaves at once
+            // has another reason, which must not open the breaker for others.
+            CallOutcome::Cancelled => slow.then_some(true),
+            CallOutcome::Uncounted => None,
         };
         match self.chart.state() {
-            State::Closed => failed
+            BreakerState::Closed => failed
                 .into_iter()
                 .for_each(|failed| self.record(failed, slow, now)),
-            State::HalfOpen => self.probed(failed.map(|failed| failed || slow), now),
-            State::Open => {}
+            BreakerState::HalfOpen => self.probed(failed.map(|failed| failed || slow), now),
+            BreakerState::Open => {}
         }
     }
 
-    /// Obeys operations: `None` is to decide by itself again, beginning again.
-    pub(super) fn order(&mut self, forced: Option<Forced>, now: Instant) {
-        self.look(now);
+    /// Obeys operators. After `None` the breaker decides again, beginning closed.
+    pub(super) fn obey(&mut self, forced: Option<ForcedUntil>, now: Instant) {
+        self.end_expired(now);
         self.forced = forced;
-        self.begin_anew(now);
-        self.changed(Reason::Ordered);
+        self.begin_again(now);
+        self.changed(ChangeReason::Commanded);
     }
 
-    /// Decides by other settings from now on.
-    pub(super) fn replace(&mut self, settings: Settings, now: Instant) {
-        self.look(now);
+    /// Replaces the settings.
+    pub(super) fn replace(&mut self, settings: BreakerSettings, now: Instant) {
+        self.end_expired(now);
         if settings.window != self.settings.window {
-            self.window = Window::new(settings.window, now);
+            self.window = CallWindow::new(settings.window, now);
         }
         if settings.probes != self.settings.probes {
-            // Probes are counted again, or those that were answered might be enough or too many.
+            // Probes are counted again: the answered ones could be enough already, or too many.
             self.probes = Probes::default();
             self.generation += 1;
         }
         self.settings = settings;
     }
 
-    /// Notices that time has passed.
-    pub(super) fn look(&mut self, now: Instant) {
+    /// Ends what was forced for a time that is over.
+    pub(super) fn end_expired(&mut self, now: Instant) {
         if self
             .forced
             .and_then(|forced| forced.until)
             .is_some_and(|until| until <= now)
         {
             self.forced = None;
-            self.begin_anew(now);
-            self.changed(Reason::ForceHasEnded);
+            self.begin_again(now);
+            self.changed(ChangeReason::ForceHasEnded);
         }
     }
 
     /// What it does with calls now.
-    pub(super) fn state(&self) -> State {
+    pub(super) fn state(&self) -> BreakerState {
         match self.forced {
-            Some(Forced {
-                to: Force::Open, ..
-            }) => State::Open,
-            Some(Forced {
-                to: Force::Closed, ..
-            }) => State::Closed,
+            Some(ForcedUntil {
+                to: ForcedState::Open,
+                ..
+            }) => BreakerState::Open,
+            Some(ForcedUntil {
+                to: ForcedState::Closed,
+                ..
+            }) => BreakerState::Closed,
             None => self.chart.state(),
         }
     }
 
-    pub(super) fn forced(&self) -> Option<Forced> {
+    pub(super) fn forced(&self) -> Option<ForcedUntil> {
         self.forced
     }
 
-    pub(super) fn settings(&self) -> &Settings {
+    pub(super) fn settings(&self) -> &BreakerSettings {
         &self.settings
     }
 
-    /// How long until probes are let in; `None` where nothing is waited for.
+    /// The time until probes are let in; `None` unless the breaker is open by its own decision.
     pub(super) fn probes_in(&self, now: Instant) -> Option<Duration> {
-        let waits = self.forced.is_none() && self.chart.state() == State::Open;
+        let waits = self.forced.is_none() && self.chart.state() == BreakerState::Open;
         waits.then(|| self.wait.until.saturating_duration_since(now))
     }
 
-    /// Why it last changed, once.
-    pub(super) fn take_change(&mut self) -> Option<Reason> {
+    /// Takes the reason of the last change.
+    pub(super) fn take_change(&mut self) -> Option<ChangeReason> {
         self.change.take()
     }
 
@@ -302,8 +307,8 @@ impl Guard {
     }
 
     /// Why the breaker should open, if it should.
-    fn too_much(&self) -> Option<Reason> {
-        let Settings {
+    fn too_much(&self) -> Option<ChangeReason> {
+        let BreakerSettings {
             calls_min,
             error_ratio_percent,
             slow_ratio_percent,
@@ -313,36 +318,36 @@ impl Guard {
         let (counts, in_a_row) = (self.window.counts(), self.window.failed_in_a_row());
         let calls = counts.calls;
         let reaches = |part: u64, percent: u8| part * 100 >= u64::from(percent) * calls;
-        if self.kind == Kind::StockServer && in_a_row >= redis_failures {
-            return Some(Reason::FailedInARow(in_a_row));
+        if self.kind == BreakerKind::StockServer && in_a_row >= redis_failures {
+            return Some(ChangeReason::FailedInARow(in_a_row));
         }
         if calls < u64::from(calls_min) {
             return None;
         }
         if reaches(counts.failed, error_ratio_percent) {
-            return Some(Reason::Failed {
+            return Some(ChangeReason::Failed {
                 failed: counts.failed,
                 calls,
             });
         }
-        reaches(counts.slow, slow_ratio_percent).then_some(Reason::Slow {
+        reaches(counts.slow, slow_ratio_percent).then_some(ChangeReason::Slow {
             slow: counts.slow,
             calls,
         })
     }
 
-    /// Hears how a probe ended: `None` says nothing, and gives its place to another one.
+    /// Counts the outcome of a probe. `None` says nothing: another probe may be let in.
     fn probed(&mut self, failed: Option<bool>, now: Instant) {
         self.probes.under_way -= 1;
         match failed {
             None => {}
             Some(true) => {
-                let Settings {
+                let BreakerSettings {
                     open_min, open_max, ..
                 } = self.settings;
                 self.open(
                     (self.wait.lasts * 2).min(open_max).max(open_min),
-                    Reason::ProbeFailed,
+                    ChangeReason::ProbeFailed,
                     now,
                 );
             }
@@ -350,14 +355,14 @@ impl Guard {
                 self.probes.answered += 1;
                 if self.probes.answered == self.settings.probes {
                     self.chart.close();
-                    self.window = Window::new(self.settings.window, now);
-                    self.changed(Reason::ProbesAnswered(self.settings.probes));
+                    self.window = CallWindow::new(self.settings.window, now);
+                    self.changed(ChangeReason::ProbesAnswered(self.settings.probes));
                 }
             }
         }
     }
 
-    fn open(&mut self, lasts: Duration, reason: Reason, now: Instant) {
+    fn open(&mut self, lasts: Duration, reason: ChangeReason, now: Instant) {
         self.wait = Wait {
             lasts,
             until: now + lasts,
@@ -366,12 +371,12 @@ impl Guard {
         self.changed(reason);
     }
 
-    fn begin_anew(&mut self, now: Instant) {
-        self.chart.begin_anew();
-        self.window = Window::new(self.settings.window, now);
+    fn begin_again(&mut self, now: Instant) {
+        self.chart.begin_again();
+        self.window = CallWindow::new(self.settings.window, now);
     }
 
-    fn changed(&mut self, reason: Reason) {
+    fn changed(&mut self, reason: ChangeReason) {
         self.generation += 1;
         self.probes = Probes::default();
         self.change = Some(reason);

@@ -1,8 +1,8 @@
-//! What breakers measure. Names are listed in the project's metrics table.
+//! The metrics of breakers. `docs/metrics.md` lists them.
 use jiff::Timestamp;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
-use super::chart::State;
+use super::chart::BreakerState;
 
 /// Metrics of all breakers.
 #[derive(Debug, Clone)]
@@ -17,7 +17,7 @@ pub struct BreakerMetrics {
 #[derive(Debug)]
 pub(super) struct Meters {
     state: IntGauge,
-    changes: [IntCounter; State::ALL.len()],
+    changes: [IntCounter; BreakerState::ALL.len()],
     changed_seconds: IntGauge,
     /// Calls that were refused.
     pub(super) refused: IntCounter,
@@ -60,7 +60,8 @@ impl BreakerMetrics {
     pub(super) fn breaker(&self, name: &str) -> Meters {
         Meters {
             state: self.state.with_label_values(&[name]),
-            changes: State::ALL.map(|state| self.changes.with_label_values(&[name, state.name()])),
+            changes: BreakerState::ALL
+                .map(|state| self.changes.with_label_values(&[name, state.name()])),
             changed_seconds: self.changed_seconds.with_label_values(&[name]),
             refused: self.refused.with_label_values(&[name, "refused"]),
             observed: self.refused.with_label_values(&[name, "observed"]),
@@ -70,7 +71,7 @@ impl BreakerMetrics {
 
 impl Meters {
     /// Notes that state or mode changed.
-    pub(super) fn changed(&self, before: State, after: State, at: Timestamp) {
+    pub(super) fn changed(&self, before: BreakerState, after: BreakerState, at: Timestamp) {
         if before != after {
             self.changes[after as usize].inc();
         }

@@ -1,14 +1,16 @@
-//! Circuit breakers: one before each shard, for draws and reads of its users, and one before each
-//! stock server. What does not answer is refused at once, instead of keeping callers waiting, and
-//! a few probes find out when it is back.
+//! Circuit breakers: one in front of each shard, for commands and reads of its users, and one in
+//! front of each stock server. A breaker refuses calls at once while what is behind it does not
+//! answer, so that callers do not wait. It lets a few probes in to find out when it answers again.
 //!
-//! From `failsafe` come the states and the ways between them (`chart.rs`). All else is ours,
-//! because the crate does not have it: sliding windows with slow calls (`window.rs`); a bounded
-//! number of probes which must all succeed, calls of before a change that do not count after it,
-//! force, and time as a parameter (`guard.rs`); permits, so that a call whose caller has gone is
-//! seen too (`permit.rs`).
+//! The states and the transitions between them come from the crate `failsafe` (`chart.rs`). The rest
+//! is our own, because the crate does not have it:
 //!
-//! Each process has breakers of its own, in memory: a gateway judges by what it sees itself.
+//! * sliding windows that count slow calls too (`window.rs`);
+//! * a bounded number of probes that must all succeed, calls that do not count after a change of
+//!   state, states forced by operators, and time as a parameter (`guard.rs`);
+//! * permits, which also notice a call whose caller has gone (`permit.rs`).
+//!
+//! Each process has breakers of its own, in memory: a gateway decides by its own calls.
 mod breakers;
 mod chart;
 mod guard;
@@ -21,10 +23,10 @@ mod tests;
 mod window;
 
 pub use self::breakers::{Breakers, UnknownBreaker};
-pub use self::chart::State;
-pub use self::guard::Force;
-pub(crate) use self::guard::Verdict;
+pub use self::chart::BreakerState;
+pub(crate) use self::guard::CallOutcome;
+pub use self::guard::ForcedState;
 pub use self::metrics::BreakerMetrics;
-pub use self::mode::{Mode, Order, Status};
-pub(crate) use self::permit::{Breaker, Permit, Refused};
-pub use self::settings::Settings;
+pub use self::mode::{BreakerCommand, BreakerControl, BreakerStatus};
+pub(crate) use self::permit::{Breaker, BreakerPermit, BreakerRefusal};
+pub use self::settings::BreakerSettings;

@@ -1,65 +1,69 @@
-//! Who decides for a breaker, and how it stands.
+//! Who controls a breaker, and its status.
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::chart::State;
-use super::guard::{Force, Forced};
+use super::chart::BreakerState;
+use super::guard::{ForcedState, ForcedUntil};
 
-/// What operations tell a breaker.
+/// What operators command a breaker to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Order {
+pub struct BreakerCommand {
     /// What to do.
-    pub mode: Mode,
-    /// Who says so.
+    pub mode: BreakerControl,
+    /// The operator.
     pub who: String,
-    /// And why.
+    /// The operator's reason.
     pub why: String,
 }
 
-/// Who decides.
+/// Who decides about calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// The breaker itself; it begins closed.
+pub enum BreakerControl {
+    /// The breaker itself, beginning closed.
     Automatic,
-    /// Operations.
+    /// Operators.
     Forced {
         /// What it does.
-        to: Force,
-        /// For how long; `None` until told otherwise.
+        to: ForcedState,
+        /// For how long; `None` until the next command.
         lasts: Option<Duration>,
     },
 }
 
-impl Mode {
+impl BreakerControl {
     /// Its name in the admin API.
     pub const fn name(self) -> &'static str {
         match self {
-            Mode::Automatic => "automatic",
-            Mode::Forced {
-                to: Force::Open, ..
+            BreakerControl::Automatic => "automatic",
+            BreakerControl::Forced {
+                to: ForcedState::Open,
+                ..
             } => "forced_open",
-            Mode::Forced {
-                to: Force::Closed, ..
+            BreakerControl::Forced {
+                to: ForcedState::Closed,
+                ..
             } => "forced_closed",
         }
     }
 
-    pub(super) fn forced(self, now: Instant) -> Option<Forced> {
+    /// What is forced, if anything is, with its end.
+    pub(super) fn forced(self, now: Instant) -> Option<ForcedUntil> {
         match self {
-            Mode::Automatic => None,
-            Mode::Forced { to, lasts } => Some(Forced {
+            BreakerControl::Automatic => None,
+            BreakerControl::Forced { to, lasts } => Some(ForcedUntil {
                 to,
                 until: lasts.map(|lasts| now + lasts),
             }),
         }
     }
 
-    pub(super) fn of(forced: Option<Forced>, now: Instant) -> Self {
+    /// The same, with the time that is left.
+    pub(super) fn of(forced: Option<ForcedUntil>, now: Instant) -> Self {
         match forced {
-            None => Mode::Automatic,
-            Some(Forced { to, until }) => Mode::Forced {
+            None => BreakerControl::Automatic,
+            Some(ForcedUntil { to, until }) => BreakerControl::Forced {
                 to,
                 lasts: until.map(|until| until.saturating_duration_since(now)),
             },
@@ -67,21 +71,21 @@ impl Mode {
     }
 }
 
-/// How a breaker stands.
+/// The state of a breaker, and how it got there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Status {
+pub struct BreakerStatus {
     /// Its name: `shard-0`, `redis-1`.
     pub name: String,
     /// What it does with calls.
-    pub state: State,
-    /// Who decides; `lasts` is what is left of the time.
-    pub mode: Mode,
-    /// Whether it counts what it would refuse, and refuses nothing.
+    pub state: BreakerState,
+    /// Who decides; `lasts` is the time that is left.
+    pub mode: BreakerControl,
+    /// Whether it only counts the calls that it would refuse.
     pub observe: bool,
-    /// Why state or mode changed last.
+    /// Why the state or the mode changed last.
     pub reason: String,
     /// When that was.
     pub changed_at: Timestamp,
-    /// How long until probes are let in; only while it is open by itself.
+    /// The time until probes are let in; only while it is open by its own decision.
     pub probes_in: Option<Duration>,
 }

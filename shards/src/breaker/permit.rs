@@ -1,17 +1,17 @@
-//! A breaker with its lock, clock, metrics and log, and the permits that it gives.
+//! A breaker with its lock, clock, metrics and log; and the permits that it gives.
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::chart::State;
-use super::guard::{Admission, Guard, Kind, Reason, Ticket, Verdict};
+use super::chart::BreakerState;
+use super::guard::{Admission, BreakerKind, CallOutcome, CallTicket, ChangeReason, Guard};
 use super::metrics::Meters;
-use super::mode::{Mode, Order, Status};
-use super::settings::Settings;
+use super::mode::{BreakerCommand, BreakerControl, BreakerStatus};
+use super::settings::BreakerSettings;
 
-/// A breaker. Its lock is held for some nanoseconds a call, and nothing is allocated meanwhile.
+/// A breaker. A call holds its lock for some nanoseconds and allocates nothing meanwhile.
 pub(crate) struct Breaker {
     name: String,
     meters: Meters,
@@ -24,25 +24,30 @@ struct Inner {
     changed_at: Timestamp,
 }
 
-/// The breaker lets nobody in now.
+/// The breaker refuses the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Refused {
-    /// Until somebody may be let in again.
+pub(crate) struct BreakerRefusal {
+    /// The time until a call may be let in again.
     pub(crate) retry_after: Duration,
 }
 
-/// Leave to call what is behind a breaker. Dropped without a verdict it says that its caller has
-/// gone.
-pub(crate) struct Permit<'a> {
+/// The permission to call what is behind a breaker. Dropping it without an outcome means that its
+/// caller has gone.
+pub(crate) struct BreakerPermit<'a> {
     breaker: &'a Breaker,
-    ticket: Ticket,
-    verdict: Verdict,
+    ticket: CallTicket,
+    outcome: CallOutcome,
 }
 
 impl Breaker {
-    pub(super) fn new(meters: Meters, name: String, kind: Kind, settings: Settings) -> Self {
+    pub(super) fn new(
+        meters: Meters,
+        name: String,
+        kind: BreakerKind,
+        settings: BreakerSettings,
+    ) -> Self {
         let changed_at = Timestamp::now();
-        meters.changed(State::Closed, State::Closed, changed_at);
+        meters.changed(BreakerState::Closed, BreakerState::Closed, changed_at);
         let guard = Guard::new(kind, settings, Instant::now());
         Self {
             name,
@@ -60,11 +65,11 @@ impl Breaker {
     }
 
     /// Lets a call in or refuses it.
-    pub(crate) fn admit(&self) -> Result<Permit<'_>, Refused> {
-        let permit = |ticket| Permit {
+    pub(crate) fn admit(&self) -> Result<BreakerPermit<'_>, BreakerRefusal> {
+        let permit = |ticket| BreakerPermit {
             breaker: self,
             ticket,
-            verdict: Verdict::Cancelled,
+            outcome: CallOutcome::Cancelled,
         };
         match self.act(Guard::admit) {
             Admission::Admitted(ticket) => Ok(permit(ticket)),
@@ -74,41 +79,46 @@ impl Breaker {
             }
             Admission::Refused(retry_after) => {
                 self.meters.refused.inc();
-                Err(Refused { retry_after })
+                Err(BreakerRefusal { retry_after })
             }
         }
     }
 
-    pub(super) fn order(&self, order: &Order) {
+    pub(super) fn obey(&self, command: &BreakerCommand) {
         let mut inner = self.lock();
         let now = Instant::now();
         let before = inner.guard.state();
-        inner.guard.order(order.mode.forced(now), now);
-        // The reason is who and why.
+        inner.guard.obey(command.mode.forced(now), now);
+        // The operator and the operator's reason replace it.
         inner.guard.take_change();
         self.note(
             &mut inner,
             before,
-            format!("{} by {}: {}", order.mode.name(), order.who, order.why),
+            format!(
+                "{} by {}: {}",
+                command.mode.name(),
+                command.who,
+                command.why
+            ),
         );
     }
 
-    pub(super) fn replace(&self, settings: Settings) {
+    pub(super) fn replace(&self, settings: BreakerSettings) {
         self.act(|guard, now| guard.replace(settings, now));
     }
 
-    pub(super) fn look(&self) {
-        self.act(Guard::look);
+    pub(super) fn end_expired(&self) {
+        self.act(Guard::end_expired);
     }
 
-    pub(super) fn status(&self) -> Status {
-        self.look();
+    pub(super) fn status(&self) -> BreakerStatus {
+        self.end_expired();
         let inner = self.lock();
         let now = Instant::now();
-        Status {
+        BreakerStatus {
             name: self.name.clone(),
             state: inner.guard.state(),
-            mode: Mode::of(inner.guard.forced(), now),
+            mode: BreakerControl::of(inner.guard.forced(), now),
             observe: inner.guard.settings().observe,
             reason: inner.reason.clone(),
             changed_at: inner.changed_at,
@@ -116,28 +126,28 @@ impl Breaker {
         }
     }
 
-    /// Does something with the guard, and tells what has changed.
+    /// Does something with the guard, and notes what it has changed.
     fn act<T>(&self, act: impl FnOnce(&mut Guard, Instant) -> T) -> T {
         let mut inner = self.lock();
         let before = inner.guard.state();
-        let answer = act(&mut inner.guard, Instant::now());
+        let result = act(&mut inner.guard, Instant::now());
         if let Some(reason) = inner.guard.take_change() {
-            self.note(&mut inner, before, Reason::to_string(&reason));
+            self.note(&mut inner, before, ChangeReason::to_string(&reason));
         }
-        answer
+        result
     }
 
-    /// Notes a change; there are few of them, so it may take the time of a log line.
-    fn note(&self, inner: &mut Inner, before: State, reason: String) {
+    /// Counts and logs a change, under the lock: changes are rare.
+    fn note(&self, inner: &mut Inner, before: BreakerState, reason: String) {
         let (state, mode) = (
             inner.guard.state(),
-            Mode::of(inner.guard.forced(), Instant::now()),
+            BreakerControl::of(inner.guard.forced(), Instant::now()),
         );
         inner.changed_at = Timestamp::now();
         self.meters.changed(before, state, inner.changed_at);
         let breaker = &*self.name;
-        // What operations order is no surprise to them.
-        if (state, mode) == (State::Open, Mode::Automatic) {
+        // Operators need no warning of their own commands.
+        if (state, mode) == (BreakerState::Open, BreakerControl::Automatic) {
             tracing::warn!(
                 breaker,
                 state = state.name(),
@@ -162,21 +172,21 @@ impl Breaker {
     }
 }
 
-impl Permit<'_> {
-    /// Says that the call came to what is behind the breaker only after this time.
+impl BreakerPermit<'_> {
+    /// Notes that the call waited for this time before it reached what is behind the breaker.
     pub(crate) fn waited(&mut self, time: Duration) {
         self.ticket.waited(time);
     }
 
-    /// Says how the call ended.
-    pub(crate) fn judge(mut self, verdict: Verdict) {
-        self.verdict = verdict;
+    /// Ends the call with this outcome.
+    pub(crate) fn end(mut self, outcome: CallOutcome) {
+        self.outcome = outcome;
     }
 }
 
-impl Drop for Permit<'_> {
+impl Drop for BreakerPermit<'_> {
     fn drop(&mut self) {
         self.breaker
-            .act(|guard, now| guard.judge(self.ticket, self.verdict, now));
+            .act(|guard, now| guard.end(self.ticket, self.outcome, now));
     }
 }

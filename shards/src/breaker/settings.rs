@@ -1,18 +1,18 @@
 //! When a breaker opens, and how it closes again.
 use std::time::Duration;
 
-/// How breakers decide. All can be replaced while they are in use.
+/// How breakers decide. Settings can be replaced while breakers are in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settings {
-    /// How far back calls count.
+pub struct BreakerSettings {
+    /// How long calls count.
     pub window: Duration,
-    /// Fewer calls than this in the window say nothing.
+    /// With fewer calls than this in the window the ratios do not count.
     pub calls_min: u32,
-    /// Opens when this many of a hundred calls failed.
+    /// The breaker opens when this many of a hundred calls failed.
     pub error_ratio_percent: u8,
-    /// A call that takes this long is slow, and one that is cancelled after this long failed.
+    /// A call that takes this long is slow; a call that is cancelled after this long has failed.
     pub slow: Duration,
-    /// Opens when this many of a hundred calls were slow.
+    /// The breaker opens when this many of a hundred calls were slow.
     pub slow_ratio_percent: u8,
     /// The first wait before probes are let in; twice as long after each probe that failed.
     pub open_min: Duration,
@@ -20,14 +20,14 @@ pub struct Settings {
     pub open_max: Duration,
     /// Calls that are let in while half open, and that must all succeed.
     pub probes: u32,
-    /// A stock server's breaker opens, too, when so many calls in a row failed.
+    /// The breaker of a stock server also opens when this many calls in a row failed.
     pub redis_failures: u32,
-    /// Counts what would be refused, and refuses nothing.
+    /// The breaker only counts the calls that it would refuse.
     pub observe: bool,
 }
 
-impl Settings {
-    /// What breakers decide by when nobody says otherwise. Why these: see `docs/breakers.md`.
+impl BreakerSettings {
+    /// The default. `docs/breakers.md` has the reasons.
     pub const DEFAULT: Self = Self {
         window: Duration::from_secs(2),
         calls_min: 20,

@@ -25,7 +25,7 @@ use crate::shares::Shares;
 use crate::stock::Stock;
 use crate::store::{Database, SqlShard, StoreError};
 
-/// What a back end brings to a running gateway.
+/// What a back end provides to a running gateway.
 pub(super) trait Backing {
     type Database: Database;
     type LaneStock: Stock;
@@ -48,7 +48,7 @@ pub(super) trait Backing {
     fn start_jobs(&self, runner: &mut Runner, around: &Around);
 }
 
-/// What a process is started for.
+/// The purpose of a process.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Purpose<'a> {
     /// To serve: all lanes, the jobs and the follower.
@@ -57,7 +57,7 @@ pub(crate) enum Purpose<'a> {
     CommandsOf(&'a UserId),
 }
 
-/// What all that runs in a gateway shares.
+/// What all parts of a gateway share.
 pub(super) struct Around {
     pub(super) catalogue: Arc<ArcSwap<Catalogue>>,
     pub(super) following: Arc<Following>,
@@ -126,9 +126,9 @@ pub(super) async fn assemble<B: Backing>(
     Ok((shards, runner))
 }
 
-/// What all gateways obey, as it stands.
+/// What all gateways obey now.
 async fn first_followed<D: Database>(meta: &Meta<D>) -> Result<Following, StoreError> {
-    // Read first: what changes meanwhile is seen again.
+    // The revision first: what changes meanwhile is read again.
     let revision = meta.revision().await?;
     Ok(Following::new(
         revision,

@@ -27,7 +27,7 @@ pub enum InstallationError {
     /// The first campaigns of an installation that has none.
     #[error("the demo campaigns cannot be published: {0}")]
     FirstCampaigns(PublishError),
-    /// This kind of installation does not do that; says why not.
+    /// This kind of installation cannot do that, with the reason.
     #[error("{0}")]
     NotOffered(&'static str),
     /// The stock servers could not be asked, or refused.

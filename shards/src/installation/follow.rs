@@ -1,4 +1,4 @@
-//! The follower: brings what changes in the meta database into this process.
+//! The follower: brings changes of the meta database into this process.
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,15 +12,15 @@ use crate::meta::{Following, Meta};
 use crate::metrics::Metrics;
 use crate::store::{Database, StoreError};
 
-/// A publication is followed within two of these.
+/// A publication takes effect within two of these.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// The stock that lanes take from, as the follower keeps it up to date.
+/// The stock of the lanes, for the follower to keep up to date.
 pub(super) trait FollowedStock: Send + 'static {
-    /// Learns what may change at any time.
+    /// Reads what may change at any time.
     fn look(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Brings the units of a new revision to where lanes take them.
+    /// Brings the units of a new revision to the stock.
     fn catch_up(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
@@ -31,7 +31,7 @@ pub(super) struct Follower<D: Database, S> {
     pub(super) catalogue: Arc<ArcSwap<Catalogue>>,
     pub(super) following: Arc<Following>,
     pub(super) metrics: Metrics,
-    /// The revision that all of it is of.
+    /// The revision of all that.
     pub(super) revision: Option<u64>,
 }
 
@@ -47,7 +47,7 @@ impl<D: Database, S: FollowedStock> Follower<D, S> {
                 () = self.following.changed.notified() => {}
                 _ = stop.wait_for(|&stop| stop) => return,
             }
-            // A failure is not the end: the last good state stays, and the next tick tries again.
+            // After a failure the last good state stays, and the next tick tries again.
             let followed = self.follow().await;
             match &followed {
                 Ok(()) if failing => tracing::info!("the meta database is followed again"),
@@ -62,7 +62,7 @@ impl<D: Database, S: FollowedStock> Follower<D, S> {
     }
 
     async fn follow(&mut self) -> Result<(), StoreError> {
-        // Read first: what changes while the rest is read is seen again next time.
+        // Read first: what changes while the rest is read is read again next time.
         let revision = self.meta.revision().await?;
         let is_new = self.revision != Some(revision);
         if is_new {

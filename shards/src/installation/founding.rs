@@ -1,42 +1,40 @@
-//! Laying out: draws the id of a cluster or an embedded installation, and has each database say
-//! whose it is.
+//! Laying out: draws the id of a cluster or an embedded installation, and stores the identity of
+//! each database.
 //!
-//! All that is there is looked at before anything is written: databases of the version before,
-//! which do not say whose they are yet, are adopted when nothing speaks against it, and whatever is
-//! somebody else's is refused. Several may do this at once: shards are looked at before the meta
-//! database, so what one that is ahead has written to a shard stands in the meta database by the
-//! time that it is compared.
+//! All databases are checked before anything is written. Databases of the version before have no
+//! identity yet: they are adopted when nothing contradicts it. Databases of another installation
+//! are refused. Several processes may do this at once. Shards are read before the meta database, so
+//! an identity that a faster process has written to a shard is in the meta database when it is
+//! compared.
 use std::collections::BTreeSet;
 
 use futures_util::future::try_join_all;
 use router::{ShardId, SlotMap};
 
 use crate::meta::Meta;
-use crate::store::tables::WITH_IDS;
+use crate::store::tables::issued::ISSUED_TABLES;
+use crate::store::tables::orders::Orders;
+use crate::store::tables::{NUMBERED, NumberedTable as _, number_of, with_ids};
 use crate::store::{
-    Behind, ClusterId, Columns, Connection, ConversionProgress, Database, IDENTITY_TABLE, Identity,
-    Layout, MigrateError, Mismatch, Role, StoreError, last_grant_run, last_order_of, last_run_in,
-    migrate_shard_watched, read_identity, write_identity,
+    ClusterId, Columns, Connection, ConversionProgress, Database, DatabaseIdentity, DatabaseRole,
+    IDENTITY_TABLE, IdentityMismatch, Layout, MigrateError, OlderMeta, StoreError, last_grant_run,
+    last_order_of, last_run_in, migrate_shard_watched, read_identity, write_identity,
 };
 
-/// Tables that hold rows as soon as anybody has drawn, besides accounts and orders.
-const ISSUED_TABLES: [&str; 2] = ["award_issued", "stock_issued"];
 const RECEIPT_TABLE: &str = "stock_receipt";
-const ORDERS: &str = "raffle_order_";
-const ACCOUNTS: &str = "raffle_account_";
 
 /// Why a database does not belong to what is to be laid out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
-    /// It says that it is something else.
+    /// It has another identity.
     #[error(transparent)]
-    Mismatch(#[from] Mismatch),
-    /// It belongs to a cluster, the meta database to none yet.
+    Mismatch(#[from] IdentityMismatch),
+    /// It belongs to a cluster, but the meta database to none yet.
     #[error(
         "expected a database that belongs to no cluster yet, as the meta database does, found {0}: use the meta database \
          of that cluster, or empty databases"
     )]
-    Taken(Identity),
+    Taken(DatabaseIdentity),
     /// It was made with another number of tables.
     #[error(
         "expected {expected} tables, found {found}: the number is fixed when a cluster is laid out; configure {found}, or \
@@ -45,10 +43,10 @@ pub enum Unfit {
     Tables {
         /// How many are configured.
         expected: u16,
-        /// How many there are.
+        /// How many exist.
         found: u16,
     },
-    /// It has rows, and the meta database has none.
+    /// It has rows, but the meta database has none.
     #[error(
         "expected an empty database, as the meta database is, found accounts, orders or issued units: use the meta \
          database that belongs to them, or empty databases"
@@ -60,14 +58,14 @@ pub enum Unfit {
          order of the [[storage.shard]] entries)"
     )]
     Elsewhere {
-        /// Which shard it is to be.
-        expected: Role,
-        /// Which one it is.
-        found: Role,
+        /// The shard that it should be.
+        expected: DatabaseRole,
+        /// The shard that it is.
+        found: DatabaseRole,
     },
     /// The meta database is older than it.
     #[error(transparent)]
-    Behind(#[from] Behind),
+    Behind(#[from] OlderMeta),
 }
 
 /// Why something cannot be laid out.
@@ -75,45 +73,45 @@ pub enum Unfit {
 pub enum FoundingError {
     /// A database failed.
     #[error("{0}: {1}")]
-    Database(Role, MigrateError),
+    Database(DatabaseRole, MigrateError),
     /// Databases do not belong here.
     #[error("{}", .0.iter().map(|(role, unfit)| format!("{role}: {unfit}")).collect::<Vec<_>>().join("\n"))]
-    Unfit(Vec<(Role, Unfit)>),
+    Unfit(Vec<(DatabaseRole, Unfit)>),
 }
 
-fn failed(role: Role) -> impl Fn(StoreError) -> FoundingError {
+fn failed(role: DatabaseRole) -> impl Fn(StoreError) -> FoundingError {
     move |error| FoundingError::Database(role, error.into())
 }
 
-/// What a shard holds.
+/// The contents of a shard.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Survey {
-    identity: Option<Identity>,
+    identity: Option<DatabaseIdentity>,
     /// Whether its first schema change is done: a first migration may have died half-way.
     migrated: bool,
     /// Tables of orders.
     tables: u16,
-    /// Whether anybody has drawn.
+    /// Whether there are draws.
     used: bool,
-    /// The greatest run that its ids are of.
+    /// The greatest run of its ids.
     run: u64,
-    /// The shard that its orders belong to, where that is another one.
+    /// The shard of its orders, if that is another one.
     elsewhere: Option<ShardId>,
 }
 
-/// What is to be laid out, and what is there.
+/// What is to be laid out, and what exists.
 pub(crate) struct Founding<'a, D: Database> {
     meta: &'a Meta<D>,
     shards: &'a [D],
     layout: Layout,
-    /// What the meta database says of itself.
-    known: Option<Identity>,
+    /// The identity of the meta database.
+    known: Option<DatabaseIdentity>,
     surveys: Vec<Survey>,
 }
 
 impl<'a, D: Database> Founding<'a, D> {
-    /// Looks at everything and changes nothing. The meta database must be migrated. With
-    /// `accept_older_meta` it may have forgotten what the shards know.
+    /// Reads everything and changes nothing. The meta database must be migrated. With
+    /// `accept_older_meta` it may lack what the shards know.
     pub(crate) async fn look(
         meta: &'a Meta<D>,
         shards: &'a [D],
@@ -128,23 +126,27 @@ impl<'a, D: Database> Founding<'a, D> {
             .database()
             .connect()
             .await
-            .map_err(failed(Role::Meta))?;
+            .map_err(failed(DatabaseRole::Meta))?;
         let known = read_identity::<D>(&mut connection)
             .await
-            .map_err(failed(Role::Meta))?;
-        let claimed = meta.runs().claimed().await.map_err(failed(Role::Meta))?;
-        let mut unfit: Vec<(Role, Unfit)> = Vec::new();
+            .map_err(failed(DatabaseRole::Meta))?;
+        let claimed = meta
+            .runs()
+            .claimed()
+            .await
+            .map_err(failed(DatabaseRole::Meta))?;
+        let mut unfit: Vec<(DatabaseRole, Unfit)> = Vec::new();
         if let Some(known) = &known {
-            let expected = Identity {
+            let expected = DatabaseIdentity {
                 cluster: known.cluster.clone(),
-                role: Role::Meta,
+                role: DatabaseRole::Meta,
                 layout,
             };
             unfit.extend(
                 expected
                     .check(Some(known))
                     .err()
-                    .map(|error| (Role::Meta, error.into())),
+                    .map(|error| (DatabaseRole::Meta, error.into())),
             );
         }
         let cluster = match &known {
@@ -153,20 +155,24 @@ impl<'a, D: Database> Founding<'a, D> {
             None => None,
         };
         for (number, survey) in (0..).zip(&surveys) {
-            let expected = cluster.map(|cluster| Identity {
+            let expected = cluster.map(|cluster| DatabaseIdentity {
                 cluster: cluster.clone(),
-                role: Role::Shard(number),
+                role: DatabaseRole::Shard(number),
                 layout,
             });
             let judged = judge(
                 survey,
-                Role::Shard(number),
+                DatabaseRole::Shard(number),
                 expected.as_ref(),
                 layout,
                 claimed,
                 accept_older_meta,
             );
-            unfit.extend(judged.err().map(|unfit| (Role::Shard(number), unfit)));
+            unfit.extend(
+                judged
+                    .err()
+                    .map(|unfit| (DatabaseRole::Shard(number), unfit)),
+            );
         }
         if !unfit.is_empty() {
             return Err(FoundingError::Unfit(unfit));
@@ -180,7 +186,7 @@ impl<'a, D: Database> Founding<'a, D> {
         })
     }
 
-    /// The greatest run that any shard's ids are of.
+    /// The greatest run of any shard's ids.
     pub(crate) fn last_run(&self) -> u64 {
         self.surveys
             .iter()
@@ -189,7 +195,7 @@ impl<'a, D: Database> Founding<'a, D> {
             .unwrap_or(0)
     }
 
-    /// Brings the shards up to date and has all databases say whose they are. Answers the cluster's
+    /// Brings the shards up to date and stores the identity of all databases. Returns the cluster's
     /// id.
     pub(crate) async fn settle(
         self,
@@ -207,31 +213,31 @@ impl<'a, D: Database> Founding<'a, D> {
             .map(|known| &known.cluster)
             .or_else(|| only_cluster(surveys));
         let cluster = cluster.cloned().unwrap_or_else(ClusterId::draw);
-        let told = tell(
+        let identity = store_identity(
             meta.database(),
-            Identity {
+            DatabaseIdentity {
                 cluster,
-                role: Role::Meta,
+                role: DatabaseRole::Meta,
                 layout: *layout,
             },
         )
         .await;
-        let found = told.map_err(failed(Role::Meta))?;
-        // Another one, when somebody else has just drawn one.
+        let found = identity.map_err(failed(DatabaseRole::Meta))?;
+        // It is another one when another process has just drawn one.
         let drawn = found
             .as_ref()
-            .filter(|found| (found.role, found.layout) == (Role::Meta, *layout));
-        let Some(Identity { cluster, .. }) = drawn.cloned() else {
+            .filter(|found| (found.role, found.layout) == (DatabaseRole::Meta, *layout));
+        let Some(DatabaseIdentity { cluster, .. }) = drawn.cloned() else {
             let error =
-                StoreError::Conflict("its identity was changed by somebody else".to_owned());
-            return Err(failed(Role::Meta)(error));
+                StoreError::Conflict("its identity was changed by another process".to_owned());
+            return Err(failed(DatabaseRole::Meta)(error));
         };
         let mut unfit = Vec::new();
-        // One after the other: where two of them are one database, it is the first.
+        // One after the other: if two of them are the same database, it becomes the first.
         for (number, shard) in (0..).zip(self.shards) {
-            let identity = Identity {
+            let identity = DatabaseIdentity {
                 cluster: cluster.clone(),
-                role: Role::Shard(number),
+                role: DatabaseRole::Shard(number),
                 layout: *layout,
             };
             unfit.extend(settle_shard(shard, identity, progress).await?);
@@ -244,7 +250,7 @@ impl<'a, D: Database> Founding<'a, D> {
     }
 }
 
-/// The one cluster that shards say they belong to.
+/// The one cluster that the shards belong to.
 fn only_cluster(surveys: &[Survey]) -> Option<&ClusterId> {
     surveys
         .iter()
@@ -252,11 +258,12 @@ fn only_cluster(surveys: &[Survey]) -> Option<&ClusterId> {
         .map(|identity| &identity.cluster)
 }
 
-/// Whether a shard may become, or is, what it is to be: `expected`, or any shard of a new cluster.
+/// Checks that a shard is, or may become, the expected one: `expected`, or any shard of a new
+/// cluster.
 fn judge(
     survey: &Survey,
-    role: Role,
-    expected: Option<&Identity>,
+    role: DatabaseRole,
+    expected: Option<&DatabaseIdentity>,
     layout: Layout,
     claimed: u64,
     accept_older_meta: bool,
@@ -274,7 +281,7 @@ fn judge(
             if let Some(shard) = survey.elsewhere {
                 return Err(Unfit::Elsewhere {
                     expected: role,
-                    found: Role::Shard(shard.get()),
+                    found: DatabaseRole::Shard(shard.get()),
                 });
             }
             if survey.used && claimed == 0 && !accept_older_meta {
@@ -283,7 +290,7 @@ fn judge(
         }
     }
     if survey.run > claimed && !accept_older_meta {
-        return Err(Behind {
+        return Err(OlderMeta {
             run: survey.run,
             claimed,
         }
@@ -292,10 +299,10 @@ fn judge(
     Ok(())
 }
 
-async fn tell<D: Database>(
+async fn store_identity<D: Database>(
     database: &D,
-    identity: Identity,
-) -> Result<Option<Identity>, StoreError> {
+    identity: DatabaseIdentity,
+) -> Result<Option<DatabaseIdentity>, StoreError> {
     let mut connection = database.connect().await?;
     match read_identity::<D>(&mut connection).await? {
         Some(found) => Ok(Some(found)),
@@ -303,16 +310,18 @@ async fn tell<D: Database>(
     }
 }
 
-/// Brings a shard up to date and has it say whose it is; answers what speaks against it.
+/// Brings a shard up to date and stores its identity. Returns why it cannot.
 async fn settle_shard<D: Database>(
     shard: &D,
-    identity: Identity,
+    identity: DatabaseIdentity,
     progress: &ConversionProgress,
-) -> Result<Option<(Role, Unfit)>, FoundingError> {
+) -> Result<Option<(DatabaseRole, Unfit)>, FoundingError> {
     let role = identity.role;
     let migrated = migrate_shard_watched(shard, identity.layout.tables, progress).await;
     migrated.map_err(|error| FoundingError::Database(role, error))?;
-    let found = tell(shard, identity.clone()).await.map_err(failed(role))?;
+    let found = store_identity(shard, identity.clone())
+        .await
+        .map_err(failed(role))?;
     Ok(identity
         .check(found.as_ref())
         .err()
@@ -324,7 +333,7 @@ async fn survey<D: Database>(
     number: ShardId,
     map: &SlotMap,
 ) -> Result<Survey, FoundingError> {
-    let role = Role::Shard(number.get());
+    let role = DatabaseRole::Shard(number.get());
     let surveyed = async { survey_on::<D>(&mut shard.connect().await?, number, map).await };
     surveyed.await.map_err(failed(role))
 }
@@ -341,13 +350,11 @@ async fn survey_on<D: Database>(
         .iter()
         .map(|row| row.text(0).map(str::to_owned))
         .collect::<Result<BTreeSet<_>, _>>()?;
-    let numbered = |prefix: &str| -> Vec<u16> {
-        names
-            .iter()
-            .filter_map(|name| name.strip_prefix(prefix)?.parse().ok())
-            .collect()
+    let numbers = |table: &str| -> Vec<u16> {
+        let numbers = names.iter().filter_map(|name| number_of(table, name));
+        numbers.collect()
     };
-    let orders = numbered(ORDERS);
+    let orders = numbers(Orders::NAME);
     let mut survey = Survey {
         tables: u16::try_from(orders.len()).unwrap_or(u16::MAX),
         ..Survey::default()
@@ -358,12 +365,12 @@ async fn survey_on<D: Database>(
     if names.contains("schema_version") {
         survey.migrated = has_rows(connection, "schema_version").await?;
     }
-    let drawn = |name: &&String| {
-        name.starts_with(ORDERS)
-            || name.starts_with(ACCOUNTS)
+    let shows_use = |name: &&String| {
+        let mut tables = NUMBERED.iter().filter(|table| table.shows_use);
+        tables.any(|table| number_of(table.name, name).is_some())
             || ISSUED_TABLES.contains(&name.as_str())
     };
-    for name in names.iter().filter(drawn) {
+    for name in names.iter().filter(shows_use) {
         survey.used = survey.used || has_rows(connection, name).await?;
     }
     for &table in &orders {
@@ -374,11 +381,11 @@ async fn survey_on<D: Database>(
                 .or(Some(home).filter(|home| *home != number));
         }
     }
-    for rows in &WITH_IDS {
-        let there = numbered(rows.prefix).into_iter();
-        survey.run = (survey.run).max(last_run_in::<D>(connection, rows, there).await?);
+    for rows in with_ids() {
+        let there = numbers(rows.name).into_iter();
+        survey.run = (survey.run).max(last_run_in::<D>(connection, &rows, there).await?);
     }
-    // One of the version before has none.
+    // A database of the version before has none.
     if names.contains(RECEIPT_TABLE) {
         survey.run = survey.run.max(last_grant_run::<D>(connection).await?);
     }

@@ -1,9 +1,9 @@
 //! An installation: where draws are stored, whatever its kind.
 //!
-//! There are two back ends. [`embedded`] is a folder of SQLite files with stock in memory, served by
-//! one process. [`cluster`] is MySQL or MariaDB with stock in Redis, served by any number of
-//! gateways. Callers open an [`Installation`] or serve from it, and do not ask for its kind. What a
-//! kind cannot do, it refuses with a message.
+//! There are two back ends. [`embedded`] is a folder of SQLite files with stock in memory, served
+//! by one process. [`cluster`] is MySQL or MariaDB with stock in Redis, served by any number of
+//! gateways. Callers open an [`Installation`] or serve from it, without knowing its kind. A kind
+//! refuses what it cannot do with a message.
 mod assembly;
 pub(crate) mod cluster;
 pub(crate) mod embedded;

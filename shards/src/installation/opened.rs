@@ -4,7 +4,7 @@ use super::embedded::Folder;
 use super::error::InstallationError;
 use super::options::InstallationOptions;
 
-/// An installation that is there: what commands work on, beside whatever serves from it.
+/// An existing installation that commands work on. A server may run beside them.
 pub struct Installation {
     pub(super) back_end: BackEnd,
 }
@@ -18,8 +18,8 @@ pub(crate) enum BackEnd {
 }
 
 impl Installation {
-    /// Opens what is there. A data folder must exist; of a cluster only the meta database must
-    /// answer.
+    /// Opens an existing installation. A data folder must exist; of a cluster only the meta
+    /// database must answer.
     pub async fn open(options: &InstallationOptions) -> Result<Self, InstallationError> {
         let back_end = match options {
             InstallationOptions::Embedded(options) => {
@@ -37,8 +37,8 @@ impl Installation {
         Self::open(options).await?.up_to_date().await
     }
 
-    /// The same, for a publication. A campaign can be there before the server's first start: a data
-    /// folder that the caller named is made where it is missing. Returns whether it was made.
+    /// The same, for a publication. A campaign can be published before the server's first start: a
+    /// data folder that the caller named is made when it is missing. Returns whether it was made.
     pub async fn open_for_publication(
         options: &InstallationOptions,
     ) -> Result<(Self, bool), InstallationError> {

@@ -7,7 +7,7 @@ use market::campaign::Catalogue;
 
 use super::error::InstallationError;
 use super::opened::{BackEnd, Installation};
-use crate::meta::{Operation, Publication, PublishError, StockChange};
+use crate::meta::{Publication, PublishError, StockChange, StockOperation};
 
 /// Makes the same call on the meta database of either kind, for reading.
 macro_rules! read {
@@ -61,17 +61,21 @@ impl Installation {
     }
 
     /// All operations on a prize, oldest first.
-    pub async fn operations(&self, prize: Prize) -> Result<Vec<Operation>, InstallationError> {
-        Ok(read!(self, meta => meta.stock_operations().of(prize))?)
+    pub async fn operations(&self, prize: Prize) -> Result<Vec<StockOperation>, InstallationError> {
+        let mut all = Vec::new();
+        loop {
+            let after = all.last().map_or(0, |last: &StockOperation| last.id);
+            let page = read!(self, meta => meta.stock_operations().page_of(prize, after))?;
+            if page.is_empty() {
+                return Ok(all);
+            }
+            all.extend(page);
+        }
     }
 
-    /// Units of each prize that waiting withdrawals ask for.
-    pub async fn waiting_withdrawals(&self) -> Result<BTreeMap<Prize, u64>, InstallationError> {
-        let mut waiting = BTreeMap::new();
-        for withdrawal in read!(self, meta => meta.stock_operations().waiting_withdrawals())? {
-            *waiting.entry(withdrawal.prize).or_default() += withdrawal.units;
-        }
-        Ok(waiting)
+    /// How many units of each prize waiting withdrawals ask for.
+    pub async fn waiting_units(&self) -> Result<BTreeMap<Prize, u64>, InstallationError> {
+        Ok(read!(self, meta => meta.stock_operations().waiting_units())?)
     }
 
     /// Adds units to a prize. They come to the stock servers by [`Installation::deliver`].

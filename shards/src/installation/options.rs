@@ -1,4 +1,4 @@
-//! What an installation is made of, and what its options say before it is opened.
+//! The options of an installation, and what they show before it is opened.
 use std::path::Path;
 
 use router::SlotMap;
@@ -19,13 +19,13 @@ pub enum InstallationOptions {
     Cluster(Box<ClusterOptions>),
 }
 
-/// File descriptors of a back end beside those of its connections: jobs, and connections that are
-/// made while others end.
+/// File descriptors of a back end besides those of its connections: for jobs, and for connections
+/// that are made while others end.
 const SPARE_DESCRIPTORS: usize = 8;
 
 impl InstallationOptions {
-    /// Creates and upgrades the databases. With `accept_older_meta`, (who, why), it goes on although
-    /// the meta database has forgotten what the shards know. Counts in `progress` what is converted.
+    /// Creates and upgrades the databases. With `accept_older_meta`, (who, why), it accepts a meta
+    /// database that lacks what the shards know. Counts converted rows in `progress`.
     pub async fn migrate(
         &self,
         accept_older_meta: Option<(&str, &str)>,
@@ -52,7 +52,7 @@ impl InstallationOptions {
         }
     }
 
-    /// Leaves no side files of databases where a command has looked, so that the files may be
+    /// Removes the side files of databases that a command has read, so that the files may be
     /// copied.
     pub async fn fold_up(&self) {
         if let Self::Embedded(options) = self
@@ -62,7 +62,7 @@ impl InstallationOptions {
         }
     }
 
-    /// A folder that is this installation's alone, where it has one.
+    /// The folder of this installation, if it has one.
     pub fn folder(&self) -> Option<&Path> {
         match self {
             Self::Embedded(options) => Some(&options.data),
@@ -70,7 +70,7 @@ impl InstallationOptions {
         }
     }
 
-    /// Where draws are stored, in a few words.
+    /// A short description of where draws are stored.
     pub fn summary(&self) -> String {
         match self {
             Self::Embedded(options) => format!("data in {}", options.data.display()),
@@ -87,7 +87,7 @@ impl InstallationOptions {
         }
     }
 
-    /// File descriptors that a gateway of these sizes needs for storage.
+    /// The file descriptors that a gateway of these sizes needs for storage.
     pub fn descriptors(&self, sizes: &GatewaySizes) -> usize {
         let reads = sizes.reads.connections_max;
         match self {

@@ -15,10 +15,10 @@ use super::sizes::GatewaySizes;
 use crate::jobs::Runner;
 use crate::service::Shards;
 
-/// Who publishes the first campaigns, for the record.
+/// The publisher of the first campaigns, for the records.
 const PUBLISHER: &str = "drawbridge serve";
 
-/// A running gateway. Dropped without [`Serving::drain`] it loses nothing: what was answered is in
+/// A running gateway. Dropping it without [`Serving::drain`] loses nothing: what was answered is in
 /// the databases.
 pub struct Serving {
     /// The shards, for commands and reads.
@@ -27,7 +27,7 @@ pub struct Serving {
     kept: Kept,
 }
 
-/// What a running gateway holds on to.
+/// What a running gateway keeps alive.
 pub(crate) enum Kept {
     Embedded(Held),
     Cluster(#[expect(dead_code, reason = "closes grants until it is dropped")] Cluster),
@@ -86,7 +86,7 @@ impl Installation {
 }
 
 impl EmbeddedOptions {
-    /// These options with the layout that the folder has: a command need not be given the server's
+    /// These options with the layout of the folder, so that a command does not need the server's
     /// configuration.
     async fn as_laid_out(&self, folder: &Folder) -> Result<Self, InstallationError> {
         let found = folder.meta_for_reading().layout().slot_map().await?;
@@ -126,8 +126,8 @@ impl Serving {
 }
 
 impl Drained {
-    /// Lets go of a data folder: from now on its database files alone are everything. All
-    /// connections to them must have been dropped.
+    /// Releases a data folder: from now on its database files alone are everything. All connections
+    /// to them must have been dropped.
     pub async fn let_go(self) {
         if let Some(held) = self.0 {
             held.let_go().await;
@@ -135,10 +135,10 @@ impl Drained {
     }
 }
 
-/// A server that has never had a campaign gets some to play with.
+/// A new server gets some campaigns to try.
 async fn publish_first(held: &Held, campaigns: &[&str]) -> Result<(), InstallationError> {
     let meta = held.meta();
-    // Every publication raises the revision.
+    // Each publication raises the revision.
     if meta.revision().await.map_err(StartError::from)? == 0 {
         meta.campaigns()
             .publish(campaigns, PUBLISHER, Timestamp::now())

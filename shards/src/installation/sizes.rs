@@ -1,4 +1,4 @@
-//! How much one gateway takes on.
+//! The sizes of one gateway.
 use crate::breaker;
 use crate::lane::{LaneLimits, Timeouts};
 use crate::reads::ReadLimits;
@@ -8,12 +8,12 @@ use crate::reads::ReadLimits;
 pub struct GatewaySizes {
     /// Of each lane.
     pub lane: LaneLimits,
-    /// Requests that are answered at once; the waiters of a shard hold their share of them.
+    /// The maximum number of requests in flight; a shard's waiters hold their share of them.
     pub in_flight_max: usize,
     /// How long callers wait.
     pub timeouts: Timeouts,
     /// Of each shard's reader.
     pub reads: ReadLimits,
     /// When breakers open.
-    pub breakers: breaker::Settings,
+    pub breakers: breaker::BreakerSettings,
 }

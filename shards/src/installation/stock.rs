@@ -1,4 +1,4 @@
-//! Stock operations of an installation, whoever holds its stock.
+//! Stock operations of an installation of either kind.
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use super::error::InstallationError;
 use super::opened::{BackEnd, Installation};
 use crate::stock::ids::{Epoch, ServerId};
 
-/// How often a withdrawal that is not done yet is tried again.
+/// The pause before a withdrawal that is not done yet is tried again.
 const WITHDRAWAL_PAUSE: Duration = Duration::from_millis(100);
 
-/// What became of a withdrawal.
+/// The state of a withdrawal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WithdrawalState {
     /// The prize's total has changed by this.
     Applied(i64),
-    /// It is recorded and not done yet; says why.
+    /// It is recorded but not done yet, with the reason.
     Waits(String),
 }
 
@@ -32,7 +32,7 @@ impl Installation {
     }
 
     /// Brings recorded operations to the stock servers now. A gateway does it too, a moment later,
-    /// so a failure is no reason to worry. Stock in memory is brought up to date by its server.
+    /// so a failure does no harm. Stock in memory is brought up to date by its server.
     pub async fn deliver(&self) -> Result<(), InstallationError> {
         match &self.back_end {
             BackEnd::Embedded(_) => Ok(()),
@@ -43,7 +43,7 @@ impl Installation {
         }
     }
 
-    /// Does a withdrawal that was asked for, or waits until a server has done it.
+    /// Does a recorded withdrawal, or waits until a server has done it.
     pub async fn withdraw(
         &self,
         operation: u64,
@@ -62,16 +62,17 @@ impl Installation {
         }
     }
 
-    /// Does the withdrawals that wait, where this process may. Returns why one may wait after that.
+    /// Does the waiting withdrawals, if this process may. Returns why one may still wait after
+    /// that.
     async fn try_withdrawals(&self) -> Result<String, InstallationError> {
         match &self.back_end {
-            // The holder of the folder holds the stock: this process, where no server runs.
+            // The holder of the folder holds the stock: this process, if no server runs.
             BackEnd::Embedded(folder) => match folder.clone().hold().await {
                 Ok(held) => withdraw_at_rest(&held).await?,
                 Err(FolderError::Held(_)) => {}
                 Err(error) => return Err(error.into()),
             },
-            // Gateways do the same: the first one counts.
+            // Gateways do the same, and the first one counts.
             BackEnd::Cluster(cluster) => {
                 let delivered = cluster.deliver().await.err();
                 let rebuilt = || "the stock servers are being rebuilt".to_owned();
@@ -81,7 +82,7 @@ impl Installation {
         Ok("the server has not done it yet".to_owned())
     }
 
-    /// Counts again what is left on every stock server. The audit log says who wanted it and why.
+    /// Counts the units on every stock server again. The audit log gets who asked for it and why.
     pub async fn rebuild_stock(
         &self,
         who: &str,

@@ -1,4 +1,4 @@
-//! What is known of each job: its latest round on this process, and who holds its lease.
+//! The state of each job: its latest round on this process, and who holds its lease.
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,9 +12,9 @@ use super::{JobScope, Leases};
 pub enum RoundOutcome {
     /// It did its work.
     Done,
-    /// It met an error.
+    /// It failed.
     Failed,
-    /// It took too long and was given up.
+    /// It took too long and was dropped.
     Late,
 }
 
@@ -51,7 +51,7 @@ pub struct JobStatus {
     pub job: String,
     /// How often it has a round.
     pub every: Duration,
-    /// The process that runs it, as `PROCESS_ID-INSTANCE`; `None` while nobody does.
+    /// The process that runs it, as `PROCESS_ID-INSTANCE`; `None` while there is none.
     pub holder: Option<String>,
     /// Whether that is this process.
     pub here: bool,
@@ -107,7 +107,7 @@ impl Jobs {
         self.rounds().insert(job.to_owned(), rounds);
     }
 
-    /// Notes a round.
+    /// Records a round.
     pub(super) fn note(&self, job: &str, round: LastRound) {
         if let Some(rounds) = self.rounds().get_mut(job) {
             if round.outcome == RoundOutcome::Done {
@@ -117,12 +117,12 @@ impl Jobs {
         }
     }
 
-    /// This process among all others.
+    /// The name of this process.
     pub(crate) fn instance(&self) -> &str {
         &self.instance
     }
 
-    /// Who runs what.
+    /// The leases.
     pub(super) fn leases(&self) -> &Leases {
         &self.leases
     }
@@ -152,7 +152,7 @@ impl Jobs {
     }
 
     fn rounds(&self) -> MutexGuard<'_, BTreeMap<String, Rounds>> {
-        // Nothing in here panics half-way through a change.
+        // No code panics half-way through a change.
         self.rounds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

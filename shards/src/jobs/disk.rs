@@ -1,6 +1,6 @@
-//! Job `disk` of the embedded default: whether the data folder can be written. At rest a small file
-//! is tried now and then. When that fails, or draws do, every database is written to, until all of
-//! them can be again.
+//! Job `disk` of the embedded default: checks that the data folder can be written. While all is
+//! well, it writes a small file now and then. When that fails, or draws do, it writes to every
+//! database until all succeed.
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,27 +13,27 @@ use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::store::SqliteFile;
 
-/// How many rounds lie between two tries at rest.
+/// How many rounds lie between two checks while all is well.
 const REST: u32 = 10;
-/// What must fit: a few batches.
+/// The size of the file: a few batches must fit.
 const PROBE_BYTES: usize = 64 * 1024;
-/// What `/readyz` says of the disk is filed under this.
+/// The name of the disk in `/readyz`.
 const OBSTACLE: &str = "disk";
 
 pub(crate) struct Disk {
-    /// A file that is there for a moment only.
+    /// A file that exists for a moment only.
     probe: PathBuf,
     files: Vec<SqliteFile>,
     metrics: Metrics,
     readiness: Arc<Readiness>,
     rounds: u32,
-    /// Draws that had failed at the last round.
+    /// Failed draws at the last round.
     failed: u64,
     well: bool,
 }
 
 impl Disk {
-    /// Of the meta file and one file per shard.
+    /// The files: the meta file and one per shard.
     pub(crate) fn new(
         probe: PathBuf,
         files: Vec<SqliteFile>,
@@ -51,7 +51,7 @@ impl Disk {
         }
     }
 
-    /// Whether nothing speaks against the disk since the last round.
+    /// Whether no draw has failed since the last round.
     fn is_calm(&mut self) -> bool {
         let shards = u16::try_from(self.files.len() - 1).unwrap_or(u16::MAX);
         let failed = self.metrics.failed(shards);
@@ -66,7 +66,7 @@ impl Job for Disk {
     const EVERY: Duration = Duration::from_millis(500);
     const SCOPE: JobScope = JobScope::Process;
 
-    /// What it finds is shown by `/readyz`, and is no failure of the job.
+    /// The result is shown by `/readyz`, and is no failure of the job.
     async fn round(&mut self) -> Result<Round, JobError> {
         let is_due = self.rounds.is_multiple_of(REST);
         self.rounds = self.rounds.wrapping_add(1);
@@ -101,11 +101,11 @@ impl Disk {
     }
 }
 
-/// Writes a file of its own and removes it.
+/// Writes a small file and removes it.
 async fn write_probe(path: PathBuf) -> Result<(), String> {
     let written = spawn_blocking(move || {
         let written = write_whole(&path);
-        // Gone in any case: it may have got part of the way.
+        // Removed in any case: a failed write may have left a part.
         let _ = std::fs::remove_file(&path);
         written.map_err(|error| format!("{}: {error}", path.display()))
     });

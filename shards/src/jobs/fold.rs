@@ -1,11 +1,11 @@
-//! Job `fold-N`: adds counters of issued units that their lanes have not touched for a while to
-//! those of run 0, so that shard N keeps few rows.
+//! Job `fold-N`: folds counters of issued units into those of run 0 when their lanes have not
+//! changed them for a while. So shard N keeps few rows.
 use std::time::Duration;
 
 use super::{Job, JobError, Round};
 use crate::stock::cluster::{ShardLedger, SqlShardLedger};
 
-/// A lane that has not issued a unit of a prize for so long has its counters folded.
+/// Counters are folded after this long without a new unit.
 const COUNTERS_KEPT: Duration = Duration::from_mins(10);
 
 pub(crate) struct Fold {

@@ -9,26 +9,26 @@ const END_LEASES: &str = include_str!("../../sql/mysql/stock/end_leases.sql");
 
 type Row = <<MysqlDatabase as Database>::Connection as Connection>::Row;
 
-/// Who holds a job.
+/// The holder of a job.
 #[derive(Debug)]
 pub(crate) struct JobLease {
     pub(crate) job: String,
     pub(crate) holder: String,
-    /// How much longer, by the database's clock.
+    /// How long the lease lasts still, by the database's clock.
     pub(crate) lasts: Duration,
 }
 
-/// Where leases are kept.
+/// The storage of leases.
 #[derive(Debug)]
 pub(crate) struct LeaseTable(Pool<MysqlDatabase>);
 
 impl LeaseTable {
-    /// The table in the meta database, over the connections that all use.
+    /// The table in the meta database, through its shared connections.
     pub(crate) fn new(meta: Pool<MysqlDatabase>) -> Self {
         Self(meta)
     }
 
-    /// Who holds each of these jobs now. Leases that have ended are left out.
+    /// The holder of each of these jobs. Leases that have ended are left out.
     pub(crate) async fn read(&self, jobs: &[String]) -> Result<Vec<JobLease>, StoreError> {
         let mut link = self.0.get().await?;
         let key = json_rows(jobs.iter().map(|job| [job]));
@@ -38,7 +38,7 @@ impl LeaseTable {
         Ok(leases)
     }
 
-    /// Takes the leases of jobs that nobody holds, and prolongs those that the holder has.
+    /// Takes the free leases, and renews those that the holder has.
     pub(crate) async fn take(
         &self,
         jobs: &[String],
@@ -50,7 +50,7 @@ impl LeaseTable {
         self.execute(TAKE_LEASES, &rows).await
     }
 
-    /// Gives up what the holder has of these.
+    /// Gives up those of these leases that the holder has.
     pub(crate) async fn end(&self, jobs: &[String], holder: &str) -> Result<(), StoreError> {
         let rows = json_rows(jobs.iter().map(|job| (job, holder)));
         self.execute(END_LEASES, &rows).await

@@ -1,5 +1,5 @@
-//! Leases: which jobs this process runs. One task keeps all of them with one statement, and a
-//! process that has none only looks when one may have ended.
+//! Leases: which jobs this process runs. One task renews all of them with one statement. A process
+//! that has none only reads when one may have ended.
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,20 +12,20 @@ use crate::store::StoreError;
 
 /// A job whose holder died is taken over within this time.
 const LEASE: Duration = Duration::from_secs(5);
-/// How often all that are ours are prolonged: they last through one attempt that fails.
+/// How often our leases are renewed: they survive one failed attempt.
 const RENEWAL: Duration = Duration::from_secs(2);
 /// How soon a meta database that is unavailable is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
-/// No look comes sooner after the one before: clocks and statements are not exact.
+/// The minimum time between two reads: clocks and statements are not exact.
 const LOOK_MIN: Duration = Duration::from_millis(100);
-/// A stop does not wait longer for the leases to be given up: they end by themselves.
+/// A stop waits at most this long for giving up the leases: they end by themselves.
 const GIVE_UP_MAX: Duration = Duration::from_millis(500);
 
 /// Which process of an installation runs its jobs.
 pub(crate) enum Leases {
-    /// This one: there is no other.
+    /// This one: it is the only one.
     Local,
-    /// Gateways share them; the meta database says who has each.
+    /// Gateways share them; the meta database has the holder of each.
     Shared(Arc<SharedLeases>),
 }
 
@@ -63,11 +63,11 @@ pub(crate) struct SharedLeases {
 
 #[derive(Debug, Default)]
 struct Held {
-    /// Who had it at the latest look, and until when.
+    /// Its holder at the latest read, and until when.
     by: Option<(String, Instant)>,
     /// Until when it is ours.
     ours_until: Option<Instant>,
-    /// When the round that is under way began.
+    /// When the current round began.
     busy_since: Option<Instant>,
 }
 
@@ -80,14 +80,14 @@ impl SharedLeases {
         }
     }
 
-    /// Who has a job, as far as is known; `None` while nobody has it.
+    /// The holder of a job, as far as known; `None` without one.
     pub(super) fn holder(&self, job: &str) -> Option<String> {
         let jobs = self.jobs();
         let (holder, until) = jobs.get(job)?.by.as_ref()?;
         (Instant::now() < *until).then(|| holder.clone())
     }
 
-    /// Adds a job that nobody holds yet.
+    /// Adds a job without a holder.
     pub(super) fn add(&self, job: &str) {
         self.jobs().insert(job.to_owned(), Held::default());
     }
@@ -128,7 +128,7 @@ impl SharedLeases {
         }
     }
 
-    /// Takes what is free and prolongs what is ours. Returns when the next look is due.
+    /// Takes free leases and renews ours. Returns when the next read is due.
     async fn round(&self) -> Result<Duration, StoreError> {
         let all: Vec<String> = self.jobs().keys().cloned().collect();
         let mut asked = Instant::now();
@@ -151,7 +151,7 @@ impl SharedLeases {
         Ok(self.learn(&leases, asked))
     }
 
-    /// Notes who has what. Returns when the next look is due.
+    /// Records the holders. Returns when the next read is due.
     fn learn(&self, leases: &[JobLease], asked: Instant) -> Duration {
         let mut jobs = self.jobs();
         for job in jobs.values_mut() {
@@ -171,7 +171,7 @@ impl SharedLeases {
         pause.max(LOOK_MIN)
     }
 
-    /// Whether a round hangs: another gateway may reach what this one does not.
+    /// Whether a round hangs: another gateway may reach what this one cannot.
     fn is_stuck(&self, job: &str) -> bool {
         self.jobs()
             .get(job)
@@ -188,7 +188,7 @@ impl SharedLeases {
     }
 
     fn jobs(&self) -> MutexGuard<'_, BTreeMap<String, Held>> {
-        // Nothing in here panics half-way through a change.
+        // No code panics half-way through a change.
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -198,7 +198,7 @@ mod tests {
     use super::*;
     use crate::meta::Meta;
     use crate::store::{Columns, Connection, Database, MysqlDatabase};
-    use crate::testing::Mariadb;
+    use crate::testing::{DatabaseServer, Mariadb, shared_database};
 
     const JOBS: [&str; 7] = [
         "stock-1",
@@ -210,7 +210,7 @@ mod tests {
         "snapshot",
     ];
 
-    /// A meta database that is laid out, and gateways that look at it when told.
+    /// Gateways of a meta database, which read it when the test calls them.
     async fn gateways<const COUNT: usize>(meta: MysqlDatabase) -> [SharedLeases; COUNT] {
         crate::store::migrate_meta(&meta).await.expect("migrated");
         let pool = Meta::new(meta).pool().clone();
@@ -224,7 +224,7 @@ mod tests {
         })
     }
 
-    /// Who has each job.
+    /// The holder of each job.
     fn holders(gateways: &[SharedLeases]) -> Vec<Vec<usize>> {
         let has = |gateway: &SharedLeases, job| {
             let has = gateway.begin(job);
@@ -239,7 +239,7 @@ mod tests {
         JOBS.into_iter().map(holders).collect()
     }
 
-    /// How many statements that write the server has run.
+    /// How many writing statements the server has run.
     async fn writes(database: &MysqlDatabase) -> i64 {
         let mut connection = database.connect().await.expect("a connection");
         let sql = "SELECT CAST(SUM(variable_value) AS SIGNED) FROM information_schema.global_status \
@@ -274,14 +274,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_job_has_one_holder_and_passes_on_when_it_dies_or_stops() {
-        let gateways: [SharedLeases; 3] = gateways(Mariadb::shared_database().await).await;
+        let gateways: [SharedLeases; 3] = gateways(shared_database().await).await;
         let [one, two, three] = &gateways;
         assert_eq!(one.round().await, Ok(RENEWAL));
         // Who has none comes when the first lease may end, not earlier.
         let pause = two.round().await.expect("it answers");
         assert!(RENEWAL < pause && pause <= LEASE, "{pause:?}");
         assert_eq!(holders(&gateways), vec![vec![0]; JOBS.len()]);
-        // It is never heard of again.
+        // It has gone.
         sleep(pause + LOOK_MIN).await;
         assert_eq!(two.round().await, Ok(RENEWAL));
         assert_eq!(holders(&gateways), vec![vec![1]; JOBS.len()]);

@@ -1,4 +1,4 @@
-//! What the runner counts.
+//! Metrics of the runner of jobs.
 use prometheus::{IntCounterVec, Opts, Registry};
 
 use super::RoundOutcome;

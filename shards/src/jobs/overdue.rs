@@ -1,5 +1,5 @@
-//! Job `overdue`: shows how many receipts of each shard should be gone. Each gateway looks for
-//! itself, so that none goes on showing what it saw when it still held a lease.
+//! Job `overdue`: shows how many receipts of each shard should be deleted by now. Each gateway
+//! counts for itself: with a lease, a former holder would go on showing its last count.
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ impl Job for Overdue {
     const EVERY: Duration = Duration::from_secs(15);
     const SCOPE: JobScope = JobScope::Process;
 
-    /// Counts on every shard that answers; fails at the end where one does not.
+    /// Counts on every shard that answers. Fails at the end when one does not.
     async fn round(&mut self) -> Result<Round, JobError> {
         let (mut backlog, mut unavailable) = (0, None);
         for (number, shard) in self.shards.iter().enumerate() {

@@ -1,6 +1,6 @@
 //! Job `reclaim-N`: closes grants of shard N that lanes left open, and deletes their receipts.
-//! Lanes delete receipts themselves; an old one was left by a lane that died or has too few to
-//! delete, or could not be closed. A round goes on until none is left.
+//! Lanes delete receipts themselves. An old one was left by a lane that died or has too few to
+//! delete, or it could not be closed. A round ends when none is left.
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use prometheus::IntCounterVec;
 use super::{Job, JobError, Round};
 use crate::stock::cluster::{ClusterStock, Reclaimed, RedisServer, SqlShardLedger, reclaim};
 
-/// Receipts that are younger are left to their lanes.
+/// Younger receipts are left to their lanes.
 pub(crate) const RECEIPTS_KEPT: Duration = Duration::from_secs(30);
 
 pub(crate) struct Reclaim {

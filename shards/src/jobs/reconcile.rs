@@ -1,5 +1,5 @@
-//! Job `stock-N`: looks after stock server N. It rebuilds a server that has lost something, decides
-//! over grants that stay open, and delivers recorded operations.
+//! Job `stock-N`: reconciles stock server N. It rebuilds a server that has lost units, decides open
+//! grants, and delivers recorded operations.
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,16 +15,16 @@ pub(crate) struct Reconcile {
     pub(crate) stock: Arc<ClusterStock<RedisServer>>,
     pub(crate) shards: Arc<[SqlShardLedger]>,
     pub(crate) meta: Arc<SqlMetaLedger>,
-    /// Of the servers, from 0.
+    /// The index of the server, from 0.
     pub(crate) index: usize,
-    /// The greatest epoch that any part was seen to have.
+    /// The greatest known epoch of any part.
     pub(crate) seen: Epoch,
     pub(crate) rebuilds: IntCounterVec,
 }
 
 impl Job for Reconcile {
     const NAME: &'static str = "stock";
-    /// How soon a server is rebuilt, too.
+    /// Also the time until a server is rebuilt.
     const EVERY: Duration = Duration::from_millis(500);
 
     fn number(&self) -> Option<u16> {

@@ -1,4 +1,4 @@
-//! The runner: gives each job its rounds, bounds the time of each, and notes how it ended.
+//! The runner: gives each job its rounds, bounds the time of each, and records how it ended.
 #[cfg(test)]
 mod tests;
 
@@ -12,7 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::{Job, JobError, JobMetrics, JobScope, Jobs, LastRound, Leases, Round, RoundOutcome};
 
-/// A round that takes longer is given up and begun again.
+/// A round that takes longer is dropped, and a new one begins.
 const ROUND_MAX: Duration = Duration::from_secs(20);
 
 /// Runs jobs until the process stops.
@@ -83,7 +83,7 @@ impl Runner {
         self.stop.subscribe()
     }
 
-    /// What is known of the jobs.
+    /// The state of the jobs.
     pub(crate) fn jobs(&self) -> Arc<Jobs> {
         self.jobs.clone()
     }
@@ -105,8 +105,8 @@ async fn wait_for(tasks: Vec<JoinHandle<()>>) {
     }
 }
 
-/// When the first round of a job begins, by its index. Rounds that all began at once would keep
-/// draws waiting together; next to each other in the list stand those that look at the same shard.
+/// When the first round of a job begins, by its index. Rounds that all began at once would delay
+/// draws together. Jobs next to each other in the list work on the same shard.
 fn offset(index: usize, pause: Duration) -> Duration {
     const PARTS: u32 = 8;
     const STEP: u32 = 5;
@@ -135,7 +135,7 @@ impl<J: Job> Rounds<J> {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                // The stop first: no round begins after it.
+                // The stop comes first: no round begins after it.
                 biased;
                 _ = stop.wait_for(|&stop| stop) => break,
                 _ = ticks.tick() => {}
@@ -169,12 +169,12 @@ impl<J: Job> Rounds<J> {
         self.jobs.note(&self.name, round);
     }
 
-    /// A job that goes on failing says so once.
+    /// Logs an outcome. A job that keeps failing warns once.
     fn log(&mut self, round: &LastRound) {
         let job = &*self.name;
         match &round.why {
-            Some(why) if self.failing => tracing::debug!(job, why, "a job goes on failing"),
-            Some(why) => tracing::warn!(job, why, "a job failed and goes on trying"),
+            Some(why) if self.failing => tracing::debug!(job, why, "a job keeps failing"),
+            Some(why) => tracing::warn!(job, why, "a job failed and will be tried again"),
             None if self.failing => tracing::info!(job, "a job works again"),
             None => {}
         }

@@ -1,5 +1,5 @@
-//! Job `snapshot`: copies what is left, issued and under open grants into the meta database, for
-//! people and reports. Draws never wait for it.
+//! Job `snapshot`: copies the units that are left, issued and under open grants into the meta
+//! database, for operators and reports. Draws never wait for it.
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::stock::cluster::{ClusterStock, RedisServer, SqlShardLedger, snapshots
 use crate::stock::{MemoryStock, Snapshot};
 use crate::store::{MysqlDatabase, SqliteFile};
 
-/// Of a cluster: looks at all stock servers and shards.
+/// The job of a cluster: reads all stock servers and shards.
 pub(crate) struct ClusterSnapshot {
     pub(crate) meta: Meta<MysqlDatabase>,
     pub(crate) stock: Arc<ClusterStock<RedisServer>>,
@@ -37,19 +37,19 @@ impl Job for ClusterSnapshot {
     }
 }
 
-/// Of stock in memory: writes it when it has changed.
+/// The job of stock in memory: writes the snapshot when it has changed.
 pub(crate) struct MemorySnapshot {
     pub(crate) meta: Meta<SqliteFile>,
     pub(crate) stock: Arc<MemoryStock>,
     pub(crate) metrics: Metrics,
-    /// What was written last.
+    /// The last written snapshot.
     pub(crate) written: Vec<Snapshot>,
 }
 
 impl Job for MemorySnapshot {
     const NAME: &'static str = "snapshot";
     const EVERY: Duration = Duration::from_millis(500);
-    /// What the lanes issued while they drained.
+    /// Units that the lanes issued while they drained.
     const LAST_ROUND: bool = true;
 
     async fn round(&mut self) -> Result<Round, JobError> {

@@ -1,4 +1,4 @@
-//! Job `withdraw` of a cluster: does the withdrawals that wait, as far as stock servers answer.
+//! Job `withdraw` of a cluster: does the waiting withdrawals, as far as stock servers answer.
 use std::sync::Arc;
 use std::time::Duration;
 

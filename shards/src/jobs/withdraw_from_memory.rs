@@ -1,8 +1,8 @@
 //! Job `withdraw` of the embedded default: withdrawals from stock in memory.
 //!
 //! The units leave the stock first and the total after it. If the process dies in between, the next
-//! one rebuilds the stock and does it again. Where it is not known whether the total has fallen the
-//! units stay out of the stock, or they could be issued twice.
+//! one rebuilds the stock and does the withdrawal again. While it is unknown whether the total has
+//! fallen, the units stay out of the stock: otherwise they could be issued twice.
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +15,8 @@ use crate::meta::{Meta, Withdrawal};
 use crate::stock::MemoryStock;
 use crate::store::{Database, SqliteFile, StoreError};
 
-/// The job. The follower takes turns with it: totals are not brought to the stock while it is not
-/// known whether a withdrawal is recorded.
+/// The job. The follower takes turns with it: no totals are brought to the stock while it is
+/// unknown whether a withdrawal is recorded.
 pub(crate) struct WithdrawFromMemory(pub(crate) Arc<Mutex<Withdrawals<Meta<SqliteFile>>>>);
 
 impl Job for WithdrawFromMemory {
@@ -25,18 +25,18 @@ impl Job for WithdrawFromMemory {
 
     async fn round(&mut self) -> Result<Round, JobError> {
         self.0.lock().await.run().await?;
-        // One that fails leaves the others waiting, and is an error.
+        // One that fails is an error, and the others wait.
         Ok(Round::leaving(0))
     }
 }
 
-/// Where withdrawals are recorded.
+/// The records of withdrawals.
 pub(crate) trait Records: Send + Sync {
-    /// Those that wait.
+    /// Those that wait, the oldest first.
     fn waiting(&self) -> impl Future<Output = Result<Vec<Withdrawal>, StoreError>> + Send;
-    /// Notes that so many units were withdrawn. After an error it is unknown whether it is noted.
+    /// Records that `units` were withdrawn. After an error it is unknown whether that is recorded.
     fn note(&self, id: u64, units: u64) -> impl Future<Output = Result<(), StoreError>> + Send;
-    /// Whether it is noted, for good: nothing is under way any more.
+    /// Whether it is recorded. No transaction is running that could still record it.
     fn is_noted(&self, id: u64) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }
 
@@ -82,7 +82,7 @@ impl<M: Records> Withdrawals<M> {
         }
     }
 
-    /// Does the withdrawals that wait.
+    /// Does the waiting withdrawals.
     pub(crate) async fn run(&mut self) -> Result<(), StoreError> {
         self.resolve().await?;
         for Withdrawal { id, prize, units } in self.records.waiting().await? {
@@ -91,7 +91,7 @@ impl<M: Records> Withdrawals<M> {
             match self.records.note(id, units).await {
                 Ok(()) => self.in_doubt = None,
                 Err(error) if self.resolve().await? => {
-                    tracing::warn!(%error, id, "a withdrawal was recorded unheard");
+                    tracing::warn!(%error, id, "a withdrawal was recorded although its commit was not confirmed");
                 }
                 Err(error) => return Err(error),
             }
@@ -99,8 +99,8 @@ impl<M: Records> Withdrawals<M> {
         Ok(())
     }
 
-    /// Finds out whether the withdrawal in doubt, if there is one, is recorded. Comes before totals
-    /// are brought to the stock: they would bring its units back.
+    /// Finds out whether the withdrawal in doubt, if there is one, is recorded. Must come before
+    /// totals are brought to the stock: they would bring its units back.
     pub(crate) async fn resolve(&mut self) -> Result<bool, StoreError> {
         let Some(InDoubtWithdrawal { id, prize, units }) = self.in_doubt else {
             return Ok(true);
@@ -126,11 +126,11 @@ mod tests {
     /// How the next use goes wrong.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     enum Fault {
-        /// It is noted, and nobody hears of it.
+        /// It is recorded, but the answer is lost.
         Lost,
-        /// It is not.
+        /// It is not recorded.
         Undone,
-        /// Nobody can be asked.
+        /// The records cannot be read.
         Unavailable,
     }
 
@@ -204,8 +204,8 @@ mod tests {
         }
     }
 
-    /// Ten units of which four are withdrawn; answers what is left and what the total is after each
-    /// of so many rounds of the follower, which stops at a failure.
+    /// Ten units of which four are withdrawn. Returns what is left and the total after each round
+    /// of the follower, which stops at a failure.
     async fn rounds<const COUNT: usize>(faults: &[Fault]) -> [(u64, u64); COUNT] {
         let book = Book {
             waiting: [(1, 4)].into(),
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_withdrawal_that_was_recorded_unheard_is_not_put_back() {
+    async fn a_withdrawal_that_was_recorded_without_an_answer_is_not_put_back() {
         assert_eq!(rounds(&[]).await, [(6, 6)]);
         assert_eq!(rounds(&[Fault::Lost]).await, [(6, 6), (6, 6)]);
     }

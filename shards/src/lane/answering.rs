@@ -1,5 +1,5 @@
-//! Commands that were taken, until each is answered: tries of their batch, halves of it, and those
-//! that are set aside.
+//! Answers the commands that were taken: tries their batch, halves of it, and the commands that are
+//! set aside.
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,10 +25,10 @@ pub(super) const TRIES_MAX: usize = 4;
 /// Commands in a batch of those that were set aside: each is ten draws at most.
 const HELD_BATCH_MAX: usize = 100;
 
-/// A shard that was unavailable is not tried again for this long, twice as long after each failure.
-/// Its users get an answer at once, instead of waiting for one timeout after the other.
+/// A shard that was unavailable is not tried again for this long; twice as long after each failure.
+/// Until then its users are answered at once, instead of after one timeout after the other.
 pub(super) const UNAVAILABLE_MIN: Duration = Duration::from_millis(50);
-/// The longest that a shard which is back goes unnoticed.
+/// The longest time until a lane notices that its shard is available again.
 pub(super) const UNAVAILABLE_MAX: Duration = Duration::from_secs(1);
 
 /// Answers commands.
@@ -41,7 +41,7 @@ pub(super) struct Answering<S, K, R> {
     /// Set while the shard is unavailable.
     unavailable: Option<Unavailable>,
     held: Held,
-    /// Batches that waited for a lock in vain.
+    /// Batches that waited for a lock and did not get it.
     stalls: u64,
 }
 
@@ -96,7 +96,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Answering<S, K, R>
         self.held.next_try()
     }
 
-    /// Tries commands again whose rows another process had.
+    /// Tries commands again whose rows another process had locked.
     pub(super) async fn try_held(&mut self) {
         let Sifted { mut tried, refused } = self.held.due(Instant::now());
         self.refuse_held(refused);
@@ -107,7 +107,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Answering<S, K, R>
         self.held.rest(Instant::now());
     }
 
-    /// When the shard is asked again, at the earliest.
+    /// The earliest time at which the shard is tried again.
     pub(super) fn available_at(&self) -> Instant {
         self.unavailable
             .map_or_else(Instant::now, |unavailable| unavailable.until)
@@ -126,8 +126,8 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Answering<S, K, R>
     }
 
     /// Executes commands and answers each. A batch that the database refuses for its data, or that
-    /// others keep changing, is halved until the culprit stands alone, so one bad command never
-    /// fails its neighbours.
+    /// others keep changing, is halved until the bad command is alone, so it never fails its
+    /// neighbours.
     async fn answer_all(&mut self, commands: Vec<Taken>) {
         let began = Instant::now();
         let mut parts = vec![commands];
@@ -196,8 +196,8 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Answering<S, K, R>
         });
     }
 
-    /// Tries a batch until no other process was faster. Commands whose rows another process has are
-    /// set aside, and the others go on without them.
+    /// Tries a batch until no other process was faster. Commands whose rows another process has
+    /// locked are set aside, and the others go on without them.
     async fn execute(&mut self, commands: &mut Vec<Taken>) -> Result<Vec<CommandAnswer>, Failure> {
         let mut failure = Failure::Final(CommandError::ShardUnavailable);
         let (mut supply, mut on_lock) = (Supply::There, OnLock::Refuse);
@@ -205,8 +205,8 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Answering<S, K, R>
         for _ in 0..TRIES_MAX {
             let began = Instant::now();
             let attempt = self.executor.attempt(commands, &supply, on_lock);
-            // A bug that panics must not take the lane with it. What was noted before the commit
-            // says what has become of the batch.
+            // A bug that panics must not end the lane. What was noted before the commit says whether
+            // the batch has committed.
             match AssertUnwindSafe(attempt).catch_unwind().await {
                 Ok(Err(conflict @ Failure::Conflict(_))) => failure = conflict,
                 Ok(Err(Failure::Held(lock))) => {
@@ -222,17 +222,17 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Answering<S, K, R>
                     }
                     let deleting = self.executor.was_deleting();
                     match lock {
-                        // The next try has none to delete: jobs find them.
+                        // The next try has no receipts to delete: jobs delete them.
                         lock if !found && lock.waited && deleting => {
                             (failure, on_lock) = (Failure::Held(lock), OnLock::Wait);
                         }
-                        // No user's row, so it was the epoch's: there are no units now.
+                        // It was no user's row, so it was that of the epoch: there are no units now.
                         Lock {
                             may_be_rebuild: true,
                             ..
                         } if !found => supply = Supply::Unavailable,
                         Lock { waited: true, .. } if !found => return Err(Failure::Held(lock)),
-                        // Whatever process has the others' rows by now has not stood still.
+                        // The process that has locked the others' rows by now does not stand still.
                         lock => (failure, on_lock) = (Failure::Held(lock), OnLock::Wait),
                     }
                 }
@@ -252,8 +252,8 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Answering<S, K, R>
         Err(failure)
     }
 
-    /// Finds the commands whose rows another process has, and sets them aside; whether there are
-    /// any.
+    /// Finds the commands whose rows another process has locked, and sets them aside. Returns whether
+    /// there are any.
     async fn part_from_held(&mut self, commands: &mut Vec<Taken>) -> Result<bool, Failure> {
         let mut held = self.executor.held(commands).await?.into_iter();
         let (aside, free): (Vec<_>, Vec<_>) = std::mem::take(commands)

@@ -1,6 +1,6 @@
-//! The gateway's clock beside its shard's. A draw's day is stored with its account and never goes
-//! back, so a clock that is far ahead would spoil accounts for as long as it is: nothing is planned
-//! by a clock that the shard's own contradicts. Which of the two is wrong cannot be known here.
+//! Compares the gateway's clock with its shard's. A draw's day is stored with its account and never
+//! goes back, so a clock that is far ahead would spoil accounts until that day. So nothing is planned
+//! by a clock that differs from the shard's. Which of the two is wrong cannot be known here.
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -9,18 +9,18 @@ use tokio::time::Instant;
 
 use crate::error::CommandError;
 
-/// Clocks that are kept in step differ by much less; day limits change hands a little early or
-/// late.
+/// Clocks that are synchronized differ by much less. With this difference a day begins a little
+/// early or late.
 const WARNED_FROM: SignedDuration = SignedDuration::from_secs(5);
 
 /// Nothing is planned.
 const REFUSED_FROM: SignedDuration = SignedDuration::from_secs(60);
 
-/// The shard is not asked with each batch, which costs a statement: a clock that agreed goes on to
-/// agree for as long as it moves as monotonic time does, and drifts by nothing in this time.
+/// The shard is not asked with each batch, because that costs a statement. A clock that agreed still
+/// agrees while it moves as monotonic time does; what it drifts in this time does not matter.
 const BELIEVED: Duration = Duration::from_millis(200);
 
-/// A clock that moved otherwise than monotonic time by more than this was set.
+/// A clock that differs from monotonic time by more than this was set.
 const SET_FROM: SignedDuration = SignedDuration::from_secs(1);
 
 /// What a difference means.
@@ -31,7 +31,7 @@ enum Grade {
     Refused,
 }
 
-/// What was seen of the shard's clock.
+/// What is known of the shard's clock.
 #[derive(Debug)]
 pub(super) struct Watch {
     /// By how much ours is ahead.
@@ -50,7 +50,7 @@ impl Watch {
         }
     }
 
-    /// Whether the shard is to be asked for its time, now that ours is this.
+    /// Whether the shard is to be asked for its time, when ours is `now`.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
         self.agreed
             .is_none_or(|(_, since)| since.elapsed() >= BELIEVED)
@@ -65,8 +65,8 @@ impl Watch {
         })
     }
 
-    /// Compares the shard's time with ours, `now` that the answer is there, so long after it was
-    /// asked. What lies between these is no difference: how long each way took is not known.
+    /// Compares the shard's time with ours. `now` is when the answer arrived, `took` how long after
+    /// the question. The shard's time may be any in between: how long each way took is not known.
     pub(super) fn compare(
         &mut self,
         theirs: Timestamp,
@@ -94,8 +94,8 @@ impl Watch {
     }
 }
 
-/// By how much our clock is ahead of theirs; negative where it is behind. How long it took is not
-/// measured by our clock: that may have been set in between.
+/// By how much our clock is ahead of theirs; negative where it is behind. How long the answer took
+/// is not measured by our clock, because that may have been set in between.
 fn ahead(theirs: Timestamp, now: Timestamp, took: Duration) -> SignedDuration {
     let since = now.duration_since(theirs);
     let took = SignedDuration::try_from(took).unwrap_or(SignedDuration::MAX);

@@ -1,5 +1,5 @@
-//! One try of one batch, as one transaction: gather, prefetch, plan, take, settle, persist. The
-//! rules are `market`'s; here is the order of the steps, and what is undone when one fails.
+//! One try of one batch, as one transaction: gather, prefetch, plan, take, settle, persist. `market`
+//! has the rules. Here is the order of the steps, and what is undone when one fails.
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,19 +21,19 @@ use super::ids::{Ids, LaneIds};
 use super::queue::Taken;
 use crate::error::CommandError;
 use crate::grant::GrantId;
-use crate::metrics::{LaneMetrics, Step};
+use crate::metrics::{BatchStep, LaneMetrics};
 use crate::stock::{Granted, Receipt, Stock, StockUnavailable};
-use crate::store::{InDoubtBatch, OnLock, PersistError, ShardStore, StoreError, Verdict};
+use crate::store::{CommitVerdict, InDoubtBatch, OnLock, PersistError, ShardStore, StoreError};
 
-/// What a lane needs of the world around it.
+/// What a lane needs besides its shard.
 pub(crate) struct Surroundings<K, R> {
-    /// The campaigns of the moment.
+    /// The current campaigns.
     pub(crate) catalogue: Arc<ArcSwap<Catalogue>>,
     /// Where units come from.
     pub(crate) stock: K,
     /// Where the random numbers of commands come from.
     pub(crate) random: R,
-    /// What time it is.
+    /// The clock.
     pub(crate) clock: fn() -> Timestamp,
     /// Where order ids and grant ids come from.
     pub(crate) ids: Arc<Ids>,
@@ -47,15 +47,15 @@ pub(super) struct Executor<S, K, R> {
     store: S,
     around: Surroundings<K, R>,
     ids: Option<LaneIds>,
-    /// A batch that may or may not have committed: its outcome is found out before the next batch.
+    /// A batch that may or may not have committed. Its outcome is found out before the next batch.
     in_doubt: Option<Unconfirmed>,
     clocks: Watch,
     /// Whether the last try was to delete receipts too: a job may have locked one of them.
     deleting: bool,
 }
 
-/// A batch whose commit was sent: what it was granted, and what its orders took if it has
-/// committed.
+/// A batch whose commit was sent: the units that it was granted, and those that its orders took if
+/// it has committed.
 struct Unconfirmed {
     batch: InDoubtBatch,
     granted: Granted,
@@ -102,11 +102,11 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
         self.persist(grant, granted, settlement).await
     }
 
-    /// Makes sure that the lane has ids for a batch which makes so many rows.
+    /// Makes sure that the lane has ids for a batch that makes this number of rows.
     pub(super) async fn cover(&mut self, rows: usize) -> Result<(), Failure> {
         if !self.ids.as_ref().is_some_and(|ids| ids.cover(rows)) {
             let block = self.around.ids.block().await.map_err(|error| match error {
-                // That is no row of a user's.
+                // A lock in the meta database is not on a user's row.
                 StoreError::Held(why) => Failure::Conflict(why),
                 error => error.into(),
             })?;
@@ -121,13 +121,13 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
             .expect("a batch is covered before it is planned")
     }
 
-    /// Reads what the batch needs; answers the time that it is planned under too.
+    /// Reads what the batch needs. Returns the time that it is planned under too.
     async fn prefetch(
         &mut self,
         batch: &Batch,
         on_lock: OnLock,
     ) -> Result<(Known, Timestamp), Failure> {
-        let timer = self.around.metrics.step(Step::Prefetch);
+        let timer = self.around.metrics.step(BatchStep::Prefetch);
         let asked = Instant::now();
         let with_clock = self.clocks.is_due((self.around.clock)());
         let fetched = self.store.prefetch(batch, on_lock, with_clock).await;
@@ -156,7 +156,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
     ) -> Result<(), Failure> {
         match database_time {
             Some(time) => self.clocks.compare(time, now, took).map_err(Failure::Final),
-            // The next try asks.
+            // The next try asks the shard for its time.
             None if self.clocks.was_set(now) => {
                 Err(Failure::Conflict("this gateway's clock was set".to_owned()))
             }
@@ -182,8 +182,9 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
         plan(batch, known, &around, numbers, &mut self.around.random)
     }
 
-    /// Takes what the plan wants. A request that ended at once is repeated once, under a grant of
-    /// its own: whatever the first was granted without an answer, nobody will ever note.
+    /// Takes what the plan wants. A request that ended at once is repeated once, under a grant of its
+    /// own. If the first was granted units without an answer, no batch commits them, and a job gives
+    /// them back.
     async fn take(&mut self, plan: &Plan) -> Result<(GrantId, Granted), Failure> {
         let mut again = true;
         loop {
@@ -191,7 +192,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
             if plan.wants().is_empty() {
                 return Ok((grant, Granted::default()));
             }
-            let timer = self.around.metrics.step(Step::Take);
+            let timer = self.around.metrics.step(BatchStep::Take);
             let taken = self.around.stock.take(grant, plan.wants()).await;
             timer.observe_duration();
             let error = match taken {
@@ -211,8 +212,8 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
         let ids = self.ids();
         let settlement = settle(plan, &granted.units(), |user| ids.next_order(user));
         debug_assert!(
-            settlement.rows.orders.iter().all(|orders| follow(orders)),
-            "stores find the orders of a call by its first id"
+            (settlement.rows.made.iter()).all(|made| follow(made.made.orders())),
+            "stores find what a call made by its first id"
         );
         settlement
     }
@@ -228,13 +229,13 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
             ..granted.receipt(&settlement.used)
         };
         self.deleting = !receipt.closed.is_empty();
-        let timer = self.around.metrics.step(Step::Persist);
+        let timer = self.around.metrics.step(BatchStep::Persist);
         self.in_doubt = Some(Unconfirmed::new(grant, &granted, &receipt, &settlement));
         let persisted = self.store.persist(grant, &settlement, &receipt).await;
         timer.observe_duration();
         match persisted {
             Ok(()) => {
-                self.close(Verdict::Committed);
+                self.close(CommitVerdict::Committed);
                 Ok(settlement.answers)
             }
             Err(PersistError::Undone(error)) => {
@@ -244,22 +245,24 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
             Err(PersistError::Unknown(error)) => {
                 tracing::warn!(%error, ?grant, "a commit was not confirmed");
                 match self.resolve_in_doubt().await {
-                    Ok(Verdict::Committed) => Ok(settlement.answers),
-                    Ok(Verdict::Void) => Err(Failure::Conflict("the batch was undone".to_owned())),
+                    Ok(CommitVerdict::Committed) => Ok(settlement.answers),
+                    Ok(CommitVerdict::Void) => {
+                        Err(Failure::Conflict("the batch was undone".to_owned()))
+                    }
                     Err(_) => Err(Failure::Final(CommandError::OutcomeUnknown)),
                 }
             }
         }
     }
 
-    /// Undoes a batch that has not come to its commit.
+    /// Undoes a batch whose commit was not sent.
     async fn undo(&mut self, grant: GrantId, granted: &Granted) {
         self.store.undo().await;
         self.around.stock.give_back(grant, granted);
         self.in_doubt = None;
     }
 
-    /// Undoes whatever transaction a panic has left.
+    /// Undoes the transaction that a panic has left.
     pub(super) async fn undo_after_panic(&mut self) {
         self.store.undo().await;
     }
@@ -270,9 +273,9 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
     }
 
     /// Finds out what became of the batch in doubt, if there is one, and closes its grant.
-    pub(super) async fn resolve_in_doubt(&mut self) -> Result<Verdict, StoreError> {
+    pub(super) async fn resolve_in_doubt(&mut self) -> Result<CommitVerdict, StoreError> {
         let Some(Unconfirmed { batch, .. }) = &self.in_doubt else {
-            return Ok(Verdict::Void);
+            return Ok(CommitVerdict::Void);
         };
         let verdict = self.store.verdict(batch).await?;
         let grant = batch.grant;
@@ -282,7 +285,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
     }
 
     /// Closes the grant of a batch whose outcome is known.
-    fn close(&mut self, verdict: Verdict) {
+    fn close(&mut self, verdict: CommitVerdict) {
         let Some(unconfirmed) = self.in_doubt.take() else {
             return;
         };
@@ -293,7 +296,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
             orders,
         } = unconfirmed;
         match verdict {
-            Verdict::Committed => {
+            CommitVerdict::Committed => {
                 self.around
                     .metrics
                     .committed(orders, !receipt.used.is_empty());
@@ -301,16 +304,16 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
                     .stock
                     .settle(batch.grant, &granted, &receipt.used);
             }
-            Verdict::Void => self.around.stock.give_back(batch.grant, &granted),
+            CommitVerdict::Void => self.around.stock.give_back(batch.grant, &granted),
         }
     }
 
-    /// For each command whether another process has a row of its.
+    /// For each command whether another process has locked a row of its user.
     pub(super) async fn held(&mut self, commands: &[Taken]) -> Result<Vec<bool>, StoreError> {
         self.store.held(&gather(commands)).await
     }
 
-    /// Whether the last try was to delete receipts; forgotten by this.
+    /// Whether the last try was to delete receipts. Resets that.
     pub(super) fn was_deleting(&mut self) -> bool {
         std::mem::take(&mut self.deleting)
     }
@@ -318,7 +321,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
 
 impl Unconfirmed {
     fn new(grant: GrantId, granted: &Granted, receipt: &Receipt, settlement: &Settlement) -> Self {
-        let call = settlement.rows.calls.first().cloned();
+        let call = settlement.rows.calls().next().cloned();
         Self {
             batch: InDoubtBatch {
                 grant,
@@ -334,11 +337,12 @@ impl Unconfirmed {
 
 /// Whether the ids of a call's orders follow from the first.
 fn follow(orders: &[Order]) -> bool {
-    let first = orders[0].id.get();
-    orders
-        .iter()
-        .zip(0..)
-        .all(|(order, nth)| nth_after(first, nth) == Some(order.id.get()))
+    let Some(first) = orders.first() else {
+        return true;
+    };
+    let follows =
+        |(order, nth): (&Order, u16)| nth_after(first.id.get(), nth) == Some(order.id.get());
+    orders.iter().zip(0..).all(follows)
 }
 
 fn gather(commands: &[Taken]) -> Batch {

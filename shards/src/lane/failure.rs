@@ -1,4 +1,4 @@
-//! How one try of a batch fails, and what its callers are answered then.
+//! How one try of a batch fails, and what its callers are answered.
 use std::time::Duration;
 
 use market::Refusal;
@@ -8,8 +8,8 @@ use crate::error::CommandError;
 use crate::stock::StockUnavailable;
 use crate::store::StoreError;
 
-/// Conflicts and lock waits that last are halved until so long after their batch began. After that
-/// the rest is refused, because all commands behind it wait as well.
+/// A batch that keeps meeting conflicts or locks is halved until this long after it began. Then the
+/// rest is refused, because all commands behind it wait as well.
 const HALVING_MAX: Duration = Duration::from_millis(1_500);
 
 /// How one try of a batch failed.
@@ -19,7 +19,7 @@ pub(super) enum Failure {
     Conflict(String),
     /// The database refuses something in it: halve it.
     Data(String),
-    /// Another process has a row of it.
+    /// Another process has locked a row of it.
     Held(Lock),
     /// The stock cannot be asked: plan again without it.
     StockUnavailable,
@@ -33,14 +33,14 @@ pub(super) enum Failure {
 #[derive(Debug)]
 pub(super) struct Lock {
     pub(super) why: String,
-    /// Whether it was waited for.
+    /// Whether the statement waited for it.
     pub(super) waited: bool,
     /// Whether it may have been that of a rebuild of the stock, which commits of units wait for.
     pub(super) may_be_rebuild: bool,
 }
 
 impl Failure {
-    /// Whether each half of the batch is to be tried by itself, so long after it began.
+    /// Whether each half of the batch is to be tried by itself, this long after it began.
     pub(super) fn is_halved(&self, elapsed: Duration) -> bool {
         match self {
             Self::Data(_) => true,

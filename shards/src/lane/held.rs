@@ -1,7 +1,7 @@
 //! Commands of users whose rows another process has locked. A gateway that stands still with a
-//! batch half done keeps its users' rows until its database ends the transaction. Commands of all
-//! other users do not wait for that: those that are held are set aside, are tried again every now
-//! and then, and are refused after a while.
+//! batch half done keeps its users' rows locked until its database ends the transaction. Commands of all
+//! other users do not wait for that. Those that are held are set aside, tried again at intervals,
+//! and refused after a while.
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
@@ -10,21 +10,21 @@ use tokio::time::Instant;
 
 use super::queue::Taken;
 
-/// So long a command waits for its rows. A process that holds them and is alive commits within
-/// milliseconds.
+/// A command waits this long for its rows. A process that has locked them and is alive commits
+/// within milliseconds.
 const WAIT_MAX: Duration = Duration::from_secs(1);
 
-/// So long after that the user's commands are answered at once.
+/// For this long after that the user's commands are answered at once.
 const REMEMBERED: Duration = Duration::from_secs(1);
 
-/// Between tries; twice as long after each, because a try in vain is three round trips.
+/// The time between tries; twice as long after each, because a try that fails is three round trips.
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_millis(100);
 
-/// Commands that are set aside at most: so many are tried again in a few batches.
+/// At most this number of commands is set aside: they can be tried again in a few batches.
 const ASIDE_MAX: usize = 256;
 
-/// Users that are remembered at most.
+/// At most this number of users is remembered.
 const REMEMBERED_MAX: usize = 1024;
 
 /// The commands that are held.
@@ -60,8 +60,8 @@ impl Held {
         (!self.aside.is_empty()).then_some(self.next_try)
     }
 
-    /// Keeps back commands of users who are known to be held. Behind a command that is set aside
-    /// later ones of the same user are set aside too.
+    /// Keeps back commands of users who are known to be held. Behind a command that is set aside,
+    /// later commands of the same user are set aside too.
     pub(super) fn sift(&mut self, commands: Vec<Taken>, now: Instant) -> Sifted {
         self.remembered.retain(|_, until| now < *until);
         let mut sifted = Sifted::default();
@@ -86,14 +86,15 @@ impl Held {
         sifted
     }
 
-    /// Has waiting commands pause, however long the round before took: others have their turn.
+    /// Begins the pause of waiting commands, however long the round before took, so that others have
+    /// their turn.
     pub(super) fn rest(&mut self, now: Instant) {
         if !self.aside.is_empty() {
             self.next_try = self.next_try.max(now + PAUSE_MIN);
         }
     }
 
-    /// Sets commands aside; answers those that there is no room for.
+    /// Sets commands aside. Answers those that there is no room for.
     #[must_use]
     pub(super) fn set_aside(&mut self, commands: Vec<Taken>, now: Instant) -> Vec<Taken> {
         if commands
@@ -123,8 +124,8 @@ impl Held {
         None
     }
 
-    /// Commands that are to be tried again, and those that have waited long enough, with all that
-    /// waits for the same users.
+    /// The commands that are to be tried again, and those that have waited long enough, with all that
+    /// wait for the same users.
     pub(super) fn due(&mut self, now: Instant) -> Sifted {
         self.pause = (self.pause * 2).min(PAUSE_MAX);
         let has_waited = |command: &&Taken| command.held_for(now) >= WAIT_MAX;

@@ -1,5 +1,5 @@
-//! Order ids and grant ids: a process claims one run at a time, and its lanes take blocks of the
-//! run's counters, so that neither starts nor lanes use run numbers up.
+//! Order ids and grant ids. A process claims one run at a time, and its lanes take blocks of the
+//! run's counters, so that neither starts nor lanes use up run numbers.
 use std::future::Future;
 use std::ops::Range;
 use std::pin::Pin;
@@ -13,8 +13,8 @@ use crate::grant::GrantId;
 use crate::readiness::Readiness;
 use crate::store::StoreError;
 
-/// Grants of one run. They are more than there can be orders, because a batch without orders needs
-/// a grant too.
+/// Grants of one run. There are more of them than there can be orders, because a batch without
+/// orders needs a grant too.
 const GRANT_BITS: u32 = 38;
 
 /// A block has 65,536 orders and 67 million grants; a run has 4,096 blocks.
@@ -22,7 +22,7 @@ const BLOCK_BITS: u32 = 12;
 const BLOCK_ORDER_BITS: u32 = 28 - BLOCK_BITS;
 const BLOCK_GRANT_BITS: u32 = GRANT_BITS - BLOCK_BITS;
 
-/// What `/readyz` says of run numbers is filed under this.
+/// The name under which `/readyz` reports on run numbers.
 const OBSTACLE: &str = "run numbers";
 
 /// The number of the run that a grant belongs to.
@@ -72,7 +72,7 @@ struct State {
     current: Option<(Run, u32)>,
     /// Claimed before it is needed, so that lanes draw on while the meta database is unavailable.
     spare: Option<Run>,
-    /// There are no more runs: not asked for again.
+    /// There are no more runs. No more are claimed.
     used_up: bool,
 }
 
@@ -95,7 +95,7 @@ impl Ids {
         })
     }
 
-    /// A block that no lane has had and no other will have.
+    /// A block that no lane has had or will have.
     pub(super) async fn block(self: &Arc<Self>) -> Result<Block, StoreError> {
         if let Some(block) = self.cut_off() {
             self.claim_ahead();
@@ -148,7 +148,7 @@ impl Ids {
         });
     }
 
-    /// Claims a run to be used after the current one. Only by the holder of `claiming`.
+    /// Claims a run to be used after the current one. Only the holder of `claiming` may call it.
     async fn claim(&self) -> Result<(), StoreError> {
         let needed = |state: &State| state.spare.is_none() && !state.used_up;
         if !needed(&self.state()) {
@@ -164,7 +164,7 @@ impl Ids {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing in here panics half-way through a change.
+        // No change in here can panic half-way.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,7 +1,7 @@
 //! Sizes and times of a lane.
 use std::time::Duration;
 
-/// Sizes of a lane. Room is counted in draws; a command that draws nothing takes that of one.
+/// Sizes of a lane. Room is counted in draws; a command that draws nothing takes the room of one.
 #[derive(Debug, Clone, Copy)]
 pub struct LaneLimits {
     /// Draws that may wait, whatever the lane's speed.
@@ -11,7 +11,7 @@ pub struct LaneLimits {
     /// Draws in one batch, or one command alone. A draw is at most about 4 KiB in the texts of its
     /// statements, so 1,024 of them are a quarter of the 16 MiB that MariaDB takes by default.
     pub batch_max: usize,
-    /// Where commands come together, a batch begins so long after the one before, or when enough
+    /// While commands come together, a batch begins this long after the one before, or when enough
     /// draws wait, whichever is earlier. Zero: at once.
     pub linger: Duration,
 }
@@ -19,8 +19,8 @@ pub struct LaneLimits {
 /// How long callers wait.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
-    /// In the queue; a command that is older is answered, not executed.
+    /// In the queue. A command that is older is answered, not executed.
     pub queue: Duration,
-    /// For the answer of a command that was taken; after this its outcome is unknown.
+    /// For the answer of a command that was taken. After this its outcome is unknown.
     pub answer: Duration,
 }

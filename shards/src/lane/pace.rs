@@ -1,7 +1,8 @@
 //! How long a lane's queue may be: no longer than what the lane commits within the target delay.
 //!
-//! A fixed bound is too long for a shard that has become slow: commands at its end are given up
-//! before their turn. It is too short for a fast one. So the bound follows the rate that was measured.
+//! A fixed bound is too long for a shard that has become slow: the callers of commands at its end
+//! stop waiting before their turn. It is too short for a fast shard. So the bound follows the
+//! measured rate.
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -21,7 +22,7 @@ impl Bound {
     }
 }
 
-/// What a lane has learned of its own speed.
+/// What a lane has measured of its own speed.
 #[derive(Debug)]
 pub(super) struct Pace {
     limits: LaneLimits,
@@ -30,7 +31,7 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// Knows nothing yet: the bound is the fixed one.
+    /// Has measured nothing yet: the bound is the fixed one.
     pub(super) fn new(limits: LaneLimits) -> Self {
         Self {
             limits,
@@ -43,8 +44,8 @@ impl Pace {
         self.bound.clone()
     }
 
-    /// Learns from a full batch that was executed. Only a full one tells what the lane can do: a
-    /// smaller one could have held more in about the same time.
+    /// Measures a full batch that was executed. Only a full one shows what the lane can do: a smaller
+    /// one could have held more in about the same time.
     pub(super) fn learn(&mut self, draws: usize, took: Duration) {
         if took.is_zero() {
             return;

@@ -1,8 +1,8 @@
 //! The bounded queue in front of a lane, and the two ends of a waiting command.
 //!
-//! A command is either still waiting or taken into a batch; one atomic word decides. So a
-//! caller whose timeout ends knows which it was: a waiting command that it abandons is never
-//! executed, a taken one has an outcome that it does not know yet.
+//! A command either still waits or was taken into a batch; one atomic word decides. So a caller whose
+//! timeout ends knows which. A waiting command that it abandons is never executed. A command that
+//! was taken has an outcome that the caller does not know yet.
 //!
 //! Room is counted in draws, because a lane needs time for each of them. A command that draws
 //! nothing takes the room of one.
@@ -26,7 +26,7 @@ use super::pace::Bound;
 use crate::error::CommandError;
 
 /// Draws that are worth a batch. A batch costs 0.7 ms of the processors by itself and 0.06 ms for
-/// each draw (docs/performance.md), so more than these make a draw little cheaper.
+/// each draw (docs/performance.md), so more draws than these are little cheaper each.
 const ENOUGH: usize = 32;
 
 /// What an atomic word is by default.
@@ -43,7 +43,7 @@ struct Ticket {
     since: Instant,
     state: AtomicU8,
     taken_at: OnceLock<Instant>,
-    /// How long it was kept waiting by locks of others, in microseconds.
+    /// How long locks of others kept it waiting, in microseconds.
     held_up_us: AtomicU64,
     /// Whether it made something, and is no repeat of an earlier call.
     made_now: AtomicBool,
@@ -67,7 +67,7 @@ pub(super) struct Taken {
     ticket: Arc<Ticket>,
     reply: oneshot::Sender<CommandReply>,
     under_way: UnderWay,
-    /// Since when it is set aside, because another process has its rows.
+    /// Since when it is set aside, because another process has locked its rows.
     held_since: Option<Instant>,
 }
 
@@ -81,7 +81,7 @@ impl Waiting {
         self.command.weight()
     }
 
-    /// Takes the command, unless its caller has gone.
+    /// Takes the command, unless its caller no longer waits.
     pub(super) fn take(self, now: Instant) -> Option<Taken> {
         let Self {
             command,
@@ -111,7 +111,7 @@ impl Taken {
         self.command.weight()
     }
 
-    /// Notes that another process has its rows.
+    /// Notes that another process has locked its rows.
     pub(super) fn hold(&mut self, now: Instant) {
         self.held_since.get_or_insert(now);
     }
@@ -136,13 +136,13 @@ impl Taken {
         self.held_up(self.held_for(Instant::now()));
         // Before the answer is on its way: its caller may be here again at once.
         drop(self.under_way);
-        // A caller that has gone since can ask again under its request id.
+        // A caller that no longer waits can repeat the call under its request id.
         let _ = self.reply.send(reply);
     }
 }
 
-/// The caller's end of a command. Dropped while the command still waits, the command is never
-/// executed: a player who has hung up spends no chance.
+/// The caller's end of a command. When it is dropped while the command still waits, the command is
+/// never executed: a player who has hung up spends no chance.
 #[derive(Debug)]
 pub(crate) struct Pending {
     ticket: Arc<Ticket>,
@@ -165,12 +165,12 @@ impl Pending {
         .await
         {
             Ok(Ok(reply)) => reply,
-            // The lane fell over with the command in hand, or is stuck in the database.
+            // The lane panicked after it took the command, or waits for the database.
             Ok(Err(_)) | Err(_) => Err(CommandError::OutcomeUnknown),
         }
     }
 
-    /// How long it waited until its lane took it; all the time, where it did not.
+    /// How long it waited until its lane took it; the whole time, where no lane did.
     pub(crate) fn queued(&self) -> Duration {
         let since = self.ticket.since;
         self.ticket
@@ -184,8 +184,7 @@ impl Pending {
         Duration::from_micros(self.ticket.held_up_us.load(Ordering::Relaxed))
     }
 
-    /// Whether what it was answered was made by this command, and not by an earlier call under its
-    /// key.
+    /// Whether this command made what it was answered, and not an earlier call under its key.
     pub(crate) fn made_now(&self) -> bool {
         self.ticket.made_now.load(Ordering::Relaxed)
     }
@@ -208,7 +207,7 @@ impl Drop for Pending {
 #[derive(Debug)]
 struct Level {
     draws: AtomicUsize,
-    /// So many are worth a batch.
+    /// This many are worth a batch.
     enough: usize,
     reached_enough: Notify,
 }
@@ -218,7 +217,7 @@ impl Level {
         self.draws.load(Ordering::Relaxed)
     }
 
-    /// Adds a command, where it fits: where none waits any does.
+    /// Adds a command, where it fits. Where none waits, any fits.
     fn rise(&self, draws: usize, bound: usize) -> bool {
         let fits = |waiting| (waiting == 0 || waiting + draws <= bound).then_some(waiting + draws);
         let Ok(before) = self
@@ -259,12 +258,12 @@ pub(super) struct Queue {
     callers: Arc<Callers>,
     /// How many commands were under way before the last batch was answered.
     were_under_way: usize,
-    /// Commands that a batch had no room for. They wait still, before all others.
+    /// Commands that a batch had no room for. They still wait, before all others.
     left: Vec<Waiting>,
 }
 
-/// A queue for at most as many draws as the limits say, and as `bound` says just now. Counts the
-/// commands that it takes in. All queues of a process share their `callers`.
+/// A queue whose draws are bounded by the limits, and by what `bound` says at the moment. Counts the
+/// commands that it admits. All queues of a process share their `callers`.
 pub(super) fn queue(
     limits: LaneLimits,
     bound: Bound,
@@ -300,7 +299,7 @@ pub(super) fn queue(
 }
 
 impl Entrance {
-    /// Enqueues a command, or refuses it at once. Where none waits there is room for any.
+    /// Enqueues a command, or refuses it at once. Where none waits, there is room for any.
     pub(crate) fn submit(&self, command: Command) -> Result<Pending, CommandError> {
         let draws = command.weight();
         if !self.level.rise(draws, self.bound.draws()) {
@@ -344,16 +343,16 @@ impl Entrance {
         self.level.draws()
     }
 
-    /// How many may wait just now.
+    /// How many may wait at the moment.
     pub(crate) fn bound(&self) -> usize {
         self.bound.draws()
     }
 }
 
 impl Queue {
-    /// Takes what waits into `batch`, up to so many draws but at least one command; waits for it
-    /// where nothing does, and for more of it where that is worth it. Nothing is taken when the
-    /// queue is closed and empty. Given up while it waits, it has taken nothing.
+    /// Takes waiting commands into `batch`: at least one, and no more draws than the maximum. Waits for
+    /// the first, and for more where that is worth it. Takes nothing when the queue is closed and
+    /// empty. When its future is dropped while it waits, it has taken nothing.
     pub(super) async fn recv_batch(&mut self, batch: &mut Vec<Waiting>, draws_max: usize) {
         self.linger().await;
         if self.left.is_empty() {
@@ -375,7 +374,7 @@ impl Queue {
         let count = batch.iter().enumerate().take_while(fits).count();
         self.left = batch.split_off(count);
         self.level.fall(draws);
-        // A command that comes alone waits for no other.
+        // A single command waits for no other.
         self.linger_until = (count > 1).then(|| Instant::now() + self.linger);
     }
 
@@ -410,7 +409,7 @@ impl Queue {
         !self.left.is_empty()
     }
 
-    /// Takes no more commands in; those that wait already are still served.
+    /// Admits no more commands. Those that wait already are still executed.
     pub(super) fn close(&mut self) {
         self.receiver.close();
     }

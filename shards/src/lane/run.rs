@@ -1,4 +1,4 @@
-//! The life of a lane: it takes what waits, batch by batch, until it is told to stop.
+//! The task of a lane: it takes what waits, batch by batch, until it is stopped.
 use market::random::Randomness;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -49,7 +49,7 @@ struct Lane<S, K, R> {
 /// What a lane does next.
 enum Due {
     Stop,
-    /// Commands are tried again whose rows another process had.
+    /// Commands are tried again whose rows another process had locked.
     Held,
     Batch,
     /// No commands come, and the last batch is in doubt.
@@ -58,20 +58,20 @@ enum Due {
 
 impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
     async fn run(mut self, mut queue: Queue, mut stop: watch::Receiver<bool>) {
-        // Ids before they are needed, so that a lane which nobody has used yet works on while the
-        // meta database is unavailable. Without them the first batch tries again.
+        // The lane gets ids before it needs them, so that it works while the meta database is
+        // unavailable. Without them the first batch tries again.
         let _ = self.answering.executor.cover(self.batch_max).await;
         let mut waiting = Vec::with_capacity(self.batch_max);
         let mut stopping = false;
         loop {
             let in_doubt = self.answering.executor.is_in_doubt();
             let due = tokio::select! {
-                // The stop first: a queue that never runs dry must not outlast it.
+                // The stop comes first: a queue that is never empty must not delay it.
                 biased;
                 _ = stop.wait_for(|&stop| stop), if !stopping => Due::Stop,
                 () = at(self.answering.next_try()) => Due::Held,
                 () = queue.recv_batch(&mut waiting, self.batch_max) => Due::Batch,
-                // It may be that no command ever comes again: units in doubt must not wait for one.
+                // Perhaps no command comes again: units of a batch in doubt must not wait for one.
                 () = sleep_until(self.answering.available_at()), if in_doubt => Due::Verdict,
             };
             match due {
@@ -97,8 +97,8 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         }
     }
 
-    /// Takes commands that waited, has them answered, and learns from how long that took. Returns
-    /// how many commands were under way just before the first answer.
+    /// Takes commands that waited, has them answered, and measures how long that took. Returns how
+    /// many commands were under way just before the first answer.
     async fn answer(&mut self, waiting: &mut Vec<Waiting>, left_some: bool) -> usize {
         let (began, received) = (Instant::now(), waiting.len());
         self.metrics.waited(waiting[0].waited(began));
@@ -119,7 +119,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
     }
 }
 
-/// Waits until then; for ever, where there is no such time.
+/// Waits until this time; for ever, where there is none.
 async fn at(time: Option<Instant>) {
     match time {
         Some(time) => sleep_until(time).await,

@@ -1,4 +1,4 @@
-//! The audit log: who had a running installation do what, and why. Switches and stock have richer
+//! The audit log: who made a running installation do what, and why. Switches and stock have richer
 //! records of their own.
 use jiff::Timestamp;
 

@@ -17,7 +17,7 @@ statements! {
     CampaignStatements in "campaigns" {
         /// The latest version of each campaign.
         read_campaigns,
-        /// All versions of all campaigns.
+        /// A page of the versions of all campaigns.
         read_campaign_versions,
         /// Adds a version of a campaign.
         insert_campaign,
@@ -30,7 +30,7 @@ pub enum PublishError {
     /// The file has faults of its own.
     #[error(transparent)]
     Invalid(#[from] InvalidCampaign),
-    /// The file does not go together with what is published; one line per reason.
+    /// The file does not fit what is published; one line per reason.
     #[error("{}", .0.join("\n"))]
     Refused(Vec<String>),
     /// The database failed.
@@ -67,14 +67,21 @@ impl<D: Database> Campaigns<'_, D> {
         Ok(Catalogue::new(stored.iter().filter_map(StoredCampaign::parse)).switched(&switches))
     }
 
-    /// All versions of all campaigns, by activity and version.
-    pub async fn versions(&self) -> Result<Vec<StoredCampaign>, StoreError> {
-        stored(
-            &self
-                .0
-                .rows(Self::SQL.read_campaign_versions, NOTHING)
-                .await?,
-        )
+    /// Hands out all versions of all campaigns, by activity and version, in pages.
+    pub async fn each_page_of_versions(
+        &self,
+        mut each: impl FnMut(&[StoredCampaign]) + Send,
+    ) -> Result<(), StoreError> {
+        let mut after = (0, 0);
+        loop {
+            let sql = Self::SQL.read_campaign_versions;
+            let page = stored(&self.0.rows(sql, &json(&after)).await?)?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = (last.activity.get(), last.version);
+            each(&page);
+        }
     }
 
     /// Stores campaign files as new versions: all of them or, when one is refused, none. The
@@ -166,6 +173,14 @@ mod tests {
         CAMPAIGN.replace("welcome = 10", &format!("welcome = {welcome}"))
     }
 
+    async fn versions<D: Database>(meta: &Meta<D>) -> Vec<StoredCampaign> {
+        let mut all = Vec::new();
+        let pages = meta.campaigns();
+        let read = pages.each_page_of_versions(|page| all.extend_from_slice(page));
+        read.await.expect("stored");
+        all
+    }
+
     async fn a_campaign_comes_back_unchanged<D: Database>(database: D) {
         let meta = fresh(database).await;
         let text =
@@ -175,7 +190,7 @@ mod tests {
             .publish(&[&text], "ops", now())
             .await
             .expect("published");
-        let stored = meta.campaigns().versions().await.expect("stored");
+        let stored = versions(&meta).await;
         assert_eq!((stored.len(), &stored[0].text), (1, &text));
         assert_eq!(meta.revision().await, Ok(1));
         let catalogue = meta.campaigns().catalogue().await.expect("a catalogue");
@@ -205,6 +220,26 @@ mod tests {
             "its count became its stock once"
         );
         assert_eq!(meta.revision().await, Ok(5));
+    }
+
+    async fn versions_come_page_by_page<D: Database>(database: D) {
+        let meta = fresh(database).await;
+        let mut connection = meta.begin().await.expect("begun");
+        let sql = CampaignStatements::of::<D>();
+        let expected: Vec<(u64, u32)> = (1..=3)
+            .flat_map(|activity| (1..=67).map(move |version| (activity, version)))
+            .collect();
+        for (activity, version) in expected.iter().rev() {
+            let row = json(&(activity, version, "a file", 0, "ops"));
+            let inserted = connection.execute(sql.insert_campaign, &row).await;
+            inserted.expect("planted");
+        }
+        meta.commit(connection).await.expect("committed");
+        let found = versions(&meta).await.into_iter();
+        let found: Vec<_> = found
+            .map(|stored| (stored.activity.get(), stored.version))
+            .collect();
+        assert_eq!(found, expected);
     }
 
     /// A database from before the change that renames a key of campaign files.
@@ -239,7 +274,7 @@ mod tests {
         migrate_meta(&database).await.expect("migrated");
         check_meta(&database).await.expect("up to date");
         let meta = Meta::new(database);
-        let stored = meta.campaigns().versions().await.expect("stored");
+        let stored = versions(&meta).await;
         assert_eq!((stored.len(), &stored[0].text), (1, &file));
         let catalogue = meta.campaigns().catalogue().await.expect("read");
         assert!(catalogue.activity(mug().activity).is_some());
@@ -248,6 +283,7 @@ mod tests {
     over_each_database!(
         a_campaign_comes_back_unchanged,
         publishers_take_turns,
+        versions_come_page_by_page,
         a_database_with_the_old_key_opens,
     );
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::error::ChangeError;
 use super::revision;
-use crate::store::{Connection, Database, Lease, Pool, PoolLimits, StoreError};
+use crate::store::{Connection, Database, Pool, PoolLimits, PooledConnection, StoreError};
 
 /// The meta database. Clones share a few connections.
 #[derive(Debug, Clone)]
@@ -45,7 +45,7 @@ impl<D: Database> Meta<D> {
 
     /// Begins a transaction that may write. Writers take turns, so that what one decides from what
     /// it reads still holds when it writes.
-    pub(super) async fn begin(&self) -> Result<Lease<D>, StoreError> {
+    pub(super) async fn begin(&self) -> Result<PooledConnection<D>, StoreError> {
         let mut connection = self.pool.get().await?;
         connection.begin().await?;
         revision::lock::<D>(&mut connection).await?;
@@ -54,7 +54,10 @@ impl<D: Database> Meta<D> {
 
     /// Ends what [`Meta::begin`] began. Without it the transaction is undone: its connection
     /// closes.
-    pub(super) async fn commit(&self, mut connection: Lease<D>) -> Result<(), StoreError> {
+    pub(super) async fn commit(
+        &self,
+        mut connection: PooledConnection<D>,
+    ) -> Result<(), StoreError> {
         connection.commit().await?;
         self.pool.keep(connection);
         Ok(())
@@ -63,7 +66,7 @@ impl<D: Database> Meta<D> {
     /// Raises the revision and ends what [`Meta::begin`] began. Returns the new revision.
     pub(super) async fn commit_revision(
         &self,
-        mut connection: Lease<D>,
+        mut connection: PooledConnection<D>,
     ) -> Result<u64, ChangeError> {
         revision::raise::<D>(&mut connection).await?;
         let revision = revision::read::<D>(&mut connection).await?;

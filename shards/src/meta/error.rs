@@ -15,7 +15,7 @@ pub enum ChangeError {
     TooMany(usize),
 }
 
-/// A failure before the commit: the transaction is undone.
+/// A failure before the commit: the transaction is rolled back.
 impl From<StoreError> for ChangeError {
     fn from(error: StoreError) -> Self {
         Self::NotMade(error)

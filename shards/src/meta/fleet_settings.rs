@@ -32,13 +32,13 @@ statements! {
 /// The maximum number of settings. The statement that reads them has it as its limit.
 pub const SETTINGS_MAX: usize = 1_000;
 
-/// A later change deletes a setting that expired so long ago. Not at once: clocks differ.
+/// A later change deletes a setting that expired this long ago. Not at once, because clocks differ.
 const EXPIRED_KEPT: Duration = Duration::from_mins(1);
 
 /// A setting as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FleetSetting {
-    /// What sort of setting it is: `breaker`, `limit`, ...
+    /// Its kind: `breaker`, `limit`, ...
     pub kind: String,
     /// What it is for: the name of a breaker, a user id, ...
     pub target: String,
@@ -68,7 +68,7 @@ pub struct FleetValue {
 /// A change of a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FleetChange {
-    /// What sort of setting it is; at most 32 characters.
+    /// Its kind; at most 32 characters.
     pub kind: String,
     /// What it is for; at most 256 characters.
     pub target: String,
@@ -98,8 +98,8 @@ impl<D: Database> FleetSettings<'_, D> {
         rows.iter().map(setting).collect()
     }
 
-    /// Makes a change, and adds to the audit log who did so and why. Returns the revision under
-    /// which it holds.
+    /// Makes a change, and adds to the audit log who did so and why. Returns the revision of the
+    /// change.
     pub async fn change(&self, change: &FleetChange, now: Timestamp) -> Result<u64, ChangeError> {
         let mut connection = self.0.begin().await?;
         delete_expired::<D>(&mut connection, now).await?;
@@ -180,7 +180,7 @@ fn setting(row: &impl Columns) -> Result<FleetSetting, StoreError> {
 mod tests {
     use super::*;
     use crate::meta::testing::{WHO, WHY, at, fresh, over_each_database};
-    use crate::testing::Mariadb;
+    use crate::testing::shared_database;
 
     fn change(target: &str, json: Option<&str>, expires_at: Option<Timestamp>) -> FleetChange {
         FleetChange {
@@ -265,7 +265,7 @@ mod tests {
     async fn there_are_not_too_many<D: Database>(database: D) {
         let meta = fresh(database).await;
         let fleet = meta.fleet_settings();
-        // All but one at once: a change each would take its time.
+        // All but one at once: a change for each would take long.
         let rows =
             (0..SETTINGS_MAX).map(|number| ("breaker", number.to_string(), "1", "w", "y", 0, 0, 1));
         let sql = FleetSettingStatements::of::<D>().put;
@@ -292,7 +292,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_does_not_fit_in_mariadb_is_refused_and_changes_nothing() {
-        let meta = fresh(Mariadb::shared_database().await).await;
+        let meta = fresh(shared_database().await).await;
         let long = "x".repeat(2_049);
         for bad in [
             change(&"t".repeat(257), Some("1"), None),

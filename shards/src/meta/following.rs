@@ -1,4 +1,4 @@
-//! What this process has read of the meta database, for its gateway to obey.
+//! The state of the meta database as this process has read it, for its gateway to obey.
 use std::sync::Arc;
 
 use tokio::sync::{Notify, watch};
@@ -14,11 +14,11 @@ pub struct Followed {
     pub settings: Arc<[FleetSetting]>,
 }
 
-/// Between the follower, which reads the meta database, and the gateway, which obeys.
+/// The link between the follower, which reads the meta database, and the gateway, which obeys.
 #[derive(Debug)]
 pub(crate) struct Following {
     followed: watch::Sender<Followed>,
-    /// Wakes the follower: something has changed.
+    /// Wakes the follower when something has changed.
     pub(crate) changed: Arc<Notify>,
 }
 
@@ -35,7 +35,7 @@ impl Following {
         }
     }
 
-    /// Hands on what was read.
+    /// Passes on what was read.
     pub(crate) fn publish(&self, revision: u64, settings: Vec<FleetSetting>) {
         self.followed.send_if_modified(|followed| {
             // A change of campaigns or stock alone raises the revision too.

@@ -1,5 +1,5 @@
-//! What gateways report: which of them there are, which revision each obeys, what it could not
-//! obey. There is one row per gateway, and the database's clock says when each was seen last.
+//! Reports of gateways: which gateways there are, which revision each obeys, what it could not
+//! obey. There is one row per gateway, with its latest time by the database's clock.
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,18 +32,18 @@ statements! {
 
 const SQL: &GatewayStatements = GatewayStatements::MYSQL;
 
-/// A gateway that has not reported for so long is silent: what it obeys is unknown.
+/// A gateway that has not reported for this long is silent: what it obeys is unknown.
 pub const SILENT_AFTER: Duration = Duration::from_secs(10);
 
-/// After so long it counts as gone.
+/// After this long it counts as gone.
 pub const FORGOTTEN_AFTER: Duration = Duration::from_mins(15);
 
 /// A gateway's report.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
+pub struct GatewayReport {
     /// Its name; at most 80 characters.
     pub name: String,
-    /// Of this process: its own random number.
+    /// A random number of this process.
     pub instance: String,
     /// Its admin address; at most 80 characters.
     pub admin: String,
@@ -67,14 +67,14 @@ pub struct Report {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gateway {
     /// What it reported last.
-    pub report: Report,
+    pub report: GatewayReport,
     /// How long ago that was.
     pub age: Duration,
 }
 
 /// The outcome of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reported {
+pub enum ReportOutcome {
     /// It is in the list.
     Noted,
     /// Another running gateway reports under the same name.
@@ -96,16 +96,20 @@ impl Meta<MysqlDatabase> {
 }
 
 impl GatewayReports<'_> {
-    /// Writes a report. The first report of a process replaces the row of its name: a process that
-    /// was killed left its own there.
-    pub async fn report(&self, report: &Report, first: bool) -> Result<Reported, StoreError> {
+    /// Writes a report. The first report of a process replaces the row of its name, which a killed
+    /// process may have left.
+    pub async fn report(
+        &self,
+        report: &GatewayReport,
+        first: bool,
+    ) -> Result<ReportOutcome, StoreError> {
         let row = row(report);
         if !first {
             if self.0.execute(SQL.update_gateway, &row).await? > 0 {
-                return Ok(Reported::Noted);
+                return Ok(ReportOutcome::Noted);
             }
             if let Some(by) = self.living_namesake(report).await? {
-                return Ok(Reported::NameTaken { by });
+                return Ok(ReportOutcome::NameTaken { by });
             }
         }
         let forgotten = u64::try_from(FORGOTTEN_AFTER.as_millis()).unwrap_or(u64::MAX);
@@ -113,12 +117,12 @@ impl GatewayReports<'_> {
             .execute(SQL.sweep_gateways, &json_rows([[forgotten]]))
             .await?;
         self.0.execute(SQL.put_gateway, &row).await?;
-        Ok(Reported::Noted)
+        Ok(ReportOutcome::Noted)
     }
 
-    /// The instance of another gateway that reports under the same name. Both may have begun at
-    /// the same time; one that has ended leaves its row to the other.
-    async fn living_namesake(&self, report: &Report) -> Result<Option<String>, StoreError> {
+    /// The instance of another gateway that reports under the same name. Both may have started at
+    /// the same time. If one has ended, the other takes its row.
+    async fn living_namesake(&self, report: &GatewayReport) -> Result<Option<String>, StoreError> {
         let name = json_rows([[&report.name]]);
         let rows = self.0.rows(SQL.read_instance, &name).await?;
         let Some(row) = rows.first() else {
@@ -147,8 +151,8 @@ impl GatewayReports<'_> {
     }
 }
 
-fn row(report: &Report) -> String {
-    let Report {
+fn row(report: &GatewayReport) -> String {
+    let GatewayReport {
         name,
         instance,
         admin,
@@ -175,7 +179,7 @@ fn row(report: &Report) -> String {
 }
 
 fn gateway(row: &impl Columns) -> Result<Gateway, StoreError> {
-    let report = Report {
+    let report = GatewayReport {
         name: string(row, 0)?,
         instance: string(row, 1)?,
         admin: string(row, 2)?,
@@ -196,10 +200,10 @@ fn gateway(row: &impl Columns) -> Result<Gateway, StoreError> {
 /// The report of the only gateway of the embedded default, in memory. Written to the file, which
 /// is synced each time, it would wear the disk every two seconds for no other reader.
 #[derive(Debug, Default)]
-pub(crate) struct OwnReport(Mutex<Option<(Report, Instant)>>);
+pub(crate) struct OwnReport(Mutex<Option<(GatewayReport, Instant)>>);
 
 impl OwnReport {
-    pub(super) fn set(&self, report: &Report) {
+    pub(super) fn set(&self, report: &GatewayReport) {
         *self.lock() = Some((report.clone(), Instant::now()));
     }
 
@@ -217,7 +221,7 @@ impl OwnReport {
         *self.lock() = None;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<(Report, Instant)>> {
+    fn lock(&self) -> MutexGuard<'_, Option<(GatewayReport, Instant)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -229,10 +233,10 @@ mod tests {
     use super::*;
     use crate::meta::testing::{at, fresh};
     use crate::store::{Connection as _, Database as _};
-    use crate::testing::Mariadb;
+    use crate::testing::shared_database;
 
-    fn report(name: &str, instance: &str, revision: u64) -> Report {
-        Report {
+    fn report(name: &str, instance: &str, revision: u64) -> GatewayReport {
+        GatewayReport {
             name: name.to_owned(),
             instance: instance.to_owned(),
             admin: "127.0.0.1:8092".to_owned(),
@@ -270,18 +274,18 @@ mod tests {
 
     #[tokio::test]
     async fn gateways_are_listed_as_they_reported_last() {
-        let meta = fresh(Mariadb::shared_database().await).await;
+        let meta = fresh(shared_database().await).await;
         assert_eq!(
             meta.gateways().report(&report("a", "1", 7), true).await,
-            Ok(Reported::Noted)
+            Ok(ReportOutcome::Noted)
         );
         assert_eq!(
             meta.gateways().report(&report("b", "2", 7), true).await,
-            Ok(Reported::Noted)
+            Ok(ReportOutcome::Noted)
         );
         assert_eq!(
             meta.gateways().report(&report("a", "1", 8), false).await,
-            Ok(Reported::Noted)
+            Ok(ReportOutcome::Noted)
         );
         let listed = meta.gateways().list().await.expect("the list");
         assert_eq!(
@@ -309,30 +313,30 @@ mod tests {
         assert_eq!(names(&meta).await, ["a 1", "b 2"]);
         meta.gateways().remove("a", "1").await.expect("removed");
         assert_eq!(names(&meta).await, ["b 2"]);
-        // One that is still there comes back with its next report.
+        // A gateway that still runs comes back with its next report.
         assert_eq!(
             meta.gateways().report(&report("a", "1", 9), false).await,
-            Ok(Reported::Noted)
+            Ok(ReportOutcome::Noted)
         );
         assert_eq!(names(&meta).await, ["a 1", "b 2"]);
     }
 
     #[tokio::test]
     async fn a_restart_takes_the_name_and_two_that_live_do_not_hide_each_other() {
-        let meta = fresh(Mariadb::shared_database().await).await;
+        let meta = fresh(shared_database().await).await;
         meta.gateways()
             .report(&report("a", "old", 1), true)
             .await
             .expect("noted");
         assert_eq!(
             meta.gateways().report(&report("a", "new", 1), true).await,
-            Ok(Reported::Noted)
+            Ok(ReportOutcome::Noted)
         );
         assert_eq!(names(&meta).await, ["a new"]);
         let taken = meta.gateways().report(&report("a", "old", 2), false).await;
         assert_eq!(
             taken,
-            Ok(Reported::NameTaken {
+            Ok(ReportOutcome::NameTaken {
                 by: "new".to_owned()
             })
         );
@@ -341,14 +345,14 @@ mod tests {
         age_all(&meta, SILENT_AFTER).await;
         assert_eq!(
             meta.gateways().report(&report("a", "old", 2), false).await,
-            Ok(Reported::Noted)
+            Ok(ReportOutcome::Noted)
         );
         assert_eq!(names(&meta).await, ["a old"]);
     }
 
     #[tokio::test]
     async fn a_gateway_that_is_gone_for_long_is_not_listed_and_swept_by_the_next() {
-        let meta = fresh(Mariadb::shared_database().await).await;
+        let meta = fresh(shared_database().await).await;
         meta.gateways()
             .report(&report("gone", "1", 1), true)
             .await

@@ -9,15 +9,15 @@ use super::audit_log::AuditEntry;
 use super::connections::Meta;
 use super::error::ChangeError;
 use super::fleet_settings::{FleetChange, FleetSetting};
-use super::gateways::{Gateway, OwnReport, Report, Reported};
-use super::switches::{PastChange, SwitchChange};
+use super::gateways::{Gateway, GatewayReport, OwnReport, ReportOutcome};
+use super::switches::{PastSwitchChange, SwitchChange};
 use crate::store::{MysqlDatabase, SqliteFile, StoreError};
 use market::switches::Switches;
 
 /// The meta database of this installation.
 #[derive(Debug)]
 pub(crate) enum InstalledMeta {
-    /// A file, of an installation with one gateway.
+    /// A file: an installation with one gateway.
     Embedded {
         /// The file.
         meta: Meta<SqliteFile>,
@@ -59,7 +59,7 @@ impl InstalledMeta {
         on!(self, meta => meta.switches().change(change, now))
     }
 
-    pub(crate) async fn switch_changes(&self) -> Result<Vec<PastChange>, StoreError> {
+    pub(crate) async fn switch_changes(&self) -> Result<Vec<PastSwitchChange>, StoreError> {
         on!(self, meta => meta.switches().changes())
     }
 
@@ -85,13 +85,13 @@ impl InstalledMeta {
 
     pub(crate) async fn report(
         &self,
-        report: &Report,
+        report: &GatewayReport,
         first: bool,
-    ) -> Result<Reported, StoreError> {
+    ) -> Result<ReportOutcome, StoreError> {
         match self {
             Self::Embedded { own_report, .. } => {
                 own_report.set(report);
-                Ok(Reported::Noted)
+                Ok(ReportOutcome::Noted)
             }
             Self::Cluster(meta) => meta.gateways().report(report, first).await,
         }

@@ -41,7 +41,7 @@ pub use self::fleet_settings::{
 pub use self::following::Followed;
 pub(crate) use self::following::Following;
 pub use self::gateways::{
-    FORGOTTEN_AFTER, Gateway, GatewayReports, Report, Reported, SILENT_AFTER,
+    FORGOTTEN_AFTER, Gateway, GatewayReport, GatewayReports, ReportOutcome, SILENT_AFTER,
 };
 pub(crate) use self::installed::InstalledMeta;
 pub use self::layout::LayoutRecord;
@@ -49,7 +49,7 @@ pub(crate) use self::revision::raise as raise_revision;
 pub use self::runs::RunNumbers;
 pub(crate) use self::stock_additions::StockAdditionStatements;
 pub(crate) use self::stock_operations::StockOperationStatements;
-pub use self::stock_operations::{Operation, StockChange, StockOperations, Withdrawal};
+pub use self::stock_operations::{StockChange, StockOperation, StockOperations, Withdrawal};
 pub use self::stock_snapshots::StockSnapshots;
 pub use self::stored_campaign::StoredCampaign;
-pub use self::switches::{PastChange, SwitchChange, SwitchSettings, SwitchTo};
+pub use self::switches::{PastSwitchChange, SwitchChange, SwitchSettings, SwitchTo};

@@ -1,4 +1,4 @@
-//! Whether a campaign file goes together with what is published. Pure rules.
+//! Checks that a campaign file fits what is published. Pure rules.
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 
@@ -49,9 +49,8 @@ pub(super) fn reasons_against(
         .collect()
 }
 
-/// Awards that were published before with another count. Those of the previous version are
-/// compared elsewhere; but that version may have left a prize out, and what the prize was first
-/// published with counts.
+/// Awards that were first published with another count. The previous version is compared elsewhere,
+/// but it may have left a prize out, and the first count is the one that holds.
 fn recounted<'a>(
     campaign: &'a Campaign,
     previous: Option<&Campaign>,

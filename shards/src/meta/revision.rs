@@ -16,7 +16,7 @@ statements! {
     }
 }
 
-/// Waits until no other transaction writes, and keeps others waiting until this one ends.
+/// Waits until no other transaction writes, and makes others wait until this one ends.
 pub(super) async fn lock<D: Database>(connection: &mut D::Connection) -> Result<(), StoreError> {
     let sql = RevisionStatements::of::<D>();
     connection.rows(sql.lock, NOTHING).await.map(drop)

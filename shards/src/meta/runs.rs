@@ -1,4 +1,4 @@
-//! Run numbers: each lane builds its ids from a number that no other process ever had.
+//! Run numbers: each lane builds its ids from a number that no other lane ever had.
 use std::future::Future;
 use std::pin::Pin;
 
@@ -9,7 +9,7 @@ use super::connections::Meta;
 use super::statements::statements;
 use super::topic::topic;
 use crate::lane::Runs;
-use crate::store::{Claimed, Connection, Database, StoreError, json_rows};
+use crate::store::{ClaimedRuns, Connection, Database, StoreError, json_rows};
 
 statements! {
     /// Statements on run numbers.
@@ -18,7 +18,7 @@ statements! {
         claim,
         /// The run number claimed last.
         read,
-        /// `[[claimed]]`: raises it at least so far.
+        /// `[[claimed]]`: raises it to at least this number.
         raise,
     }
 }
@@ -51,7 +51,7 @@ impl<D: Database> RunNumbers<'_, D> {
         only_number(&self.0.rows(Self::SQL.read, NOTHING).await?)
     }
 
-    /// Has at least so many run numbers count as claimed.
+    /// Makes at least this many run numbers count as claimed.
     pub(crate) async fn raise(&self, claimed: u64) -> Result<(), StoreError> {
         let mut connection = self.0.begin().await?;
         connection
@@ -61,7 +61,7 @@ impl<D: Database> RunNumbers<'_, D> {
     }
 }
 
-impl<D: Database> Claimed for Meta<D> {
+impl<D: Database> ClaimedRuns for Meta<D> {
     fn claimed(&self) -> Pin<Box<dyn Future<Output = Result<u64, StoreError>> + Send + '_>> {
         Box::pin(async { self.runs().claimed().await })
     }

@@ -1,8 +1,8 @@
 //! How a topic names its statements.
 
-/// Declares the statements of a topic: each name stands once, and finds one SQL file per dialect in
-/// the topic's folder. `of::<D>()` picks the
-/// dialect. A topic that only MySQL has says `for mysql`, and gets `MYSQL`.
+/// Declares the statements of a topic. Each name stands once, and finds one SQL file per dialect in
+/// the topic's folder. `of::<D>()` picks the dialect. A topic that only MySQL has is declared `for
+/// mysql`, and gets `MYSQL`.
 macro_rules! statements {
     (@file $dialect:literal, $topic:literal, $name:ident) => {
         include_str!(concat!(

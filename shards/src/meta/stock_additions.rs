@@ -1,5 +1,5 @@
-//! How added units reach the stock servers of a cluster: within the transaction that records the
-//! addition they are spread over the prize's segments, and each server's share is noted for it.
+//! How added units reach the stock servers of a cluster. The transaction that records the addition
+//! spreads the units over the prize's segments, and records each server's share for delivery.
 use market::batch::Prize;
 
 use super::columns::NOTHING;
@@ -8,7 +8,7 @@ use crate::stock::spread::Spread;
 use crate::store::{Columns, Connection, StoreError, json_rows};
 
 statements! {
-    /// Statements on what each stock server has to hold. Only MySQL has them.
+    /// Statements on the units that each stock server must hold. Only MySQL has them.
     StockAdditionStatements in "stock_additions" for mysql {
         /// How many servers and segments there are.
         read_layout,
@@ -27,8 +27,8 @@ statements! {
 
 const SQL: &StockAdditionStatements = StockAdditionStatements::MYSQL;
 
-/// Spreads the units of an addition over the prize's segments and notes which servers have to
-/// get some.
+/// Spreads the units of an addition over the prize's segments, and records which servers must get
+/// some.
 pub(super) async fn record(
     connection: &mut impl Connection,
     operation: u64,
@@ -36,7 +36,8 @@ pub(super) async fn record(
     units: u64,
 ) -> Result<(), StoreError> {
     let spread = spread(connection).await?;
-    // The servers first: a rebuild that begins now either counts the addition or gets it later.
+    // Locks the servers first: a rebuild that begins now either counts the addition or gets it
+    // later.
     let epochs = lock_epochs(connection, spread.servers).await?;
     let shares: Vec<(u16, u64)> = spread.share(units).collect();
     add_to_segments(connection, prize, spread, &shares).await?;

@@ -22,11 +22,13 @@ statements! {
         read_totals,
         /// What each limited prize was first published with.
         read_published_counts,
-        /// Withdrawals that wait for the holder of the stock.
+        /// The oldest withdrawals that wait for the holder of the stock.
         read_waiting_operations,
+        /// What waiting withdrawals ask of each prize.
+        read_waiting_units,
         /// The outcome of one operation.
         read_operation,
-        /// All operations on a prize.
+        /// A page of the operations on a prize.
         read_operations,
         /// Records the outcome of a waiting operation.
         apply_operation,
@@ -35,7 +37,7 @@ statements! {
 
 /// A change of a prize's stock that was recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Operation {
+pub struct StockOperation {
     /// Its id: operations apply in this order.
     pub id: u64,
     /// `publish`, `add` or `withdraw`.
@@ -108,13 +110,21 @@ impl<D: Database> StockOperations<'_, D> {
         self.record("withdraw", change, None, now).await
     }
 
-    /// Withdrawals that wait.
+    /// The oldest withdrawals that wait, at most 1,000 of them.
     pub async fn waiting_withdrawals(&self) -> Result<Vec<Withdrawal>, StoreError> {
         let rows = self
             .0
             .rows(Self::SQL.read_waiting_operations, NOTHING)
             .await?;
         rows.iter().map(withdrawal).collect()
+    }
+
+    /// How many units of each prize waiting withdrawals ask for.
+    pub async fn waiting_units(&self) -> Result<BTreeMap<Prize, u64>, StoreError> {
+        let rows = self.0.rows(Self::SQL.read_waiting_units, NOTHING).await?;
+        rows.iter()
+            .map(|row| Ok((prize(row, 0)?, row.number(2)?)))
+            .collect()
     }
 
     /// Records that `units` were withdrawn: the prize's total falls by them. Does nothing to a
@@ -147,9 +157,14 @@ impl<D: Database> StockOperations<'_, D> {
         only_row(&rows)?.optional_integer(0)
     }
 
-    /// All operations on a prize, oldest first.
-    pub async fn of(&self, prize: Prize) -> Result<Vec<Operation>, StoreError> {
-        let key = json(&(prize.activity.get(), prize.award.get()));
+    /// A page of the operations on a prize, oldest first: those after the operation `after`, where 0
+    /// stands for the beginning. Empty at the end.
+    pub async fn page_of(
+        &self,
+        prize: Prize,
+        after: u64,
+    ) -> Result<Vec<StockOperation>, StoreError> {
+        let key = json(&(prize.activity.get(), prize.award.get(), after));
         let rows = self.0.rows(Self::SQL.read_operations, &key).await?;
         rows.iter().map(operation).collect()
     }
@@ -211,8 +226,8 @@ pub(super) async fn published_counts<D: Database>(
         .collect()
 }
 
-/// A total is below zero only when the rows were changed by hand. There is nothing to give out
-/// then, and the audit reports it.
+/// A total is below zero only when rows were changed by hand. Then no units are left, and the audit
+/// reports it.
 fn total(row: &impl Columns, index: usize) -> Result<u64, StoreError> {
     Ok(row.integer(index)?.max(0).unsigned_abs())
 }
@@ -225,8 +240,8 @@ fn withdrawal(row: &impl Columns) -> Result<Withdrawal, StoreError> {
     })
 }
 
-fn operation(row: &impl Columns) -> Result<Operation, StoreError> {
-    Ok(Operation {
+fn operation(row: &impl Columns) -> Result<StockOperation, StoreError> {
+    Ok(StockOperation {
         id: row.number(0)?,
         kind: string(row, 1)?,
         units: row.number(2)?,
@@ -241,7 +256,7 @@ fn operation(row: &impl Columns) -> Result<Operation, StoreError> {
 mod tests {
     use super::*;
     use crate::meta::testing::{CAMPAIGN, WHO, WHY, fresh, mug, now, over_each_database};
-    use crate::testing::Mariadb;
+    use crate::testing::shared_database;
 
     fn change(units: u64) -> StockChange {
         StockChange {
@@ -273,6 +288,8 @@ mod tests {
             units: 20,
         };
         assert_eq!(stock.waiting_withdrawals().await, Ok(vec![waiting]));
+        let units = BTreeMap::from([(mug(), 20)]);
+        assert_eq!(stock.waiting_units().await, Ok(units));
         assert_eq!(stock.applied(asked).await, Ok(None));
         stock.record_withdrawn(asked, 15).await.expect("recorded");
         stock
@@ -281,8 +298,9 @@ mod tests {
             .expect("recorded already");
         assert_eq!(stock.applied(asked).await, Ok(Some(-15)));
         assert_eq!(stock.waiting_withdrawals().await, Ok(vec![]));
+        assert_eq!(stock.waiting_units().await, Ok(BTreeMap::new()));
         assert_eq!(stock.totals().await, Ok(BTreeMap::from([(mug(), 47)])));
-        let operations = stock.of(mug()).await.expect("operations");
+        let operations = stock.page_of(mug(), 0).await.expect("operations");
         let applied: Vec<_> = operations
             .iter()
             .map(|operation| operation.applied)
@@ -295,7 +313,7 @@ mod tests {
         let StockChange {
             units, who, why, ..
         } = change(20);
-        let expected = Operation {
+        let expected = StockOperation {
             id: asked,
             kind: "withdraw".to_owned(),
             units,
@@ -307,11 +325,34 @@ mod tests {
         assert_eq!(*last, expected);
     }
 
-    over_each_database!(stock_operations_add_up);
+    async fn operations_come_page_by_page<D: Database>(database: D) {
+        let meta = fresh(database).await;
+        let mut connection = meta.begin().await.expect("begun");
+        let mut expected = Vec::new();
+        for units in 1..=203 {
+            let change = change(units);
+            let inserted =
+                insert_operation::<D>(&mut connection, "withdraw", &change, None, now()).await;
+            expected.push((inserted.expect("planted"), units));
+        }
+        meta.commit(connection).await.expect("committed");
+        let (stock, mut found) = (meta.stock_operations(), Vec::new());
+        let mut after = 0;
+        loop {
+            let page = stock.page_of(mug(), after).await.expect("a page");
+            let Some(last) = page.last() else { break };
+            after = last.id;
+            assert!(page.len() <= 100);
+            found.extend(page.iter().map(|operation| (operation.id, operation.units)));
+        }
+        assert_eq!(found, expected);
+    }
+
+    over_each_database!(stock_operations_add_up, operations_come_page_by_page);
 
     #[tokio::test]
     async fn what_does_not_fit_in_mariadb_is_refused_and_changes_nothing() {
-        let meta = fresh(Mariadb::shared_database().await).await;
+        let meta = fresh(shared_database().await).await;
         let stock = meta.stock_operations();
         let long = StockChange {
             who: "x".repeat(129),
@@ -322,6 +363,6 @@ mod tests {
         let none = stock.add(&change(0), now()).await;
         assert!(matches!(none, Err(StoreError::Data(_))), "{none:?}");
         assert_eq!(meta.revision().await, Ok(0));
-        assert_eq!(stock.of(mug()).await, Ok(vec![]));
+        assert_eq!(stock.page_of(mug(), 0).await, Ok(vec![]));
     }
 }

@@ -10,7 +10,7 @@ use crate::store::{Columns, Database, StoreError, json_rows};
 statements! {
     /// Statements on snapshots of the stock. There is one row per prize.
     SnapshotStatements in "stock_snapshots" {
-        /// Forgets all.
+        /// Deletes all.
         delete_all,
         /// Writes some, each in place of the prize's last one.
         put,
@@ -29,7 +29,7 @@ topic! {
 impl<D: Database> StockSnapshots<'_, D> {
     const SQL: &'static SnapshotStatements = SnapshotStatements::of::<D>();
 
-    /// Forgets the view that an earlier server had of its stock.
+    /// Deletes the view that an earlier server had of its stock.
     pub async fn forget(&self) -> Result<(), StoreError> {
         self.0
             .execute(Self::SQL.delete_all, NOTHING)
@@ -54,7 +54,7 @@ impl<D: Database> StockSnapshots<'_, D> {
         self.0.execute(Self::SQL.put, &rows).await.map(drop)
     }
 
-    /// The view of its stock that a server wrote last.
+    /// The latest view that a server wrote of its stock.
     pub async fn read(&self) -> Result<Vec<Snapshot>, StoreError> {
         let rows = self.0.rows(Self::SQL.read, NOTHING).await?;
         rows.iter().map(snapshot).collect()

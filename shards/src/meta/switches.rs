@@ -1,4 +1,4 @@
-//! Degrade switches: how each is set, and every change with who and why.
+//! Degrade switches: how each is set, and each change with who made it and why.
 use jiff::Timestamp;
 use market::ActivityId;
 use market::switches::{Setting, SettingKey, Switch, Switches};
@@ -75,7 +75,7 @@ pub struct SwitchChange {
 
 /// A change that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PastChange {
+pub struct PastSwitchChange {
     /// When.
     pub at: Timestamp,
     /// What was changed.
@@ -140,7 +140,7 @@ impl<D: Database> SwitchSettings<'_, D> {
     }
 
     /// The latest changes, newest first.
-    pub async fn changes(&self) -> Result<Vec<PastChange>, StoreError> {
+    pub async fn changes(&self) -> Result<Vec<PastSwitchChange>, StoreError> {
         let rows = self.0.rows(Self::SQL.read_switch_changes, NOTHING).await?;
         let changes = rows
             .iter()
@@ -209,7 +209,7 @@ fn setting(row: &impl Columns, first: usize, share: usize) -> Result<Option<Sett
     }))
 }
 
-fn past_change(row: &impl Columns) -> Result<Option<PastChange>, StoreError> {
+fn past_change(row: &impl Columns) -> Result<Option<PastSwitchChange>, StoreError> {
     let to = match (row.text(3)?.parse::<Switch>(), row.text(6)?) {
         (Ok(switch), NOT_SET) => SwitchTo::Cleared((switch, ActivityId::new(row.number(4)?))),
         _ => match setting(row, 3, 6)? {
@@ -222,7 +222,7 @@ fn past_change(row: &impl Columns) -> Result<Option<PastChange>, StoreError> {
         who: string(row, 1)?,
         why: string(row, 2)?,
     };
-    Ok(Some(PastChange {
+    Ok(Some(PastSwitchChange {
         at: time(row, 0)?,
         change,
         before: string(row, 5)?,

@@ -60,7 +60,7 @@ macro_rules! over_each_database {
             $(
                 #[tokio::test]
                 async fn $name() {
-                    super::$name(crate::testing::Mariadb::shared_database().await).await;
+                    super::$name(crate::testing::shared_database().await).await;
                 }
             )*
         }

@@ -1,4 +1,4 @@
-//! Shards behind their breakers: what a call's end says, and who is refused.
+//! Shards behind their breakers: how calls end, and which are refused.
 use futures_util::FutureExt;
 use market::draw::DrawAsk;
 use market::{Ask, DrawCount, Refusal, RequestId};
@@ -7,7 +7,9 @@ use std::pin::Pin;
 use tokio::time::{Duration, sleep};
 
 use super::*;
-use crate::breaker::{Force, Mode, Order as BreakerOrder, Settings, State, UnknownBreaker};
+use crate::breaker::{
+    BreakerCommand, BreakerControl, BreakerSettings, BreakerState, ForcedState, UnknownBreaker,
+};
 use crate::installation::{
     EmbeddedOptions, GatewaySizes, Installation, InstallationOptions, Serving,
 };
@@ -15,7 +17,7 @@ use crate::{LaneLimits, ReadLimits};
 
 const ACTIVITY: u64 = 1;
 
-/// Begins embedded shards whose breakers open at one failure.
+/// Starts embedded shards whose breakers open at one failure.
 async fn started(place: &tempfile::TempDir, slow: Duration) -> Serving {
     let long = Duration::from_mins(10);
     let options = EmbeddedOptions {
@@ -41,12 +43,12 @@ async fn started(place: &tempfile::TempDir, slow: Duration) -> Serving {
             queue_max: 10,
             timeout: long,
         },
-        breakers: Settings {
+        breakers: BreakerSettings {
             calls_min: 1,
             slow,
             open_min: long,
             open_max: long,
-            ..Settings::DEFAULT
+            ..BreakerSettings::DEFAULT
         },
     };
     let (options, registry) = (InstallationOptions::Embedded(options), Registry::new());
@@ -81,7 +83,7 @@ fn draw(user: &UserId) -> Command {
     }
 }
 
-fn states(shards: &Shards) -> Vec<State> {
+fn states(shards: &Shards) -> Vec<BreakerState> {
     shards
         .breakers()
         .list()
@@ -93,10 +95,10 @@ fn states(shards: &Shards) -> Vec<State> {
 #[tokio::test]
 async fn a_call_that_is_cancelled_after_a_long_wait_opens_the_breaker_of_its_shard_alone() {
     let place = tempfile::tempdir().expect("a folder");
-    // One that has waited for less than ten minutes says nothing.
+    // One that has waited for less than ten minutes means nothing.
     for (slow, state) in [
-        (Duration::from_mins(10), State::Closed),
-        (Duration::from_millis(1), State::Open),
+        (Duration::from_mins(10), BreakerState::Closed),
+        (Duration::from_millis(1), BreakerState::Open),
     ] {
         let running = started(&place, slow).await;
         let shards = running.shards.clone();
@@ -108,15 +110,15 @@ async fn a_call_that_is_cancelled_after_a_long_wait_opens_the_breaker_of_its_sha
                 Box::pin(async { assert!(shards.execute(draw(&user)).await.is_err()) })
             };
             // It is refused at once by a breaker that the draw has opened.
-            let refused = read && state == State::Open;
+            let refused = read && state == BreakerState::Open;
             assert_eq!(
                 (&mut call).now_or_never().is_some(),
                 refused,
-                "nobody else has run yet"
+                "no other command has run yet"
             );
             sleep(Duration::from_millis(5)).await;
             drop(call);
-            assert_eq!(states(&shards), [state, State::Closed]);
+            assert_eq!(states(&shards), [state, BreakerState::Closed]);
         }
         drop(shards);
         running.drain().await;
@@ -129,7 +131,7 @@ async fn an_open_breaker_refuses_draws_and_reads_of_its_shard_alone() {
     let running = started(&place, Duration::from_mins(10)).await;
     let shards = running.shards.clone();
     let [here, there] = users(&shards);
-    let order = |mode| BreakerOrder {
+    let command = |mode| BreakerCommand {
         mode,
         who: "alice".to_owned(),
         why: "a drill".to_owned(),
@@ -137,10 +139,10 @@ async fn an_open_breaker_refuses_draws_and_reads_of_its_shard_alone() {
     let lasts = Some(Duration::from_mins(10));
     shards
         .breakers()
-        .order(
+        .obey(
             "shard-0",
-            &order(Mode::Forced {
-                to: Force::Open,
+            &command(BreakerControl::Forced {
+                to: ForcedState::Open,
                 lasts,
             }),
         )
@@ -153,18 +155,20 @@ async fn an_open_breaker_refuses_draws_and_reads_of_its_shard_alone() {
         shards.account(&here, activity()).await,
         Err(ReadError::BreakerOpen { .. })
     ));
-    // There is no such activity: the rules say so, and that is an answer.
+    // There is no such activity: the rules refuse, and that is an answer.
     let answered = Err(CommandError::Refused(Refusal::ActivityUnknown));
     assert_eq!(shards.execute(draw(&there)).await, answered);
     assert_eq!(shards.account(&there, activity()).await, Ok(None));
-    assert_eq!(states(&shards), [State::Open, State::Closed]);
+    assert_eq!(states(&shards), [BreakerState::Open, BreakerState::Closed]);
     shards
         .breakers()
-        .order("shard-0", &order(Mode::Automatic))
+        .obey("shard-0", &command(BreakerControl::Automatic))
         .expect("it is there");
     assert_eq!(shards.execute(draw(&here)).await, answered);
     assert_eq!(
-        shards.breakers().order("redis-1", &order(Mode::Automatic)),
+        shards
+            .breakers()
+            .obey("redis-1", &command(BreakerControl::Automatic)),
         Err(UnknownBreaker)
     );
     drop(shards);
@@ -177,28 +181,28 @@ fn only_what_a_shard_did_not_answer_is_a_failure() {
     for (error, verdict) in [
         (
             CommandError::Refused(Refusal::NoChancesLeft),
-            Verdict::Answered,
+            CallOutcome::Answered,
         ),
         (
             CommandError::Refused(Refusal::StockUnavailable),
-            Verdict::Answered,
+            CallOutcome::Answered,
         ),
-        (CommandError::DataRefused, Verdict::Answered),
-        (CommandError::Held, Verdict::Answered),
+        (CommandError::DataRefused, CallOutcome::Answered),
+        (CommandError::Held, CallOutcome::Answered),
         (
             CommandError::ClocksDiffer {
                 ahead_seconds: 3_456_000,
             },
-            Verdict::Answered,
+            CallOutcome::Answered,
         ),
-        (CommandError::ShardUnavailable, Verdict::Failed),
-        (CommandError::OutcomeUnknown, Verdict::Failed),
-        (CommandError::TooOld, Verdict::Failed),
-        (CommandError::QueueFull, Verdict::Uncounted),
-        (CommandError::Stopping, Verdict::Uncounted),
+        (CommandError::ShardUnavailable, CallOutcome::Failed),
+        (CommandError::OutcomeUnknown, CallOutcome::Failed),
+        (CommandError::TooOld, CallOutcome::Failed),
+        (CommandError::QueueFull, CallOutcome::Uncounted),
+        (CommandError::Stopping, CallOutcome::Uncounted),
         (
             CommandError::BreakerOpen { retry_after },
-            Verdict::Uncounted,
+            CallOutcome::Uncounted,
         ),
     ] {
         assert_eq!(
@@ -207,13 +211,16 @@ fn only_what_a_shard_did_not_answer_is_a_failure() {
             "{error}"
         );
     }
-    assert_eq!(verdict_of_read(&Ok(Found::default())), Verdict::Answered);
+    assert_eq!(
+        verdict_of_read(&Ok(FoundRecords::default())),
+        CallOutcome::Answered
+    );
     assert_eq!(
         verdict_of_read(&Err(ReadError::ShardUnavailable)),
-        Verdict::Failed
+        CallOutcome::Failed
     );
     assert_eq!(
         verdict_of_read(&Err(ReadError::QueueFull)),
-        Verdict::Uncounted
+        CallOutcome::Uncounted
     );
 }

@@ -1,4 +1,5 @@
-//! The fakes pass the suites that the real ones pass: none may be better than what it stands for.
+//! The fakes pass the suites that the real ones pass: a fake must not be better than what it stands
+//! for.
 use std::sync::Arc;
 
 use super::clocks::set_clocks;
@@ -9,12 +10,13 @@ use super::scenario::Scenario;
 use super::session::FakeServer;
 use super::store::FakeStore;
 use super::world::World;
-use crate::stock::cluster::tests::ledgers::{Desk, ON_TWO, ledger_suite};
-use crate::stock::cluster::tests::metas::{Office, meta_suite};
-use crate::stock::cluster::tests::servers::{Counter, ON_ONE, server_suite};
+use crate::stock::cluster::tests::ledgers::{ON_TWO, ShardFixture, ledger_suite};
+use crate::stock::cluster::tests::metas::{MetaFixture, meta_suite};
+use crate::stock::cluster::tests::servers::{ON_ONE, ServerFixture, server_suite};
 use crate::stock::cluster::tests::{SPREAD, breakers, snapshot, stock_up_all};
 use crate::stock::cluster::{ClusterStock, LaneStock, Spread};
-use crate::stock::conformance::{Shop, prize, stock_suite};
+use crate::stock::conformance::{StockFixture, prize, stock_suite};
+use crate::store::conformance::kinds;
 
 /// A world in calm weather.
 fn world(spread: Spread) -> Arc<World> {
@@ -33,7 +35,7 @@ fn world(spread: Spread) -> Arc<World> {
 /// Shard 0.
 struct FakeDesk(Arc<World>);
 
-impl Desk for FakeDesk {
+impl ShardFixture for FakeDesk {
     type Store = FakeStore;
     type Ledger = FakeLedger;
 
@@ -53,7 +55,7 @@ impl Desk for FakeDesk {
 /// Server 1.
 struct FakeCounter(Arc<World>);
 
-impl Counter for FakeCounter {
+impl ServerFixture for FakeCounter {
     type Server = FakeServer;
 
     async fn open() -> Self {
@@ -68,7 +70,7 @@ impl Counter for FakeCounter {
 /// One prize, spread over two servers.
 struct FakeRack(Arc<ClusterStock<FakeServer>>);
 
-impl Shop for FakeRack {
+impl StockFixture for FakeRack {
     type Stock = LaneStock<FakeServer>;
 
     async fn open(units: u64) -> Self {
@@ -93,7 +95,7 @@ impl Shop for FakeRack {
 /// What operators do is recorded at once.
 struct FakeOffice(Arc<World>);
 
-impl Office for FakeOffice {
+impl MetaFixture for FakeOffice {
     type Ledger = FakeMeta;
 
     async fn open() -> Self {
@@ -111,6 +113,21 @@ impl Office for FakeOffice {
     async fn ask_withdrawal(&self, units: u64) {
         self.0.state().meta.ask_withdrawal(prize(1), units);
     }
+}
+
+/// A lane of shard 0.
+fn lane() -> FakeStore {
+    FakeStore::new(world(ON_TWO), 0, 0, (0, 0))
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_each_kind_makes_is_found() {
+    kinds::what_each_kind_makes_is_found(&mut lane()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn kinds_under_one_request_id_collide() {
+    kinds::kinds_under_one_request_id_collide(&mut lane()).await;
 }
 
 mod metas {

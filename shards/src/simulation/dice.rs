@@ -1,14 +1,15 @@
-//! Chance: every choice of a run comes out of one sequence of numbers.
+//! Chance: every choice of a run comes from one sequence of numbers.
 use std::time::Duration;
 
-use market::random::{Randomness, Seeded};
+use market::random::Randomness;
+use testkit::random::{Seeded, seeded};
 
 /// The numbers of one run.
 pub(super) struct Dice(Seeded);
 
 impl Dice {
     pub(super) fn new(seed: u64) -> Self {
-        Self(Seeded::new(seed))
+        Self(seeded(seed))
     }
 
     /// A number below `bound`.
@@ -21,7 +22,7 @@ impl Dice {
         from + self.below(to - from + 1)
     }
 
-    /// Whether something happens that happens so often in a thousand.
+    /// Whether something happens that has this chance in a thousand.
     pub(super) fn per_mille(&mut self, chance: u64) -> bool {
         self.below(1_000) < chance
     }
@@ -31,12 +32,12 @@ impl Dice {
         Duration::from_millis(self.between(from, to))
     }
 
-    /// The place of one out of `count` things.
+    /// The index of one out of `count` things.
     pub(super) fn place(&mut self, count: usize) -> usize {
         usize::try_from(self.below(count as u64)).expect("no larger than count")
     }
 
-    /// How long a request is under way when nothing is wrong.
+    /// How long a request travels when nothing is wrong.
     pub(super) fn hop(&mut self) -> Duration {
         Duration::from_millis(self.below(4).saturating_sub(1))
     }

@@ -1,4 +1,4 @@
-//! What befalls servers, databases and gateways, and what operators do meanwhile.
+//! What happens to servers, databases and gateways, and what operators do meanwhile.
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use super::meta::FakeMeta;
 use super::process::Server;
 use super::scenario::{GATEWAYS, SHARDS, prizes};
 use super::wire::{Link, pause};
-use super::world::{State, World};
+use super::world::{World, WorldState};
 use crate::stock::ServerId;
 
-/// Keeps one gateway running; it comes to an end at each of these moments.
+/// Keeps one gateway running. It ends at each of these moments, and starts again.
 pub(super) async fn keep_up(world: Arc<World>, place: usize, ends: Vec<Instant>) {
     for end in ends {
         let gateway = Gateway::start(&world, place);
@@ -33,7 +33,7 @@ pub(super) async fn keep_up(world: Arc<World>, place: usize, ends: Vec<Instant>)
     std::future::pending::<()>().await;
 }
 
-/// Lets disasters come over the world for as long as there is trouble.
+/// Lets disasters happen for as long as the bad weather lasts.
 pub(super) async fn befall(world: Arc<World>) {
     for _ in 0..world.scenario.disasters {
         let most =
@@ -67,7 +67,7 @@ pub(super) enum Disaster {
     ShardCrash,
     MetaUnavailable,
     ClockStep,
-    /// Somebody empties a server for another cluster, and notices later.
+    /// An operator empties a server for another cluster, and notices later.
     Intruder,
     /// A gateway's clock is forty days ahead or behind.
     ClockWrong,
@@ -158,7 +158,7 @@ fn strike(world: &Arc<World>) {
     }
 }
 
-impl State {
+impl WorldState {
     fn hit_server(&mut self, place: usize, hit: impl FnOnce(&mut Server)) {
         hit(&mut self.servers[place]);
         self.note("server hit", || (place + 1).to_string());
@@ -180,7 +180,7 @@ impl State {
     }
 }
 
-/// Replicas catch up now and then.
+/// Replicas catch up at intervals.
 pub(super) async fn replicate(world: Arc<World>) {
     loop {
         let (place, length) = {
@@ -212,7 +212,7 @@ pub(super) async fn operate(world: Arc<World>) {
             )
         };
         pause(length).await;
-        // Without an answer an operator looks what has become of it; here nobody has to know.
+        // Without an answer an operator would look it up. Here no one needs to know.
         let _ = meta
             .at_once(move |state| {
                 state.note("operation", || {

@@ -1,4 +1,4 @@
-//! Rules of the protocol that the fakes can be told to break.
+//! Rules of the protocol that the fakes can break.
 use super::scenario::Theme;
 
 /// A broken rule. The names are those of the exhaustive model where it has the rule too.
@@ -20,8 +20,8 @@ pub(super) enum Fault {
     ReclaimOpen,
     /// A fold deletes counters that have grown since it read them.
     FoldUnlocked,
-    /// The verdict over a batch is looked up, not forced: units go back, and nobody has made the
-    /// grant void.
+    /// The verdict over a batch is looked up, not forced: units are given back, and the grant is not
+    /// void.
     SelectOnly,
     /// A take that was not answered is sent again under its grant id.
     ReuseId,
@@ -33,37 +33,37 @@ pub(super) enum Fault {
     FirstOnly,
     /// A key belongs to one call of each kind.
     KeyByKind,
-    /// A verdict believes any call under the key of the batch's own.
+    /// A verdict takes any call under the key for the batch's own.
     VerdictByKey,
     /// A draw's day is the gateway's, even when the account's is later.
     ClockLabel,
     /// A lane deletes the receipt of its last batch, whether or not the grant is closed.
     DeleteOpen,
-    /// A lane waits for rows that somebody else has, and does not ask whose they are.
+    /// A lane waits for rows that others have locked, and does not ask whose they are.
     HeldTogether,
     /// A gateway's clock is not compared with its shard's.
     ClockUnchecked,
-    /// An addition is applied as often as it is brought.
+    /// An addition is applied each time that it is brought.
     AddTwice,
     /// An addition is applied in a later epoch too.
     AddLate,
-    /// A withdrawal takes units as often as it is asked.
+    /// A withdrawal takes units each time that it is brought.
     WithdrawTwice,
-    /// A withdrawal is done in whatever epoch it meets.
+    /// A withdrawal is done in any epoch.
     WithdrawLate,
     /// What was withdrawn under a past epoch lowers the totals all the same.
     NoteLate,
     /// A server says that it knows grants of all epochs, when it closes some.
     CloseFlatters,
-    /// Nobody asks whose the units are that a server holds.
+    /// No gateway asks whose the units are that a server holds.
     NoIdentity,
 }
 
 impl Fault {
-    /// What a run must be about, so that few seeds are enough to see it.
+    /// What a run must be about for few seeds to show it.
     pub(super) const fn theme(self) -> Option<Theme> {
         match self {
-            Self::DeleteOpen | Self::VerdictByKey => Some(Theme::Doubt),
+            Self::DeleteOpen | Self::VerdictByKey => Some(Theme::InDoubt),
             Self::WithdrawLate | Self::NoteLate => Some(Theme::Operations),
             Self::CloseFlatters => Some(Theme::SplitBrain),
             Self::NoIdentity => Some(Theme::Intruders),

@@ -1,8 +1,8 @@
 //! A gateway: lanes, stock and every job, as one process that may die at any moment.
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use testkit::random::seeded;
 
-use market::random::Seeded;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -27,13 +27,13 @@ use crate::stock::cluster::{
 /// A job's round that takes longer is given up.
 const ROUND_MAX: Duration = Duration::from_secs(10);
 
-/// A counter that was not touched for so long is folded.
+/// A counter that was not changed for this long is folded.
 const COUNTERS_KEPT: Duration = Duration::from_millis(300);
 
 /// How long lanes wait for more draws.
 const LINGER: Duration = Duration::from_millis(4);
 
-/// So small that runs are used up within a story.
+/// Small enough to use up several run numbers in one run.
 const CUT: Cut = Cut {
     blocks: 4,
     orders: 64,
@@ -68,7 +68,7 @@ impl Gateway {
             .collect();
         let meta = FakeMeta::new(world.clone(), place);
         let breakers = Breakers::new(
-            breaker::Settings::DEFAULT,
+            breaker::BreakerSettings::DEFAULT,
             0,
             world.scenario.spread.servers,
             &metrics().breakers,
@@ -109,7 +109,7 @@ impl Gateway {
             .for_each(JoinHandle::abort);
     }
 
-    /// The process is told to stop, and killed when it does not.
+    /// The process is asked to stop, and killed when it does not.
     pub(super) async fn drain(mut self) {
         self.stop.send_replace(true);
         let lanes = std::mem::take(&mut self.lanes);
@@ -156,7 +156,7 @@ fn start_lanes(
                 .stock
                 .for_lane(shard, lane, &parts.breakers)
                 .one_by_one(),
-            random: Seeded::new(world.state().dice.below(u64::MAX)),
+            random: seeded(world.state().dice.below(u64::MAX)),
             clock: CLOCK_OF[place],
             ids: ids.clone(),
             callers: callers.clone(),
@@ -199,7 +199,7 @@ impl Parts {
         pause(length).await;
     }
 
-    /// Runs a round of a job, and gives it up when it takes too long.
+    /// Runs a round of a job, and ends it when it takes too long.
     async fn round<T>(
         &self,
         job: &'static str,
@@ -229,7 +229,7 @@ impl Parts {
         if let Some(node) = nodes.get(place) {
             let mut session = node.trusted_session().await?;
             deliver(node, &mut session, &self.meta, self.world.scenario.spread).await?;
-            self.stock.look_again();
+            self.stock.forget_sold_out();
         }
         Ok(())
     }

@@ -1,11 +1,12 @@
-//! What jobs see of a shard: each call one request, and one transaction when it has landed.
+//! A shard as jobs have it: each call is one request, and one transaction when it has landed.
 use std::sync::Arc;
 use std::time::Duration;
 
 use market::batch::Prize;
 
 use super::fault::Fault;
-use super::tables::{Key, Mode, ReceiptRow, Write};
+use super::locks::{LockMode, LockedRow};
+use super::tables::{ReceiptRow, TableWrite};
 use super::transaction::Transaction;
 use super::wire::{Link, send};
 use super::world::World;
@@ -15,7 +16,7 @@ use crate::stock::cluster::ledger::{GrantOutcome, SomeReceipts};
 use crate::stock::{Epoch, ServerId};
 use crate::store::StoreError;
 
-/// A shard, as jobs see it.
+/// A shard, as jobs have it.
 #[derive(Clone)]
 pub(super) struct FakeLedger {
     world: Arc<World>,
@@ -34,7 +35,7 @@ impl FakeLedger {
     /// Sends a request that reads or changes the tables at one moment.
     async fn at_once<T: Send + 'static>(
         &self,
-        act: impl FnOnce(&mut super::tables::Tables) -> T + Send + 'static,
+        act: impl FnOnce(&mut super::tables::ShardTables) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
         let (world, shard) = (self.world.clone(), self.shard);
         Ok(send(&self.world, Link::Shard(self.shard), async move {
@@ -121,7 +122,7 @@ impl ShardLedger for FakeLedger {
     }
 
     async fn forget_void(&self) -> Result<(), StoreError> {
-        self.at_once(super::tables::Tables::forget_void).await
+        self.at_once(super::tables::ShardTables::forget_void).await
     }
 
     async fn fold(&self, idle: Duration) -> Result<usize, StoreError> {
@@ -142,10 +143,10 @@ impl FakeLedger {
     ) -> Result<GrantOutcome, StoreError> {
         let transaction = self.begin();
         transaction
-            .lock(&Key::Receipt(grant), Mode::Exclusive)
+            .lock(&LockedRow::Receipt(grant), LockMode::Exclusive)
             .await?;
         if !transaction.with(|tables| tables.receipts.contains_key(&grant)) {
-            transaction.write(Write::Receipt(grant, ReceiptRow::void()))?;
+            transaction.write(TableWrite::Receipt(grant, ReceiptRow::void()))?;
             transaction.breathe().await;
             return transaction.commit().map(|()| GrantOutcome::Void);
         }
@@ -169,10 +170,10 @@ impl FakeLedger {
         let transaction = self.begin();
         transaction.with(|tables| tables.sum_early(server));
         transaction
-            .lock(&Key::Epoch(server), Mode::Exclusive)
+            .lock(&LockedRow::Epoch(server), LockMode::Exclusive)
             .await?;
         if transaction.with(|tables| tables.epoch(server)) < epoch {
-            transaction.write(Write::Epoch(server, epoch))?;
+            transaction.write(TableWrite::Epoch(server, epoch))?;
         }
         transaction.commit()?;
         transaction.breathe().await;
@@ -184,13 +185,13 @@ impl FakeLedger {
         let mut there = Vec::new();
         for grant in grants {
             transaction
-                .lock(&Key::Receipt(grant), Mode::Exclusive)
+                .lock(&LockedRow::Receipt(grant), LockMode::Exclusive)
                 .await?;
             if transaction.with(|tables| tables.receipts.get(&grant).is_some_and(|row| !row.void)) {
                 there.push(grant);
             }
         }
-        transaction.write(Write::Delete(there.clone()))?;
+        transaction.write(TableWrite::Delete(there.clone()))?;
         transaction.commit()?;
         self.world
             .state()
@@ -198,7 +199,7 @@ impl FakeLedger {
         Ok(there.len())
     }
 
-    /// Adds exactly the counters that it has locked.
+    /// Adds only the counters that it has locked.
     async fn fold_here(&self, idle: Duration) -> Result<usize, StoreError> {
         let transaction = self.begin();
         let idle = transaction.with(|tables| tables.idle_counters(idle));
@@ -206,7 +207,7 @@ impl FakeLedger {
         let mut locked = Vec::new();
         for (key, earlier) in idle {
             transaction
-                .lock(&Key::Counter(key), Mode::Exclusive)
+                .lock(&LockedRow::Counter(key), LockMode::Exclusive)
                 .await?;
             let now = transaction.with(|tables| tables.counted(&key));
             locked.extend(now.map(|now| {
@@ -221,7 +222,7 @@ impl FakeLedger {
             }));
         }
         transaction.breathe().await;
-        transaction.write(Write::Fold(locked.clone()))?;
+        transaction.write(TableWrite::Fold(locked.clone()))?;
         transaction.commit()?;
         self.world.state().note("folded", || format!("{locked:?}"));
         Ok(locked.len())

@@ -1,4 +1,4 @@
-//! What happened in a run: counted always, told in words when somebody wants to read it.
+//! What happened in a run: always counted, and written in words when a trace is wanted.
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use std::time::Duration;
 pub(super) struct Log {
     /// How often each kind of event happened.
     pub(super) tally: BTreeMap<&'static str, u64>,
-    /// The events in words, with their virtual time; `None` when nobody wants them.
+    /// The events in words, with their virtual time; `None` without a trace.
     lines: Option<Vec<String>>,
 }
 
@@ -35,7 +35,7 @@ impl Log {
         self.lines.as_deref().unwrap_or_default()
     }
 
-    /// One number that stands for all that was told.
+    /// One number that stands for all lines.
     pub(super) fn digest(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.tally.hash(&mut hasher);

@@ -1,6 +1,6 @@
-//! The meta database: each call one request, and one transaction when it has landed. The rows of
-//! the stock servers are locked by everything that changes epochs or totals, so these transactions
-//! run one after the other; each is one step here.
+//! The meta database. Each call is one request, and one transaction when it has landed. Everything
+//! that changes epochs or totals locks the rows of the stock servers, so these transactions run one
+//! after the other. Each is one step here.
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use router::Run;
 use super::fault::Fault;
 use super::tables::Counts;
 use super::wire::{Link, pause, send};
-use super::world::{State, World};
+use super::world::{World, WorldState};
 use crate::lane::Runs;
 use crate::stock::cluster::ledger::{Delivery, PendingWithdrawal, Registered};
 use crate::stock::cluster::{MetaLedger, Spread};
@@ -24,7 +24,7 @@ use crate::store::StoreError;
 struct Operation {
     prize: Prize,
     units: u64,
-    /// A withdrawal that is not ended yet.
+    /// A withdrawal that has not ended yet.
     waits: bool,
 }
 
@@ -192,7 +192,7 @@ impl MetaTables {
     }
 }
 
-impl State {
+impl WorldState {
     fn note_withdrawn(
         &mut self,
         operation: u64,
@@ -228,7 +228,7 @@ impl State {
     }
 }
 
-/// The meta database as a gateway sees it.
+/// The meta database as a gateway has it.
 #[derive(Clone)]
 pub(super) struct FakeMeta {
     world: Arc<World>,
@@ -246,7 +246,7 @@ impl FakeMeta {
     /// Sends a request that reads or changes everything at one moment.
     pub(super) async fn at_once<T: Send + 'static>(
         &self,
-        act: impl FnOnce(&mut State) -> T + Send + 'static,
+        act: impl FnOnce(&mut WorldState) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
         let world = self.world.clone();
         Ok(send(

@@ -1,5 +1,5 @@
-//! Players: each calls a few times under keys of its own, asks again while the answer may change,
-//! and now and then asks for what it has already. Most calls draw, some give the player chances.
+//! Players. Each calls a few times under keys of its own, calls again while the answer may change,
+//! and sometimes repeats a call that was answered. Most calls draw, some give the player chances.
 //! Operators give chances too.
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use super::world::World;
 use crate::error::CommandError;
 use crate::lane::Timeouts;
 
-/// A player's life with one phone.
+/// One player with one phone, from the first call to the last.
 pub(super) async fn play(world: Arc<World>, user: u64, phone: u64) {
     let user = UserId::new(&format!("u{user}")).expect("a user");
     let mut made = Vec::new();
@@ -44,7 +44,7 @@ pub(super) async fn play(world: Arc<World>, user: u64, phone: u64) {
     world.state().book.playing -= 1;
 }
 
-/// Operators give chances to users now and then.
+/// Operators sometimes give chances to users.
 pub(super) async fn give(world: Arc<World>) {
     for number in 0..world.scenario.gifts {
         let (idle, command) = {
@@ -83,7 +83,7 @@ pub(super) async fn sell_out(world: Arc<World>) {
     for number in 0..=left {
         let user = UserId::new(&format!("late{number}")).expect("a user");
         let command = draw(&user, prize.activity, "late", DrawCount::ONE);
-        // Two at once could each hold the last unit while the other is told that there is none.
+        // Two at once could each hold the last unit while the other is answered that there is none.
         insist(
             &world,
             &command,
@@ -166,8 +166,8 @@ fn vary(dice: &mut Dice, ask: Ask, other: Option<ActivityId>, more: bool) -> Ask
     }
 }
 
-/// Now and then another kind of command is sent under the same key at the same time: this one to
-/// that gateway, the other one to the other.
+/// Sometimes another kind of command is sent under the same key at the same time: `command` to the
+/// gateway that is returned, its rival to the other.
 fn rival(world: &World, command: &Command) -> Option<(usize, Command)> {
     let mut state = world.state();
     if !state.dice.per_mille(40) {
@@ -200,7 +200,7 @@ fn chances(dice: &mut Dice) -> ChanceCount {
     ChanceCount::new(chances).expect("a count")
 }
 
-/// Most draw once; some more often than anybody may on a day.
+/// Most draw once. Some draw more often than a day allows.
 fn count(dice: &mut Dice) -> DrawCount {
     let count = if dice.per_mille(600) {
         1
@@ -210,7 +210,7 @@ fn count(dice: &mut Dice) -> DrawCount {
     DrawCount::new(count).expect("a count")
 }
 
-/// Asks until nothing else can be said; through any gateway, or through this one.
+/// Calls until the answer is final; through any gateway, or through this one.
 async fn insist(world: &Arc<World>, command: &Command, gateway: Option<usize>) {
     loop {
         let (first, twice) = {
@@ -235,7 +235,7 @@ async fn insist(world: &Arc<World>, command: &Command, gateway: Option<usize>) {
     }
 }
 
-/// Asks once; whether the answer is the last word.
+/// Calls once. Returns whether the answer is final.
 async fn ask(world: &Arc<World>, command: &Command, gateway: usize) -> bool {
     let lane = world.lane_of(&command.user);
     let shard = lane / usize::from(world.scenario.tables);
@@ -245,10 +245,10 @@ async fn ask(world: &Arc<World>, command: &Command, gateway: usize) -> bool {
     if patient && world.scenario.only_standstills {
         state.check_answered((gateway, lane), command, asked, &answer);
     }
-    state.hear(shard, command, &before, &answer)
+    state.check_answer(shard, command, &before, &answer)
 }
 
-/// The answer, and whether it was waited for as long as anybody would.
+/// The answer, and whether the player waited for it to the end.
 async fn call(
     world: &Arc<World>,
     command: &Command,
@@ -265,7 +265,7 @@ async fn call(
             queue,
             answer: queue + state.dice.millis(0, 8_000),
         };
-        // Some hang up.
+        // Some players hang up.
         let stays = if state.dice.per_mille(80) {
             state.dice.millis(0, 30)
         } else {

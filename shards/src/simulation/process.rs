@@ -6,11 +6,11 @@ use tokio::time::Instant;
 
 use super::fault::Fault;
 use super::tables::Counts;
-use super::world::State;
+use super::world::WorldState;
 use crate::grant::GrantId;
 use crate::stock::cluster::Spread;
 use crate::stock::cluster::server::{
-    Addition, Asking, Closing, Look, Lost, OpenGrant, Reset, Stranger, Taken,
+    Addition, Closing, Lost, OpenGrant, Reset, ServerStock, Stranger, TakeRequest, Taken,
 };
 use crate::stock::{Epoch, Part, Receipt, ServerId};
 
@@ -18,7 +18,7 @@ use crate::stock::{Epoch, Part, Receipt, ServerId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cluster {
     Ours,
-    /// One that was told to use the same server.
+    /// Another cluster that is configured to use the same server.
     Another,
 }
 
@@ -64,8 +64,8 @@ pub(super) struct Process {
     closed: BTreeMap<GrantId, Vec<Part>>,
 }
 
-/// One server: the process that serves now, one that was left behind, and the copy that a
-/// fail-over would bring back.
+/// One server: the process that serves now, one that was left behind, and the copy that a fail-over
+/// would restore.
 pub(super) struct Server {
     pub(super) id: ServerId,
     fault: Option<Fault>,
@@ -91,7 +91,7 @@ impl Server {
         server
     }
 
-    /// A new process takes the place of all others.
+    /// A new process replaces all others.
     fn begin(&mut self, memory: Memory) {
         self.processes.clear();
         self.cut_off = None;
@@ -140,7 +140,7 @@ impl Server {
             .expect("one serves always")
     }
 
-    /// The process dies and starts again with nothing.
+    /// The process dies and starts again, empty.
     pub(super) fn crash(&mut self) {
         self.begin(Memory::default());
     }
@@ -178,20 +178,20 @@ impl Server {
         }
     }
 
-    /// Another cluster begins to use the server once nothing is there.
+    /// Another cluster begins to use the server, which is empty.
     pub(super) fn intrude(&mut self, epoch: Epoch, left: &[(Prize, u16, u64)]) {
         self.flush_all();
         let _done = self.process().reset_as(Cluster::Another, epoch, left);
     }
 
-    /// An operator frees the server of what is not ours.
+    /// An operator removes from the server what is not ours.
     pub(super) fn evict(&mut self) {
         if self.process().stranger(Cluster::Ours).is_some() {
             self.flush_all();
         }
     }
 
-    /// Nobody reaches a process that was left behind any more: it becomes a replica.
+    /// No gateway reaches a process that was left behind any more: it becomes a replica.
     pub(super) fn heal(&mut self) {
         self.evict();
         let now = self.now;
@@ -317,7 +317,7 @@ impl Process {
     }
 
     /// `look.lua`.
-    pub(super) fn look(&mut self) -> Result<Look, Lost> {
+    pub(super) fn look(&mut self) -> Result<ServerStock, Lost> {
         let (stock, grants) = self.whole()?;
         let open = |(&grant, note): (&GrantId, &Note)| OpenGrant {
             grant,
@@ -326,14 +326,14 @@ impl Process {
             parts: note.parts.clone(),
         };
         let open = grants.open.iter().map(open).collect();
-        Ok(Look {
+        Ok(ServerStock {
             epoch: stock.epoch,
             left: stock.left.clone(),
             open,
         })
     }
 
-    /// What is to be said to `cluster` of units that are not its own.
+    /// The refusal that `cluster` gets where the units are not its own.
     fn stranger(&self, cluster: Cluster) -> Option<Stranger> {
         let held = self.memory.stock.as_ref().map(|stock| stock.cluster);
         let held = held
@@ -437,7 +437,7 @@ impl Process {
     }
 }
 
-/// What a lane asks for.
+/// The units that a lane wants.
 #[derive(Debug, Clone)]
 pub(super) struct Wish {
     pub(super) grant: GrantId,
@@ -447,17 +447,17 @@ pub(super) struct Wish {
 }
 
 impl Wish {
-    pub(super) fn of(asking: &Asking<'_>) -> Self {
-        let Asking {
+    pub(super) fn of(asking: &TakeRequest<'_>) -> Self {
+        let TakeRequest {
             grant,
             shard,
-            place,
+            lane,
             wants,
         } = *asking;
         Self {
             grant,
             shard,
-            place,
+            place: lane,
             wants: wants
                 .iter()
                 .map(|units| (units.prize, units.count))
@@ -466,7 +466,7 @@ impl Wish {
     }
 }
 
-impl State {
+impl WorldState {
     /// Only for [`Fault::SettleFirst`].
     pub(super) fn close_everywhere(&mut self, grant: GrantId, receipt: &Receipt) {
         for server in &mut self.servers {

@@ -7,6 +7,7 @@ use market::batch::Prize;
 use market::campaign::{Campaign, Catalogue, Published};
 use market::chances::Chances;
 use market::{ActivityId, AwardId};
+use testkit::campaign::{Award, CampaignFile, Tree};
 
 use super::dice::Dice;
 use super::disasters::Disaster;
@@ -26,89 +27,32 @@ pub(super) const CHANCES: Chances = Chances {
     month_limit: 4,
 };
 
-/// Two limited prizes and one without limit, draws are refused while the stock is unavailable, and calls
-/// are all or nothing; one limited prize, the luck award while the stock is unavailable, and calls go as
-/// far as the chances.
-const CAMPAIGNS: [&str; 2] = [
-    r#"
-format = 1
-[activity]
-id = 1
-name = "refuses"
-begins_at = 2020-01-01T00:00:00+00:00
-ends_at = 2040-01-01T00:00:00+00:00
-state = "open"
-time_zone = "UTC"
-[chances]
-welcome = 5
-day_limit = 3
-month_limit = 4
-[strategy]
-id = 1
-[[award]]
-id = 1
-title = "prize"
-sort = 1
-rate = 0.5
-count = 1
-tree = "tree"
-[[award]]
-id = 2
-title = "other prize"
-sort = 2
-rate = 0.4
-count = 1
-tree = "tree"
-[[award]]
-id = 3
-title = "for all"
-sort = 3
-rate = 0.1
-[[award]]
-id = 101
-title = "luck"
-sort = 4
-rate = 0
-[[tree]]
-id = "tree"
-root = "rule_stock"
-nodes = [{ key = "rule_stock", allow = "rule_luck_award" }, { key = "rule_luck_award", award = 101, config = "1,100" }]
-"#,
-    r#"
-format = 1
-[activity]
-id = 2
-name = "falls back"
-begins_at = 2020-01-01T00:00:00+00:00
-ends_at = 2040-01-01T00:00:00+00:00
-state = "open"
-when_stock_unavailable = "fallback"
-when_chances_short = "partial"
-time_zone = "UTC"
-[chances]
-welcome = 5
-day_limit = 3
-month_limit = 4
-[strategy]
-id = 2
-[[award]]
-id = 4
-title = "prize"
-sort = 1
-rate = 1
-count = 1
-tree = "tree"
-[[award]]
-id = 101
-title = "luck"
-sort = 2
-rate = 0
-[[tree]]
-id = "tree"
-root = "rule_stock"
-nodes = [{ key = "rule_stock", allow = "rule_luck_award" }, { key = "rule_luck_award", award = 101, config = "1,100" }]
-"#,
-];
+/// Two limited prizes and one without limit: draws are refused while the stock is unavailable, and
+/// calls are all or nothing. One limited prize: draws get the luck award while the stock is
+/// unavailable, and calls make as many draws as there are chances.
+fn campaigns() -> [CampaignFile; 2] {
+    let of_chances = |file: CampaignFile| {
+        let Chances {
+            welcome,
+            day_limit,
+            month_limit,
+        } = CHANCES;
+        file.chances(welcome, day_limit, month_limit)
+            .award(Award::luck())
+            .tree(Tree::stock("tree", CampaignFile::LUCK, Some("1,100")))
+    };
+    let refuses = CampaignFile::new(1)
+        .named("refuses")
+        .award(Award::new(1, "prize", "0.5").count(1, "tree"))
+        .award(Award::new(2, "other prize", "0.4").count(1, "tree"))
+        .award(Award::new(3, "for all", "0.1"));
+    let falls_back = CampaignFile::new(2)
+        .named("falls back")
+        .falling_back()
+        .partial()
+        .award(Award::new(4, "prize", "1").count(1, "tree"));
+    [refuses, falls_back].map(of_chances)
+}
 
 /// The activities that are drawn in.
 pub(super) fn activities() -> [ActivityId; 2] {
@@ -132,11 +76,11 @@ pub(super) fn prizes() -> [Prize; 3] {
 pub(super) fn catalogue() -> Arc<ArcSwap<Catalogue>> {
     static PARSED: OnceLock<Arc<Catalogue>> = OnceLock::new();
     let parsed = PARSED.get_or_init(|| {
-        let published = |text| Published {
+        let published = |file: CampaignFile| Published {
             version: 1,
-            campaign: Campaign::parse(text).expect("a valid campaign"),
+            campaign: Campaign::parse(&file.text()).expect("a valid campaign"),
         };
-        Arc::new(Catalogue::new(CAMPAIGNS.map(published)))
+        Arc::new(Catalogue::new(campaigns().map(published)))
     });
     Arc::new(ArcSwap::new(parsed.clone()))
 }
@@ -173,16 +117,16 @@ pub(super) struct Scenario {
     /// Stock operations, and how many in a thousand are withdrawals.
     pub(super) operations: u64,
     pub(super) withdrawals: u64,
-    /// How many connections in a thousand are missed by their database late.
+    /// For how many lost connections in a thousand the database notices late.
     pub(super) missed_late: u64,
-    /// How often in a thousand batches a gateway stands still.
+    /// In how many batches of a thousand a gateway stands still.
     pub(super) standstills: u64,
-    /// Whether that is all that goes wrong: then whoever has nothing to do with it is answered.
+    /// Whether nothing else goes wrong. Then users who have nothing to do with it are answered soon.
     pub(super) only_standstills: bool,
-    /// The longest rests of jobs.
+    /// The longest pauses of jobs.
     pub(super) reconcile_ms_max: u64,
     pub(super) reclaim_ms_max: u64,
-    /// How old receipts become before the job looks at them.
+    /// How old receipts become before the job reads them.
     pub(super) receipts_kept: Duration,
     /// Units of each prize at the beginning; none of a prize that is published later.
     pub(super) units: [u64; 3],
@@ -193,10 +137,10 @@ pub(super) struct Scenario {
 /// What a run is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Theme {
-    /// Whatever comes.
+    /// Anything.
     Any,
-    /// Commits that nobody hears of, while their shards come and go.
-    Doubt,
+    /// Commits that are not confirmed, while their shards become unavailable and return.
+    InDoubt,
     /// Units that are added and withdrawn while servers lose theirs.
     Operations,
     /// Gateways that are left alone with a process that was replaced.
@@ -218,7 +162,7 @@ impl Scenario {
             Theme::Any,
             Theme::Any,
             Theme::Any,
-            Theme::Doubt,
+            Theme::InDoubt,
             Theme::Operations,
             Theme::SplitBrain,
             Theme::Intruders,
@@ -227,7 +171,7 @@ impl Scenario {
         let drawn = themes[dice.place(themes.len())];
         match theme.unwrap_or(drawn) {
             Theme::Any => {}
-            Theme::Doubt => {
+            Theme::InDoubt => {
                 scenario.kinds = vec![Disaster::ShardUnavailable, Disaster::ShardHeld];
                 scenario.mishaps = vec![Mishap::Unanswered, Mishap::Unanswered, Mishap::Late];
                 scenario.storm = Storm {

@@ -1,4 +1,4 @@
-//! What gateways see of a stock server: sessions with one process each, and requests that travel.
+//! A stock server as gateways have it: sessions with one process each, and requests that travel.
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,7 +9,7 @@ use super::process::{Process, Wish};
 use super::wire::{Link, Silence, send};
 use super::world::World;
 use crate::stock::cluster::server::{
-    Addition, Asking, Closing, Look, Lost, Reset, Session, StockServer, Stranger, Taken,
+    Addition, Closing, Lost, Reset, ServerStock, Session, StockServer, Stranger, TakeRequest, Taken,
 };
 use crate::stock::{Epoch, StockUnavailable};
 
@@ -25,7 +25,7 @@ pub(super) struct FakeServer {
     world: Arc<World>,
     gateway: usize,
     place: usize,
-    /// A connection that nobody uses: its process may be gone by now.
+    /// A connection that is not in use. Its process may have ended since.
     idle: Arc<Mutex<Option<Connection>>>,
 }
 
@@ -80,14 +80,14 @@ pub(super) struct FakeSession {
 }
 
 impl FakeSession {
-    /// Runs a script. It dies with the process that it was sent to.
+    /// Runs a script. It ends with the process that it was sent to.
     async fn run<T: Debug + Send + 'static>(
         &mut self,
         event: &'static str,
         script: impl FnOnce(&mut Process) -> T + Send + 'static,
     ) -> Result<T, StockUnavailable> {
         let (world, place, process) = (self.world.clone(), self.place, self.connection.process);
-        // Given up half-way it must not be used again.
+        // A connection that is dropped half-way must not be used again.
         self.broken = true;
         let landing = async move {
             let mut state = world.state();
@@ -140,7 +140,10 @@ impl Session for FakeSession {
             .take();
     }
 
-    async fn take(&mut self, asking: &Asking<'_>) -> Result<Result<Taken, Lost>, StockUnavailable> {
+    async fn take(
+        &mut self,
+        asking: &TakeRequest<'_>,
+    ) -> Result<Result<Taken, Lost>, StockUnavailable> {
         let wish = Wish::of(asking);
         let mut taken = self.take_once(wish.clone()).await;
         if taken.is_err() && self.world.breaks(Fault::ReuseId) {
@@ -171,7 +174,7 @@ impl Session for FakeSession {
         })
     }
 
-    async fn look(&mut self) -> Result<Result<Look, Lost>, StockUnavailable> {
+    async fn look(&mut self) -> Result<Result<ServerStock, Lost>, StockUnavailable> {
         let mut look = self.run("look", Process::look).await?;
         if self.world.breaks(Fault::NoBehind)
             && let Ok(look) = &mut look

@@ -1,26 +1,28 @@
-//! What a lane sees of its shard: the statements of `SqlShard`, each a request that travels.
-use std::collections::BTreeMap;
+//! A shard as a lane has it: the statements of `SqlShard`, each a request that travels.
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use market::batch::{AccountKey, Batch, Known, Settlement};
 use market::calendar::Day;
-use market::call::EarlierCall;
 use market::chances::Account;
-use market::{ActivityId, Call, Command, Made, Order, OrderId, RechargeOrder, RequestId, UserId};
+use market::{ActivityId, Call, Command, Made, MadeCall, RequestId, UserId};
 use tokio::runtime::Handle;
 
 use super::clocks::{CLOCK_OF, right_time};
 use super::fault::Fault;
-use super::tables::{Key, Mode, ReceiptRow, Write};
+use super::locks::{LockMode, LockedRow};
+use super::rows::{FakeRow, RowKey, new_rows};
+use super::tables::{ReceiptRow, TableWrite};
 use super::transaction::Transaction;
 use super::wire::{Link, pause, send};
 use super::world::World;
 use crate::grant::GrantId;
 use crate::lane::run_of_grant;
 use crate::stock::{Epoch, Part, Receipt, ServerId};
-use crate::store::{Fetched, InDoubtBatch, OnLock, PersistError, ShardStore, StoreError, Verdict};
+use crate::store::{
+    CommitVerdict, FetchedBatch, InDoubtBatch, OnLock, PersistError, ShardStore, StoreError,
+};
 
 /// The database refuses calls under this key.
 pub(super) const POISONED: &str = "poisoned";
@@ -61,13 +63,13 @@ impl FakeStore {
             .ok_or_else(|| StoreError::Unavailable("the connection was lost".to_owned()))
     }
 
-    /// Drops the connection. Its database notices at once, or only after a while: a commit that
-    /// is still under way may be faster.
+    /// Drops the connection. Its database notices at once, or only after a while. A commit that is
+    /// still on its way may be faster.
     fn hang_up(&mut self) {
         let Some(transaction) = self.open.take() else {
             return;
         };
-        // At the end of a run there is nobody left to notice.
+        // At the end of a run no database is left to notice.
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
@@ -115,17 +117,15 @@ impl FakeStore {
         let owned = |(key, account): (&AccountKey, &Account)| (key.clone(), *account);
         let new: Vec<_> = rows.accounts.new_rows().map(owned).collect();
         let changed: Vec<_> = rows.accounts.changed_rows().map(owned).collect();
-        let calls = rows.calls.clone();
-        let orders: Vec<Order> = rows.orders().cloned().collect();
-        let recharges = rows.recharge_orders.clone();
+        let calls: Vec<Call> = rows.calls().cloned().collect();
+        let made = new_rows(&rows.made);
         let upsert = self.world.breaks(Fault::Upsert);
         let by_kind = self.world.breaks(Fault::KeyByKind);
         send(&self.world, self.link(), async move {
             insert_accounts(&transaction, new, upsert).await?;
             update_accounts(&transaction, changed)?;
             insert_calls(&transaction, calls, by_kind).await?;
-            insert_orders(&transaction, orders)?;
-            insert_recharge_orders(&transaction, recharges)
+            insert_rows(&transaction, made)
         })
         .await?
     }
@@ -180,8 +180,8 @@ impl FakeStore {
                 ..
             } = call;
             if waits {
-                let key = Key::Call(user.clone(), request.clone());
-                transaction.lock(&key, Mode::Shared).await?;
+                let key = LockedRow::Call(user.clone(), request.clone());
+                transaction.lock(&key, LockMode::Shared).await?;
             }
             let found = transaction.with(|tables| tables.first_id(&(user, request)));
             Ok(found.is_some_and(|found| any || found == first_id))
@@ -189,16 +189,16 @@ impl FakeStore {
         .await?
     }
 
-    /// Inserts a void receipt, or finds one; an error where its batch is still under way.
+    /// Inserts a void receipt, or finds one. An error where its batch has not ended yet.
     async fn void(&mut self, grant: GrantId) -> Result<(), StoreError> {
         let transaction = Arc::new(Transaction::begin(&self.world, self.shard));
         self.open = Some(transaction.clone());
         send(&self.world, self.link(), async move {
             transaction
-                .lock(&Key::Receipt(grant), Mode::Exclusive)
+                .lock(&LockedRow::Receipt(grant), LockMode::Exclusive)
                 .await?;
             match transaction.with(|tables| tables.receipts.get(&grant).map(|row| row.void)) {
-                None => transaction.write(Write::Receipt(grant, ReceiptRow::void())),
+                None => transaction.write(TableWrite::Receipt(grant, ReceiptRow::void())),
                 Some(true) => Ok(()),
                 Some(false) => Err(StoreError::Unavailable("a receipt and no calls".to_owned())),
             }
@@ -220,7 +220,7 @@ impl ShardStore for FakeStore {
         batch: &Batch,
         on_lock: OnLock,
         with_clock: bool,
-    ) -> Result<Fetched, StoreError> {
+    ) -> Result<FetchedBatch, StoreError> {
         self.hang_up();
         let transaction = Arc::new(Transaction::begin(&self.world, self.shard));
         self.open = Some(transaction.clone());
@@ -251,7 +251,7 @@ impl ShardStore for FakeStore {
         }
         let database_time =
             (with_clock && !self.world.breaks(Fault::ClockUnchecked)).then_some(time);
-        Ok(Fetched {
+        Ok(FetchedBatch {
             known,
             database_time,
         })
@@ -265,8 +265,8 @@ impl ShardStore for FakeStore {
             let mut state = world.state();
             let rows = |Command { user, request, ask }: &Command| {
                 [
-                    Key::Account(user.clone(), ask.fingerprint().activity),
-                    Key::Call(user.clone(), request.clone()),
+                    LockedRow::Account(user.clone(), ask.activity()),
+                    LockedRow::Call(user.clone(), request.clone()),
                 ]
             };
             let is_held = |command: &Command| {
@@ -329,17 +329,17 @@ impl ShardStore for FakeStore {
         self.hang_up();
     }
 
-    async fn verdict(&mut self, batch: &InDoubtBatch) -> Result<Verdict, StoreError> {
+    async fn verdict(&mut self, batch: &InDoubtBatch) -> Result<CommitVerdict, StoreError> {
         self.hang_up();
         let verdict = if self.find_call(batch).await? {
-            Verdict::Committed
+            CommitVerdict::Committed
         } else {
-            Verdict::Void
+            CommitVerdict::Void
         };
-        if verdict == Verdict::Void && batch.issues && !self.world.breaks(Fault::SelectOnly) {
+        if verdict == CommitVerdict::Void && batch.issues && !self.world.breaks(Fault::SelectOnly) {
             self.void(batch.grant).await?;
         }
-        let event = if verdict == Verdict::Void {
+        let event = if verdict == CommitVerdict::Void {
             "verdict: void"
         } else {
             "verdict: committed"
@@ -368,15 +368,15 @@ async fn lock_accounts(
     on_lock: OnLock,
 ) -> Result<Vec<Option<Account>>, StoreError> {
     let mut order: Vec<usize> = (0..keys.len()).collect();
-    order.sort_unstable_by_key(|&place| &keys[place]);
+    order.sort_unstable_by_key(|&index| &keys[index]);
     let mut accounts = vec![None; keys.len()];
-    for place in order {
-        let (user, activity) = &keys[place];
+    for index in order {
+        let (user, activity) = &keys[index];
         if transaction.with(|tables| tables.has_account(user, *activity)) {
             transaction
-                .lock_to_read(&Key::Account(user.clone(), *activity), on_lock)
+                .lock_to_read(&LockedRow::Account(user.clone(), *activity), on_lock)
                 .await?;
-            accounts[place] = transaction.with(|tables| tables.accounts.get(&keys[place]).copied());
+            accounts[index] = transaction.with(|tables| tables.accounts.get(&keys[index]).copied());
         }
     }
     Ok(accounts)
@@ -386,13 +386,13 @@ async fn find_calls(
     transaction: &Transaction,
     keys: &[(UserId, RequestId)],
     on_lock: OnLock,
-) -> Result<Vec<Option<EarlierCall>>, StoreError> {
+) -> Result<Vec<Option<MadeCall>>, StoreError> {
     let mut sorted: Vec<_> = keys.iter().collect();
     sorted.sort_unstable();
     for (user, request) in sorted {
         if transaction.with(|tables| tables.has_call(user, request)) {
             transaction
-                .lock_to_read(&Key::Call(user.clone(), request.clone()), on_lock)
+                .lock_to_read(&LockedRow::Call(user.clone(), request.clone()), on_lock)
                 .await?;
         }
     }
@@ -402,7 +402,7 @@ async fn find_calls(
 }
 
 /// A call for several draws as if its first order were the only one.
-fn first_only(earlier: &mut EarlierCall) {
+fn first_only(earlier: &mut MadeCall) {
     if let Made::Draws(orders) = &earlier.made {
         earlier.made = Made::Draws([orders[0].clone()].into());
     }
@@ -414,16 +414,13 @@ async fn insert_accounts(
     upsert: bool,
 ) -> Result<(), StoreError> {
     new.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-    for ((user, activity), account) in new {
-        transaction
-            .lock(&Key::Account(user.clone(), activity), Mode::Exclusive)
-            .await?;
-        if !upsert
-            && transaction.with(|tables| tables.accounts.contains_key(&(user.clone(), activity)))
-        {
+    for (key, account) in new {
+        let row = LockedRow::Account(key.0.clone(), key.1);
+        transaction.lock(&row, LockMode::Exclusive).await?;
+        if !upsert && transaction.with(|tables| tables.accounts.contains_key(&key)) {
             return Err(StoreError::Conflict("duplicate account".to_owned()));
         }
-        transaction.write(Write::Account(user, activity, account))?;
+        transaction.write(TableWrite::Account(key, account))?;
     }
     Ok(())
 }
@@ -433,16 +430,16 @@ fn update_accounts(
     transaction: &Transaction,
     changed: Vec<(AccountKey, Account)>,
 ) -> Result<(), StoreError> {
-    for ((user, activity), account) in changed {
-        if !transaction.with(|tables| tables.accounts.contains_key(&(user.clone(), activity))) {
+    for (key, account) in changed {
+        if !transaction.with(|tables| tables.accounts.contains_key(&key)) {
             return Err(StoreError::Conflict("no account".to_owned()));
         }
-        transaction.write(Write::Account(user, activity, account))?;
+        transaction.write(TableWrite::Account(key, account))?;
     }
     Ok(())
 }
 
-/// Two gateways with one key meet here, whatever they were asked for. `by_kind` is
+/// Two gateways with one key meet here, whatever kinds of commands they execute. `by_kind` is
 /// [`Fault::KeyByKind`].
 async fn insert_calls(
     transaction: &Transaction,
@@ -456,43 +453,29 @@ async fn insert_calls(
     for call in calls {
         let key = (call.user.clone(), call.request.clone());
         transaction
-            .lock(&Key::Call(key.0.clone(), key.1.clone()), Mode::Exclusive)
+            .lock(
+                &LockedRow::Call(key.0.clone(), key.1.clone()),
+                LockMode::Exclusive,
+            )
             .await?;
         let kind = transaction.with(|tables| tables.calls.get(&key).map(|call| call.kind));
         if kind.is_some_and(|kind| !by_kind || kind == call.kind) {
             return Err(StoreError::Conflict("duplicate call".to_owned()));
         }
-        transaction.write(Write::Call(call))?;
+        transaction.write(TableWrite::Call(call))?;
     }
     Ok(())
 }
 
-/// Only one lane has ids of its block, so nobody else can have locked their rows.
-fn insert_orders(transaction: &Transaction, orders: Vec<Order>) -> Result<(), StoreError> {
-    for order in orders {
-        if transaction.with(|tables| has_row(&tables.orders, &order.user, order.id)) {
-            return Err(StoreError::Conflict("duplicate order".to_owned()));
+/// Only one lane has ids of its block, so no other can have locked their rows.
+fn insert_rows(transaction: &Transaction, rows: Vec<(RowKey, FakeRow)>) -> Result<(), StoreError> {
+    for (key, row) in rows {
+        if transaction.with(|tables| tables.rows.contains(&key)) {
+            return Err(StoreError::Conflict(format!("duplicate row {key:?}")));
         }
-        transaction.write(Write::Order(order))?;
+        transaction.write(TableWrite::Row(key, row))?;
     }
     Ok(())
-}
-
-fn insert_recharge_orders(
-    transaction: &Transaction,
-    orders: Vec<RechargeOrder>,
-) -> Result<(), StoreError> {
-    for order in orders {
-        if transaction.with(|tables| has_row(&tables.recharge_orders, &order.user, order.id)) {
-            return Err(StoreError::Conflict("duplicate recharge order".to_owned()));
-        }
-        transaction.write(Write::RechargeOrder(order))?;
-    }
-    Ok(())
-}
-
-fn has_row<T>(rows: &BTreeMap<UserId, BTreeMap<OrderId, T>>, user: &UserId, id: OrderId) -> bool {
-    rows.get(user).is_some_and(|rows| rows.contains_key(&id))
 }
 
 /// Holds a server's epoch until the transaction ends; false when it is another one.
@@ -502,7 +485,9 @@ async fn hold_epoch(
     epoch: Epoch,
     fault: Option<Fault>,
 ) -> Result<bool, StoreError> {
-    transaction.lock(&Key::Epoch(server), Mode::Shared).await?;
+    transaction
+        .lock(&LockedRow::Epoch(server), LockMode::Shared)
+        .await?;
     Ok(fault == Some(Fault::NoEpoch) || transaction.with(|tables| tables.epoch(server)) == epoch)
 }
 
@@ -513,13 +498,13 @@ async fn insert_receipt(
     fault: Option<Fault>,
 ) -> Result<(), StoreError> {
     transaction
-        .lock(&Key::Receipt(grant), Mode::Exclusive)
+        .lock(&LockedRow::Receipt(grant), LockMode::Exclusive)
         .await?;
     let row = transaction.with(|tables| tables.receipts.get(&grant).map(|row| row.void));
     if row.is_some_and(|void| !void || fault != Some(Fault::NoVoid)) {
         return Err(StoreError::Conflict("duplicate grant".to_owned()));
     }
-    transaction.write(Write::Receipt(grant, ReceiptRow::new(receipt)))
+    transaction.write(TableWrite::Receipt(grant, ReceiptRow::new(receipt)))
 }
 
 /// Adds to the counters of one lane.
@@ -539,9 +524,9 @@ async fn count_issued(
     {
         let key = (prize, segment, run, lane);
         transaction
-            .lock(&Key::Counter(key), Mode::Exclusive)
+            .lock(&LockedRow::Counter(key), LockMode::Exclusive)
             .await?;
-        transaction.write(Write::Count(key, u64::from(count)))?;
+        transaction.write(TableWrite::Count(key, u64::from(count)))?;
     }
     Ok(())
 }
@@ -556,13 +541,13 @@ async fn delete_receipts(
     grants.sort_unstable();
     for grant in &grants {
         transaction
-            .lock(&Key::Receipt(*grant), Mode::Exclusive)
+            .lock(&LockedRow::Receipt(*grant), LockMode::Exclusive)
             .await?;
     }
-    transaction.write(Write::Delete(grants))
+    transaction.write(TableWrite::Delete(grants))
 }
 
-/// The account as it would be if the clock alone said what day it is.
+/// The account as it would be if the day came from the clock alone.
 fn set_back(account: Account, today: Day) -> Account {
     if account.day <= today {
         return account;

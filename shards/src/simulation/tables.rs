@@ -1,61 +1,35 @@
-//! A shard's database: rows, row locks and transactions, as InnoDB does them at READ COMMITTED.
-//! A transaction's writes are seen by others when it commits; rows that are not there are not
-//! locked; a row that another transaction has inserted, or will delete, is waited for.
+//! A shard's database: rows, row locks and transactions, as InnoDB has them at READ COMMITTED.
+//! Others see a transaction's writes when it commits. Rows that are not there are not locked. A
+//! transaction waits for a row that another one has inserted, or will delete.
+//!
+//! The rows that commands make are kept as columns, whatever their tables (`rows.rs`). Accounts,
+//! calls and the rows about units have rules of their own, so they are kept as values.
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::Duration;
 
-use market::batch::Prize;
-use market::call::{EarlierCall, Kind};
+use market::batch::{AccountKey, Prize};
 use market::chances::Account;
-use market::{ActivityId, Call, Made, Order, OrderId, RechargeOrder, RequestId, UserId};
+use market::{ActivityId, Call, MadeCall, OrderId, RequestId, UserId};
 use tokio::time::Instant;
 
-use super::world::State;
+use super::locks::{CounterKey, LockAttempt, LockMode, LockedRow, RowLocks};
+use super::rows::{FakeRow, RowKey, RowsByTable};
+use super::world::WorldState;
 use crate::grant::GrantId;
 use crate::stock::cluster::Spread;
 use crate::stock::cluster::ledger::{NotedReceipt, SomeReceipts};
 use crate::stock::{Epoch, Part, Receipt, ServerId};
 use crate::store::StoreError;
-use crate::store::tables::calls::ids_of;
 
-/// Void rows are kept for longer than any request is under way (in SQL: days).
+/// Void rows are kept for longer than any request travels (in SQL: days).
 const VOID_KEPT: Duration = Duration::from_mins(1);
 
-/// Rows that a statement answers which works page by page (in SQL: a thousand).
+/// Rows that a statement returns which works page by page (in SQL: a thousand).
 const PAGE: usize = 3;
 
 /// Units in one segment of a prize.
 pub(super) type Counts = BTreeMap<(Prize, u16), u64>;
-
-/// What can be locked.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Key {
-    Account(UserId, ActivityId),
-    Call(UserId, RequestId),
-    Receipt(GrantId),
-    Counter(CounterKey),
-    Epoch(ServerId),
-}
-
-/// Prize, segment, run and lane.
-pub(super) type CounterKey = (Prize, u16, u64, u16);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
-    Shared,
-    Exclusive,
-}
-
-/// What became of an attempt to lock a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Attempt {
-    Locked,
-    /// Somebody else has it.
-    Taken,
-    /// The transaction that asks has ended.
-    Gone,
-}
 
 /// A row of `stock_receipt`.
 #[derive(Debug, Clone)]
@@ -95,11 +69,11 @@ struct Counter {
 
 /// A change of the database.
 #[derive(Debug, Clone)]
-pub(super) enum Write {
-    Account(UserId, ActivityId, Account),
+pub(super) enum TableWrite {
+    Account(AccountKey, Account),
     Call(Call),
-    Order(Order),
-    RechargeOrder(RechargeOrder),
+    /// A row that a call made.
+    Row(RowKey, FakeRow),
     Receipt(GrantId, ReceiptRow),
     /// Adds to a counter.
     Count(CounterKey, u64),
@@ -112,70 +86,39 @@ pub(super) enum Write {
 
 #[derive(Default)]
 struct Transaction {
-    writes: Vec<Write>,
-    locked: Vec<Key>,
-}
-
-/// Who has a row locked.
-#[derive(Default)]
-struct Holders {
-    exclusive: Option<u64>,
-    shared: Vec<u64>,
-}
-
-impl Holders {
-    fn admit(&mut self, transaction: u64, mode: Mode) -> bool {
-        let others_share = self.shared.iter().any(|&holder| holder != transaction);
-        let free = self.exclusive.is_none_or(|holder| holder == transaction);
-        match mode {
-            Mode::Exclusive if free && !others_share => self.exclusive = Some(transaction),
-            Mode::Shared if free => self.shared.push(transaction),
-            Mode::Exclusive | Mode::Shared => return false,
-        }
-        true
-    }
-
-    fn dismiss(&mut self, transaction: u64) {
-        self.exclusive = self.exclusive.filter(|&holder| holder != transaction);
-        self.shared.retain(|&holder| holder != transaction);
-    }
-
-    fn is_empty(&self) -> bool {
-        self.exclusive.is_none() && self.shared.is_empty()
-    }
+    writes: Vec<TableWrite>,
+    locked: Vec<LockedRow>,
 }
 
 /// One shard.
-pub(super) struct Tables {
+pub(super) struct ShardTables {
     spread: Spread,
-    pub(super) accounts: BTreeMap<(UserId, ActivityId), Account>,
+    pub(super) accounts: BTreeMap<AccountKey, Account>,
     pub(super) calls: BTreeMap<(UserId, RequestId), Call>,
-    pub(super) orders: BTreeMap<UserId, BTreeMap<OrderId, Order>>,
-    pub(super) recharge_orders: BTreeMap<UserId, BTreeMap<OrderId, RechargeOrder>>,
+    pub(super) rows: RowsByTable,
     pub(super) receipts: BTreeMap<GrantId, ReceiptRow>,
     epochs: BTreeMap<ServerId, Epoch>,
     counters: BTreeMap<CounterKey, Counter>,
-    /// Only for `Fault::EarlySum`: what was issued when somebody came to raise the epoch.
+    /// Only for `Fault::EarlySum`: what was issued when a gateway came to raise the epoch.
     early: BTreeMap<ServerId, Counts>,
     transactions: BTreeMap<u64, Transaction>,
-    locks: BTreeMap<Key, Holders>,
+    locks: RowLocks,
     begun: u64,
 }
 
-impl Tables {
+impl ShardTables {
     pub(super) fn new(spread: Spread) -> Self {
         Self {
             spread,
             accounts: BTreeMap::new(),
             calls: BTreeMap::new(),
-            orders: BTreeMap::new(),
-            recharge_orders: BTreeMap::new(),
+            rows: RowsByTable::default(),
             receipts: BTreeMap::new(),
             epochs: BTreeMap::new(),
             counters: BTreeMap::new(),
             early: BTreeMap::new(),
             transactions: BTreeMap::new(),
-            locks: BTreeMap::new(),
+            locks: RowLocks::default(),
             begun: 0,
         }
     }
@@ -191,85 +134,53 @@ impl Tables {
         self.transactions.contains_key(&transaction)
     }
 
-    pub(super) fn lock(&mut self, transaction: u64, key: &Key, mode: Mode) -> Attempt {
+    pub(super) fn lock(
+        &mut self,
+        transaction: u64,
+        row: &LockedRow,
+        mode: LockMode,
+    ) -> LockAttempt {
         let Some(begun) = self.transactions.get_mut(&transaction) else {
-            return Attempt::Gone;
+            return LockAttempt::Gone;
         };
-        if !self
-            .locks
-            .entry(key.clone())
-            .or_default()
-            .admit(transaction, mode)
-        {
-            return Attempt::Taken;
+        if !self.locks.lock(transaction, row, mode) {
+            return LockAttempt::Taken;
         }
-        begun.locked.push(key.clone());
-        Attempt::Locked
+        begun.locked.push(row.clone());
+        LockAttempt::Locked
     }
 
     /// Whether a row is there, or may be once another transaction has ended.
     pub(super) fn has_account(&self, user: &UserId, activity: ActivityId) -> bool {
         self.accounts.contains_key(&(user.clone(), activity))
-            || self
-                .locks
-                .contains_key(&Key::Account(user.clone(), activity))
+            || self.is_held(&LockedRow::Account(user.clone(), activity))
     }
 
     /// The same for a call.
     pub(super) fn has_call(&self, user: &UserId, request: &RequestId) -> bool {
         self.calls.contains_key(&(user.clone(), request.clone()))
-            || self
-                .locks
-                .contains_key(&Key::Call(user.clone(), request.clone()))
+            || self.is_held(&LockedRow::Call(user.clone(), request.clone()))
     }
 
-    /// Whether somebody has a row.
-    pub(super) fn is_held(&self, key: &Key) -> bool {
-        self.locks.contains_key(key)
+    /// Whether any transaction has a row locked.
+    pub(super) fn is_held(&self, row: &LockedRow) -> bool {
+        self.locks.is_held(row)
     }
 
-    /// Whose rows a transaction has.
+    /// The users whose rows a transaction has locked.
     pub(super) fn users_of(&self, transaction: u64) -> BTreeSet<UserId> {
-        let locked = self
-            .transactions
-            .get(&transaction)
-            .into_iter()
-            .flat_map(|transaction| &transaction.locked);
-        let user = |key: &Key| match key {
-            Key::Account(user, _) | Key::Call(user, _) => Some(user.clone()),
-            Key::Receipt(_) | Key::Counter(_) | Key::Epoch(_) => None,
-        };
-        locked.filter_map(user).collect()
+        let begun = self.transactions.get(&transaction).into_iter();
+        let locked = begun.flat_map(|transaction| &transaction.locked);
+        locked.filter_map(LockedRow::user).cloned().collect()
     }
 
-    /// The call under a key, and what it made, which is found by the ids that follow from the call.
+    /// The call under a key, and what it made.
     pub(super) fn earlier(
         &self,
         key: &(UserId, RequestId),
-    ) -> Result<Option<EarlierCall>, StoreError> {
-        let Some(call) = self.calls.get(key) else {
-            return Ok(None);
-        };
-        let made = self.made_by(call).ok_or_else(|| {
-            StoreError::Data("a call is there, and what it made is not".to_owned())
-        })?;
-        let call = call.clone();
-        Ok(Some(EarlierCall { call, made }))
-    }
-
-    fn made_by(&self, call: &Call) -> Option<Made> {
-        match call.kind {
-            Kind::Draw => {
-                let orders = self.orders.get(&call.user)?;
-                let orders: Option<Vec<Order>> =
-                    ids_of(call).map(|id| orders.get(&id).cloned()).collect();
-                orders.map(|orders| Made::Draws(orders.into()))
-            }
-            Kind::Grant => {
-                let orders = self.recharge_orders.get(&call.user)?;
-                orders.get(&call.first_id).cloned().map(Made::Grant)
-            }
-        }
+    ) -> Result<Option<MadeCall>, StoreError> {
+        let call = self.calls.get(key);
+        call.map(|call| self.rows.made_by(call)).transpose()
     }
 
     /// The id of the first row that a call made, if the call is there.
@@ -277,36 +188,21 @@ impl Tables {
         self.calls.get(key).map(|call| call.first_id)
     }
 
-    /// The chances that a user was given in an activity.
-    pub(super) fn recharged(&self, user: &UserId, activity: ActivityId) -> u32 {
-        let orders = self.recharge_orders.get(user).into_iter();
-        orders
-            .flat_map(BTreeMap::values)
-            .filter(|order| order.activity == activity)
-            .map(|order| order.chances)
-            .sum()
-    }
-
     pub(super) fn epoch(&self, server: ServerId) -> Epoch {
         self.epochs.get(&server).copied().unwrap_or(Epoch(0))
     }
 
     /// Notes a change that is made when the transaction commits; false when it has ended.
-    pub(super) fn write(&mut self, transaction: u64, write: Write) -> bool {
+    pub(super) fn write(&mut self, transaction: u64, write: TableWrite) -> bool {
         let begun = self.transactions.get_mut(&transaction);
         begun.map(|begun| begun.writes.push(write)).is_some()
     }
 
-    /// Ends a transaction and its locks; answers its changes.
-    fn end(&mut self, transaction: u64) -> Option<Vec<Write>> {
+    /// Ends a transaction and its locks. Returns its changes.
+    fn end(&mut self, transaction: u64) -> Option<Vec<TableWrite>> {
         let ended = self.transactions.remove(&transaction)?;
-        for key in ended.locked {
-            if let Some(holders) = self.locks.get_mut(&key) {
-                holders.dismiss(transaction);
-                if holders.is_empty() {
-                    self.locks.remove(&key);
-                }
-            }
+        for row in &ended.locked {
+            self.locks.release(transaction, row);
         }
         Some(ended.writes)
     }
@@ -322,42 +218,31 @@ impl Tables {
         self.locks.clear();
     }
 
-    fn apply(&mut self, write: Write) {
+    fn apply(&mut self, write: TableWrite) {
         match write {
-            Write::Account(user, activity, account) => {
-                self.accounts.insert((user, activity), account);
+            TableWrite::Account(key, account) => {
+                self.accounts.insert(key, account);
             }
-            Write::Call(call) => {
+            TableWrite::Call(call) => {
                 self.calls
                     .insert((call.user.clone(), call.request.clone()), call);
             }
-            Write::Order(order) => {
-                self.orders
-                    .entry(order.user.clone())
-                    .or_default()
-                    .insert(order.id, order);
-            }
-            Write::RechargeOrder(order) => {
-                self.recharge_orders
-                    .entry(order.user.clone())
-                    .or_default()
-                    .insert(order.id, order);
-            }
-            Write::Receipt(grant, row) => {
+            TableWrite::Row(key, row) => self.rows.insert(key, row),
+            TableWrite::Receipt(grant, row) => {
                 self.receipts.insert(grant, row);
             }
-            Write::Count(key, units) => self.count(key, units),
-            Write::Delete(grants) => {
+            TableWrite::Count(key, units) => self.count(key, units),
+            TableWrite::Delete(grants) => {
                 self.receipts
                     .retain(|grant, row| row.void || !grants.contains(grant));
             }
-            Write::Fold(counts) => {
+            TableWrite::Fold(counts) => {
                 for ((prize, segment, run, lane), units) in counts {
                     self.counters.remove(&(prize, segment, run, lane));
                     self.count((prize, segment, 0, 0), units);
                 }
             }
-            Write::Epoch(server, epoch) => {
+            TableWrite::Epoch(server, epoch) => {
                 self.epochs.insert(server, epoch);
             }
         }
@@ -375,7 +260,7 @@ impl Tables {
         };
     }
 
-    /// What a counter says, if it is there.
+    /// The value of a counter, if it is there.
     pub(super) fn counted(&self, key: &CounterKey) -> Option<u64> {
         self.counters.get(key).map(|counter| counter.issued)
     }
@@ -391,7 +276,7 @@ impl Tables {
         issued
     }
 
-    /// Receipts of committed grants that are at least so old, of grants after this one; a few at a
+    /// Receipts of committed grants that are at least this old, of grants after this one; a few at a
     /// time.
     pub(super) fn old_receipts(&self, age: Duration, after: GrantId) -> SomeReceipts {
         let old = |(_, row): &(&GrantId, &ReceiptRow)| !row.void && row.since.elapsed() >= age;
@@ -413,7 +298,7 @@ impl Tables {
         }
     }
 
-    /// How many receipts of committed grants are at least so old.
+    /// How many receipts of committed grants are at least this old.
     pub(super) fn count_old(&self, age: Duration) -> u64 {
         self.receipts
             .values()
@@ -421,7 +306,7 @@ impl Tables {
             .count() as u64
     }
 
-    /// Counters of lanes that were not touched for so long, and what they say; a few at a time.
+    /// Counters of lanes that were not changed for this long, and their values; a few at a time.
     pub(super) fn idle_counters(&self, idle: Duration) -> Vec<(CounterKey, u64)> {
         let is_idle = |(key, counter): &(&CounterKey, &Counter)| {
             key.2 > 0 && counter.touched.elapsed() >= idle
@@ -434,7 +319,7 @@ impl Tables {
             .collect()
     }
 
-    /// Forgets void receipts that nobody can ask for any more.
+    /// Deletes void receipts that no request can ask for any more.
     pub(super) fn forget_void(&mut self) {
         self.receipts
             .retain(|_, row| !row.void || row.since.elapsed() < VOID_KEPT);
@@ -451,7 +336,7 @@ impl Tables {
     }
 }
 
-impl State {
+impl WorldState {
     /// Makes a transaction's changes; false when it has ended before.
     pub(super) fn commit(&mut self, shard: usize, transaction: u64) -> bool {
         let Some(writes) = self.shards[shard].end(transaction) else {

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::fault::Fault;
-use super::story::{Outcome, run};
+use super::run::{RunOutcome, run};
 
 /// Seeds of a full test; `SIM_SEEDS` says another number.
 const SEEDS: u64 = 10_000;
@@ -19,7 +19,7 @@ fn seeds() -> u64 {
     number("SIM_SEEDS").unwrap_or(SEEDS)
 }
 
-fn report(seed: u64, outcome: &Outcome) -> String {
+fn report(seed: u64, outcome: &RunOutcome) -> String {
     let violation = outcome.violation.as_deref().unwrap_or("nothing");
     format!(
         "seed {seed}: {violation}\nreplay: SIM_SEED={seed} SIM_TRACE=1 cargo test -p shards simulation -- --nocapture"
@@ -54,7 +54,7 @@ fn replay(seed: u64) {
     assert_eq!(outcome.violation, None, "{}", report(seed, &outcome));
 }
 
-/// What must have happened now and then in a thousand runs: else they would prove little.
+/// What must have happened at least once in a thousand runs: else they would prove little.
 const EVENTS: [&str; 44] = [
     "answer: a unit",
     "answer: no unit",

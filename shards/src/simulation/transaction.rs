@@ -6,14 +6,15 @@ use std::time::Duration;
 use market::UserId;
 use tokio::time::{Instant, timeout_at};
 
-use super::tables::{Attempt, Key, Mode, Tables, Write};
+use super::locks::{LockAttempt, LockMode, LockedRow};
+use super::tables::{ShardTables, TableWrite};
 use super::world::World;
 use crate::store::{OnLock, StoreError};
 
 /// How long a statement waits for a row. Shorter than its caller's timeouts.
 const LOCK_WAIT: Duration = Duration::from_millis(700);
 
-/// An open transaction. It is undone when nobody has it any more.
+/// An open transaction. Dropping it undoes it.
 pub(super) struct Transaction {
     world: Arc<World>,
     shard: usize,
@@ -31,29 +32,38 @@ impl Transaction {
     }
 
     /// Locks a row, and waits for it.
-    pub(super) async fn lock(&self, key: &Key, mode: Mode) -> Result<(), StoreError> {
-        self.lock_within(LOCK_WAIT, key, mode).await
+    pub(super) async fn lock(&self, row: &LockedRow, mode: LockMode) -> Result<(), StoreError> {
+        self.lock_within(LOCK_WAIT, row, mode).await
     }
 
     /// Locks a row to read it.
-    pub(super) async fn lock_to_read(&self, key: &Key, on_lock: OnLock) -> Result<(), StoreError> {
+    pub(super) async fn lock_to_read(
+        &self,
+        row: &LockedRow,
+        on_lock: OnLock,
+    ) -> Result<(), StoreError> {
         let wait = if on_lock == OnLock::Wait {
             LOCK_WAIT
         } else {
             Duration::ZERO
         };
-        self.lock_within(wait, key, Mode::Exclusive).await
+        self.lock_within(wait, row, LockMode::Exclusive).await
     }
 
-    async fn lock_within(&self, wait: Duration, key: &Key, mode: Mode) -> Result<(), StoreError> {
+    async fn lock_within(
+        &self,
+        wait: Duration,
+        row: &LockedRow,
+        mode: LockMode,
+    ) -> Result<(), StoreError> {
         let until = Instant::now() + wait;
         loop {
             let released = self.world.released[self.shard].notified();
-            let attempt = self.with(|tables| tables.lock(self.id, key, mode));
+            let attempt = self.with(|tables| tables.lock(self.id, row, mode));
             match attempt {
-                Attempt::Locked => return Ok(()),
-                Attempt::Gone => return Err(gone()),
-                Attempt::Taken => {}
+                LockAttempt::Locked => return Ok(()),
+                LockAttempt::Gone => return Err(gone()),
+                LockAttempt::Taken => {}
             }
             if wait.is_zero() || timeout_at(until, released).await.is_err() {
                 let event = if wait.is_zero() {
@@ -61,23 +71,23 @@ impl Transaction {
                 } else {
                     "lock wait"
                 };
-                self.world.state().note(event, || format!("{key:?}"));
-                return Err(StoreError::Held(format!("{key:?}")));
+                self.world.state().note(event, || format!("{row:?}"));
+                return Err(StoreError::Held(format!("{row:?}")));
             }
         }
     }
 
     /// Reads or changes the tables.
-    pub(super) fn with<T>(&self, act: impl FnOnce(&mut Tables) -> T) -> T {
+    pub(super) fn with<T>(&self, act: impl FnOnce(&mut ShardTables) -> T) -> T {
         act(&mut self.world.state().shards[self.shard])
     }
 
-    /// Whose rows it has.
+    /// The users whose rows it has locked.
     pub(super) fn users(&self) -> BTreeSet<UserId> {
         self.with(|tables| tables.users_of(self.id))
     }
 
-    pub(super) fn write(&self, write: Write) -> Result<(), StoreError> {
+    pub(super) fn write(&self, write: TableWrite) -> Result<(), StoreError> {
         if self.with(|tables| tables.write(self.id, write)) {
             Ok(())
         } else {

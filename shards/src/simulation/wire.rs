@@ -1,5 +1,5 @@
-//! How requests travel. A request lands at once, late, or never, whatever its sender believes: one
-//! that was given up may land any time after that, and an answer may get lost.
+//! How requests travel. A request lands at once, late, or never, and its sender does not know. One
+//! that its sender no longer waits for may land any time after that, and an answer may get lost.
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::scenario::Storm;
-use super::world::{State, World};
+use super::world::{World, WorldState};
 use crate::stock::StockUnavailable;
 use crate::store::StoreError;
 
 /// How late a request may land.
 const LATE_MS_MAX: u64 = 7_000;
 
-/// Between whom a request travels.
+/// Between which sides a request travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Link {
     Shard(usize),
@@ -64,11 +64,11 @@ pub(super) enum Mishap {
     Refused,
     /// It never lands.
     Lost,
-    /// It lands, and nobody hears of it.
+    /// It lands, and its answer is lost.
     Unanswered,
     /// It takes about as long as its sender waits.
     Slow,
-    /// It lands any time after its sender has gone.
+    /// It lands any time after its sender no longer waits.
     Late,
 }
 
@@ -96,7 +96,7 @@ pub(super) struct Weather {
     slow: BTreeMap<Link, Instant>,
     /// Whether the bad weather is over.
     calm: bool,
-    /// Requests that are under way without anybody's watching over them.
+    /// Requests that travel on their own, whether or not their senders wait for them.
     strays: usize,
 }
 
@@ -126,7 +126,7 @@ impl Weather {
         self.slow.insert(link, Instant::now() + length);
     }
 
-    /// From now on nothing goes wrong any more; what is under way already still is.
+    /// From now on nothing more goes wrong. Requests that travel already still do.
     pub(super) fn calm(&mut self) {
         *self = Self {
             strays: self.strays,
@@ -160,9 +160,9 @@ impl Weather {
 
 /// What becomes of one request.
 enum Passage {
-    /// It is answered; if its sender dies meanwhile, it may not have landed.
+    /// It is answered. If its sender dies meanwhile, it may not have landed.
     Prompt { there: Duration, back: Duration },
-    /// It goes its own way, whether somebody waits for it or not.
+    /// It travels on its own, whether or not its sender waits for it.
     Stray { there: Duration, answers: bool },
     /// It is refused at once.
     Refused,
@@ -170,7 +170,7 @@ enum Passage {
     Lost,
 }
 
-impl State {
+impl WorldState {
     fn passage(&mut self, link: Link) -> Passage {
         if !Weather::until(&self.weather.unavailable, link).is_zero() {
             return Passage::Refused;
@@ -214,7 +214,7 @@ impl State {
     }
 }
 
-/// Sends a request, whose `landing` is what happens at its receiver, and waits for the answer.
+/// Sends a request and waits for the answer. `landing` is what happens at its receiver.
 pub(super) async fn send<T, L>(world: &Arc<World>, link: Link, landing: L) -> Result<T, Silence>
 where
     T: Send + 'static,
@@ -256,7 +256,7 @@ where
     }
 }
 
-/// Lets a request go its own way.
+/// Sends a request that travels on its own.
 fn stray<T, L>(world: &Arc<World>, there: Duration, landing: L) -> oneshot::Receiver<T>
 where
     T: Send + 'static,
@@ -274,7 +274,7 @@ where
     receiver
 }
 
-/// Sleeps; not at all is no time.
+/// Sleeps, unless the length is zero.
 pub(super) async fn pause(length: Duration) {
     if !length.is_zero() {
         sleep(length).await;

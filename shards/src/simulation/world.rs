@@ -1,4 +1,4 @@
-//! All that there is in a run, behind one lock: nothing in here ever waits.
+//! All that there is in a run, behind one lock. Nothing waits while it has the lock.
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use market::UserId;
@@ -13,7 +13,7 @@ use super::log::Log;
 use super::meta::MetaTables;
 use super::process::Server;
 use super::scenario::{SHARDS, Scenario};
-use super::tables::Tables;
+use super::tables::ShardTables;
 use super::wire::Weather;
 use crate::lane::Entrance;
 use crate::stock::ServerId;
@@ -24,17 +24,17 @@ pub(super) struct World {
     /// The rule that is broken, if any is.
     pub(super) fault: Option<Fault>,
     pub(super) map: SlotMap,
-    /// Told when a transaction of a shard ends.
+    /// Notified when a transaction of a shard ends.
     pub(super) released: Vec<Notify>,
-    state: Mutex<State>,
+    state: Mutex<WorldState>,
 }
 
 /// What changes.
-pub(super) struct State {
+pub(super) struct WorldState {
     pub(super) fault: Option<Fault>,
     pub(super) dice: Dice,
     pub(super) weather: Weather,
-    pub(super) shards: Vec<Tables>,
+    pub(super) shards: Vec<ShardTables>,
     pub(super) servers: Vec<Server>,
     pub(super) meta: MetaTables,
     pub(super) book: Book,
@@ -58,10 +58,12 @@ impl World {
             .collect();
         let began = Instant::now();
         let weather = Weather::new(scenario.storm, scenario.mishaps.clone());
-        let state = State {
+        let state = WorldState {
             fault,
             weather,
-            shards: (0..SHARDS).map(|_| Tables::new(scenario.spread)).collect(),
+            shards: (0..SHARDS)
+                .map(|_| ShardTables::new(scenario.spread))
+                .collect(),
             servers,
             meta: MetaTables::new(scenario.spread),
             book: Book::default(),
@@ -80,7 +82,7 @@ impl World {
         })
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, WorldState> {
         // A check that panics is reported by the panic itself.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -89,14 +91,14 @@ impl World {
         self.fault == Some(fault)
     }
 
-    /// The place of a user's lane among a gateway's.
+    /// The index of a user's lane among those of a gateway.
     pub(super) fn lane_of(&self, user: &UserId) -> usize {
         let route = self.map.route(user.as_str());
         usize::from(route.shard().get() * self.scenario.tables + route.table().get())
     }
 }
 
-impl State {
+impl WorldState {
     pub(super) fn note(&mut self, event: &'static str, detail: impl FnOnce() -> String) {
         self.log.note(self.began.elapsed(), event, detail);
     }

@@ -1,5 +1,5 @@
-//! What every stock must do, wherever its units lie: one suite, run over memory, over Redis and
-//! over the servers of the simulation.
+//! What every stock must do: one suite, which runs over memory, over Redis and over the servers of
+//! the simulation.
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,17 +7,17 @@ use market::batch::{Prize, Units};
 use market::{ActivityId, AwardId};
 use tokio::time::{Instant, sleep};
 
-use super::cluster::tests::Rack;
+use super::cluster::tests::RedisStock;
 use super::{Granted, MemoryStock, Stock, StockUnavailable};
 use crate::grant::GrantId;
 
-/// A stock of one prize, and a look at it from outside.
-pub(crate) trait Shop {
+/// A stock of one prize that the suite tests.
+pub(crate) trait StockFixture {
     type Stock: Stock;
 
-    /// Opens with so many units of prize 1.
+    /// Opens a stock of this many units of prize 1.
     async fn open(units: u64) -> Self;
-    /// The stock as one of several lanes sees it.
+    /// The stock, as one of several lanes takes from it.
     fn lane(&self, lane: u16) -> Self::Stock;
     /// Units left and under open grants.
     async fn count(&self) -> (u64, u64);
@@ -41,22 +41,22 @@ fn count(granted: &Granted) -> u32 {
     granted.units().iter().map(|units| units.count).sum()
 }
 
-/// Grants are closed in the background.
-async fn becomes(shop: &impl Shop, expected: (u64, u64)) {
+/// Waits for these units left and open: grants are closed in the background.
+async fn becomes(fixture: &impl StockFixture, expected: (u64, u64)) {
     let begun = Instant::now();
-    while shop.count().await != expected {
+    while fixture.count().await != expected {
         assert!(
             begun.elapsed() < Duration::from_secs(5),
             "{:?} are left and open, not {expected:?}",
-            shop.count().await
+            fixture.count().await
         );
         sleep(Duration::from_millis(5)).await;
     }
 }
 
-pub(crate) async fn grants_never_exceed_what_is_left<S: Shop>() {
-    let shop = S::open(10).await;
-    let stock = shop.lane(0);
+pub(crate) async fn grants_never_exceed_what_is_left<S: StockFixture>() {
+    let fixture = S::open(10).await;
+    let stock = fixture.lane(0);
     let first = stock
         .take(GrantId(1), &[units(1, 7)])
         .await
@@ -67,13 +67,13 @@ pub(crate) async fn grants_never_exceed_what_is_left<S: Shop>() {
         .await
         .expect("the stock answers");
     assert_eq!(count(&second), 3);
-    assert_eq!(shop.count().await, (0, 10));
+    assert_eq!(fixture.count().await, (0, 10));
 }
 
-pub(crate) async fn lanes_that_take_at_once_share_what_there_is<S: Shop>() {
-    let shop = S::open(100).await;
+pub(crate) async fn lanes_that_take_at_once_share_what_there_is<S: StockFixture>() {
+    let fixture = S::open(100).await;
     let takes = (0..20_u16).map(|lane| {
-        let stock = shop.lane(lane);
+        let stock = fixture.lane(lane);
         async move {
             stock
                 .take(GrantId(u64::from(lane) + 1), &[units(1, 7)])
@@ -83,12 +83,12 @@ pub(crate) async fn lanes_that_take_at_once_share_what_there_is<S: Shop>() {
     });
     let granted = futures_util::future::join_all(takes).await;
     assert_eq!(granted.iter().map(count).sum::<u32>(), 100);
-    assert_eq!(shop.count().await, (0, 100));
+    assert_eq!(fixture.count().await, (0, 100));
 }
 
-pub(crate) async fn a_settled_grant_keeps_what_was_used<S: Shop>() {
-    let shop = S::open(10).await;
-    let stock = shop.lane(0);
+pub(crate) async fn a_settled_grant_keeps_what_was_used<S: StockFixture>() {
+    let fixture = S::open(10).await;
+    let stock = fixture.lane(0);
     let granted = stock
         .take(GrantId(1), &[units(1, 6)])
         .await
@@ -96,12 +96,12 @@ pub(crate) async fn a_settled_grant_keeps_what_was_used<S: Shop>() {
     let used = granted.used(&[units(1, 4)]);
     assert_eq!(used.iter().map(|part| part.count).sum::<u32>(), 4);
     stock.settle(GrantId(1), &granted, &used);
-    becomes(&shop, (6, 0)).await;
+    becomes(&fixture, (6, 0)).await;
 }
 
-pub(crate) async fn a_grant_is_closed_once<S: Shop>() {
-    let shop = S::open(10).await;
-    let stock = shop.lane(0);
+pub(crate) async fn a_grant_is_closed_once<S: StockFixture>() {
+    let fixture = S::open(10).await;
+    let stock = fixture.lane(0);
     let first = stock
         .take(GrantId(1), &[units(1, 6)])
         .await
@@ -115,14 +115,14 @@ pub(crate) async fn a_grant_is_closed_once<S: Shop>() {
     stock.settle(GrantId(1), &first, &first.parts);
     stock.settle(GrantId(2), &second, &second.parts);
     stock.give_back(GrantId(2), &second);
-    becomes(&shop, (9, 0)).await;
+    becomes(&fixture, (9, 0)).await;
     sleep(Duration::from_millis(50)).await;
-    assert_eq!(shop.count().await, (9, 0));
+    assert_eq!(fixture.count().await, (9, 0));
 }
 
-pub(crate) async fn what_comes_back_can_be_taken_again<S: Shop>() {
-    let shop = S::open(5).await;
-    let stock = shop.lane(0);
+pub(crate) async fn what_comes_back_can_be_taken_again<S: StockFixture>() {
+    let fixture = S::open(5).await;
+    let stock = fixture.lane(0);
     let all = stock
         .take(GrantId(1), &[units(1, 5)])
         .await
@@ -133,7 +133,7 @@ pub(crate) async fn what_comes_back_can_be_taken_again<S: Shop>() {
         .expect("the stock answers");
     assert_eq!(count(&none), 0, "sold out");
     stock.give_back(GrantId(1), &all);
-    becomes(&shop, (5, 0)).await;
+    becomes(&fixture, (5, 0)).await;
     let again = stock
         .take(GrantId(3), &[units(1, 5)])
         .await
@@ -141,18 +141,18 @@ pub(crate) async fn what_comes_back_can_be_taken_again<S: Shop>() {
     assert_eq!(count(&again), 5);
 }
 
-pub(crate) async fn a_prize_without_its_delivery_is_not_sold_out<S: Shop>() {
-    let shop = S::open(10).await;
-    let stock = shop.lane(0);
+pub(crate) async fn a_prize_without_its_delivery_is_not_sold_out<S: StockFixture>() {
+    let fixture = S::open(10).await;
+    let stock = fixture.lane(0);
     for grant in 1..=2 {
         let taken = stock
             .take(GrantId(grant), &[units(1, 7), units(2, 5)])
             .await;
         assert_eq!(taken, Err(StockUnavailable::Undelivered(vec![prize(2)])));
         assert_eq!(
-            shop.count().await,
+            fixture.count().await,
             (10, 0),
-            "of no prize anything was taken"
+            "nothing was taken of any prize"
         );
     }
     let rest = stock
@@ -163,14 +163,14 @@ pub(crate) async fn a_prize_without_its_delivery_is_not_sold_out<S: Shop>() {
     let none = stock
         .take(GrantId(4), &[units(1, 1)])
         .await
-        .expect("sold out is not on its way");
+        .expect("sold out is not undelivered");
     assert_eq!(count(&none), 0);
 }
 
-/// Memory, shared by all lanes.
+/// A stock in memory, shared by all lanes.
 struct Memory(Arc<MemoryStock>);
 
-impl Shop for Memory {
+impl StockFixture for Memory {
     type Stock = Arc<MemoryStock>;
 
     async fn open(units: u64) -> Self {
@@ -193,10 +193,10 @@ impl Shop for Memory {
     }
 }
 
-/// The suite, over one kind of stock.
+/// The suite over one kind of stock.
 macro_rules! stock_suite {
-    ($shop:ty, $test:meta) => {
-        $crate::stock::conformance::stock_suite!($shop, $test:
+    ($fixture:ty, $test:meta) => {
+        $crate::stock::conformance::stock_suite!($fixture, $test:
             grants_never_exceed_what_is_left,
             lanes_that_take_at_once_share_what_there_is,
             a_settled_grant_keeps_what_was_used,
@@ -205,11 +205,11 @@ macro_rules! stock_suite {
             a_prize_without_its_delivery_is_not_sold_out,
         );
     };
-    ($shop:ty, $test:meta: $($name:ident),* $(,)?) => {
+    ($fixture:ty, $test:meta: $($name:ident),* $(,)?) => {
         $(
             #[$test]
             async fn $name() {
-                $crate::stock::conformance::$name::<$shop>().await;
+                $crate::stock::conformance::$name::<$fixture>().await;
             }
         )*
     };
@@ -221,5 +221,5 @@ mod over_memory {
 }
 
 mod over_redis {
-    super::stock_suite!(super::Rack, tokio::test);
+    super::stock_suite!(super::RedisStock, tokio::test);
 }

@@ -1,4 +1,4 @@
-//! What a batch was granted, and what it writes down of it.
+//! What a batch was granted, and what it notes about that.
 use std::collections::BTreeMap;
 
 use market::batch::{Prize, Units};
@@ -9,22 +9,22 @@ use crate::grant::GrantId;
 /// Units of one prize out of one segment of its stock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Part {
-    /// Where the segment lies.
+    /// The server of the segment.
     pub server: ServerId,
-    /// Of which prize.
+    /// The prize.
     pub prize: Prize,
     /// The segment's number within the prize.
     pub segment: u16,
-    /// How many.
+    /// The number of units.
     pub count: u32,
 }
 
 /// What was granted to a batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Granted {
-    /// The units, each part in the order in which it is used up.
+    /// The units, in the order in which they are used.
     pub parts: Vec<Part>,
-    /// Under which epoch each server granted its part.
+    /// The epoch under which each server granted its parts.
     pub epochs: BTreeMap<ServerId, Epoch>,
 }
 
@@ -61,8 +61,7 @@ impl Granted {
         parts
     }
 
-    /// What a batch writes down that used these units. Servers that gave none of them have no say
-    /// in it.
+    /// The receipt of a batch that used these units. Servers that gave none of them are not in it.
     pub fn receipt(&self, used: &[Units]) -> Receipt {
         let used = self.used(used);
         let gave = |server: &ServerId| used.iter().any(|part| part.server == *server);
@@ -75,13 +74,13 @@ impl Granted {
     }
 }
 
-/// What a batch writes down about its grant, in its own transaction.
+/// What a batch notes about its grant, in its own transaction.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Receipt {
     /// The units that its orders took.
     pub used: Vec<Part>,
     /// The epochs that must still be current when the batch commits.
     pub epochs: BTreeMap<ServerId, Epoch>,
-    /// Earlier grants that are closed wherever they were open: their receipts can go.
+    /// Earlier grants that are closed wherever they were open: their receipts can be deleted.
     pub closed: Vec<GrantId>,
 }

@@ -1,14 +1,14 @@
-//! How stock servers and their epochs are numbered.
+//! The numbers of stock servers and of their epochs.
 use std::fmt;
 
-/// One of the independent stock servers, from 1 to 15. 0 stands for none: stock in memory.
+/// The number of an independent stock server, from 1 to 15. 0 means stock in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ServerId(pub u8);
 
 impl ServerId {
     /// No server.
     pub const NONE: Self = Self(0);
-    /// The largest number that a server can have.
+    /// The largest number of a server.
     pub const MAX: u8 = 15;
 }
 
@@ -18,8 +18,8 @@ impl fmt::Display for ServerId {
     }
 }
 
-/// How often a stock server was rebuilt. Units granted under one epoch cannot be issued under a
-/// later one.
+/// The number of times that a stock server was rebuilt. Units granted under one epoch cannot be issued
+/// under a later one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Epoch(pub u64);
 

@@ -10,121 +10,123 @@ use super::snapshot::Snapshot;
 use super::{Stock, StockUnavailable};
 use crate::grant::GrantId;
 
-/// The stock of one process. Prizes that were never stocked are not sold out: their units are still
-/// on their way.
+/// The stock of one process. A prize that was never stocked is not sold out: its units were not
+/// delivered yet.
 #[derive(Debug, Default)]
 pub struct MemoryStock {
-    nodes: Mutex<Shelves>,
+    units: Mutex<PrizeUnits>,
 }
 
 #[derive(Debug, Default)]
-struct Shelves {
-    prizes: BTreeMap<Prize, StockNode>,
+struct PrizeUnits {
+    prizes: BTreeMap<Prize, UnitCounts>,
     open: HashMap<GrantId, Vec<Part>>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
-struct StockNode {
+struct UnitCounts {
     left: u64,
     open: u64,
     issued: u64,
 }
 
-impl StockNode {
+impl UnitCounts {
     fn total(self) -> u64 {
         self.left + self.open + self.issued
     }
 }
 
 impl MemoryStock {
-    /// Stock of which the shards have issued this much already. Totals come after it, by
-    /// [`MemoryStock::set_total`].
+    /// Stock of which the shards have issued these units already. [`MemoryStock::set_total`] sets the
+    /// totals after that.
     pub fn rebuilt(issued: impl IntoIterator<Item = (Prize, u64)>) -> Self {
         let stock = Self::default();
         {
-            let mut nodes = stock.lock();
-            for (prize, units) in issued {
-                nodes.prizes.entry(prize).or_default().issued += units;
+            let mut units = stock.lock();
+            for (prize, count) in issued {
+                units.prizes.entry(prize).or_default().issued += count;
             }
         }
         stock
     }
 
-    /// Raises a prize's total to `total`: the difference can be taken from now on. A total
-    /// that fell is left to [`MemoryStock::withdraw`]: units that are gone cannot be unissued.
+    /// Raises a prize's total to `total`: the difference can be taken from now on. Does not lower it:
+    /// [`MemoryStock::withdraw`] does, because issued units cannot be taken back.
     pub fn set_total(&self, prize: Prize, total: u64) {
-        let mut nodes = self.lock();
-        let node = nodes.prizes.entry(prize).or_default();
-        node.left += total.saturating_sub(node.total());
+        let mut stock = self.lock();
+        let counts = stock.prizes.entry(prize).or_default();
+        counts.left += total.saturating_sub(counts.total());
     }
 
-    /// Takes up to `units` out of a prize's stock for good; answers how many.
+    /// Takes up to `units` out of a prize's stock for good. Returns how many.
     pub fn withdraw(&self, prize: Prize, units: u64) -> u64 {
-        let mut nodes = self.lock();
-        let node = nodes.prizes.entry(prize).or_default();
-        let taken = units.min(node.left);
-        node.left -= taken;
+        let mut stock = self.lock();
+        let counts = stock.prizes.entry(prize).or_default();
+        let taken = units.min(counts.left);
+        counts.left -= taken;
         taken
     }
 
-    /// Puts withdrawn units back: their withdrawal was not recorded and never will be.
+    /// Puts withdrawn units back whose withdrawal was not recorded and never will be.
     pub fn put_back(&self, prize: Prize, units: u64) {
         self.lock().prizes.entry(prize).or_default().left += units;
     }
 
     /// All prizes at one moment.
     pub fn snapshots(&self) -> Vec<Snapshot> {
-        let snapshot = |(&prize, node): (&Prize, &StockNode)| Snapshot {
+        let snapshot = |(&prize, counts): (&Prize, &UnitCounts)| Snapshot {
             prize,
-            total: node.total(),
-            left: node.left,
-            open: node.open,
-            issued: node.issued,
+            total: counts.total(),
+            left: counts.left,
+            open: counts.open,
+            issued: counts.issued,
         };
         self.lock().prizes.iter().map(snapshot).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shelves> {
-        // Nothing in here panics half-way through a change.
-        self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, PrizeUnits> {
+        // No code under the lock panics half-way through a change.
+        self.units.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Closes a grant, if it is still open, of which `used` was issued.
+    /// Closes a grant if it is still open. `used` are the units that were issued.
     fn close(&self, grant: GrantId, used: &[Part]) {
-        let mut nodes = self.lock();
-        for granted in nodes.open.remove(&grant).unwrap_or_default() {
+        let mut stock = self.lock();
+        for granted in stock.open.remove(&grant).unwrap_or_default() {
             let issued = used
                 .iter()
                 .find(|part| part.prize == granted.prize)
                 .map_or(0, |part| part.count);
-            let node = nodes.prizes.entry(granted.prize).or_default();
-            node.open -= u64::from(granted.count);
-            node.issued += u64::from(issued);
-            node.left += u64::from(granted.count - issued);
+            let counts = stock.prizes.entry(granted.prize).or_default();
+            counts.open -= u64::from(granted.count);
+            counts.issued += u64::from(issued);
+            counts.left += u64::from(granted.count - issued);
         }
     }
 }
 
 impl Stock for MemoryStock {
     async fn take(&self, grant: GrantId, wants: &[Units]) -> Result<Granted, StockUnavailable> {
-        let mut nodes = self.lock();
+        let mut stock = self.lock();
         let undelivered = wants
             .iter()
             .map(|want| want.prize)
-            .filter(|prize| !nodes.prizes.contains_key(prize));
+            .filter(|prize| !stock.prizes.contains_key(prize));
         let undelivered: Vec<Prize> = undelivered.collect();
         if !undelivered.is_empty() {
             return Err(StockUnavailable::Undelivered(undelivered));
         }
         let mut parts = Vec::with_capacity(wants.len());
         for want in wants {
-            let Some(node) = nodes.prizes.get_mut(&want.prize) else {
+            let Some(counts) = stock.prizes.get_mut(&want.prize) else {
                 continue;
             };
-            let count = u32::try_from(node.left).unwrap_or(u32::MAX).min(want.count);
+            let count = u32::try_from(counts.left)
+                .unwrap_or(u32::MAX)
+                .min(want.count);
             if count > 0 {
-                node.left -= u64::from(count);
-                node.open += u64::from(count);
+                counts.left -= u64::from(count);
+                counts.open += u64::from(count);
                 parts.push(Part {
                     server: ServerId::NONE,
                     prize: want.prize,
@@ -134,7 +136,7 @@ impl Stock for MemoryStock {
             }
         }
         if !parts.is_empty() {
-            nodes.open.insert(grant, parts.clone());
+            stock.open.insert(grant, parts.clone());
         }
         Ok(Granted {
             parts,

@@ -1,10 +1,10 @@
 //! Stock: units of limited prizes, taken by batches under grants.
 //!
-//! A lane takes units for a whole batch under a grant id, and either settles the grant after
-//! the batch has committed or gives it back after the batch was undone. Both act only on a
-//! grant that is still open, so doing them twice is harmless.
+//! A lane takes units for a whole batch under a grant id. It settles the grant after the batch has
+//! committed, or gives it back after the batch was undone. Both change only a grant that is still
+//! open, so doing them twice is harmless.
 //!
-//! [`MemoryStock`] serves the embedded default; the cluster's stock lies on servers of its own.
+//! [`MemoryStock`] is the stock of the embedded default. A cluster's stock is on servers of its own.
 pub mod cluster;
 #[cfg(test)]
 pub(crate) mod conformance;

@@ -1,14 +1,14 @@
-//! How the stock of a prize stands.
+//! The stock of one prize at one moment.
 use market::batch::Prize;
 
 /// One prize's stock at one moment: `total = left + open + issued`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Snapshot {
-    /// Which prize.
+    /// The prize.
     pub prize: Prize,
-    /// Units there are in all.
+    /// All units.
     pub total: u64,
-    /// Units to be taken.
+    /// Units that can be taken.
     pub left: u64,
     /// Units under open grants.
     pub open: u64,

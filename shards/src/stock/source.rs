@@ -1,4 +1,4 @@
-//! Where lanes take units from.
+//! The stock that lanes take units from.
 use std::future::Future;
 use std::sync::Arc;
 
@@ -7,17 +7,17 @@ use market::batch::{Prize, Units};
 use super::grants::{Granted, Part};
 use crate::grant::GrantId;
 
-/// The stock cannot be asked now.
+/// Why the stock gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StockUnavailable {
-    /// It does not answer, or not with what can be used.
+    /// It does not answer, or its answer cannot be used.
     #[error("the stock is unavailable: {0}")]
     Unavailable(String),
-    /// The asking ended at once, because of the connection and not of the server behind it: worth
-    /// one more try, on a new one.
+    /// The connection failed at once, which says nothing about the server. One more try, on a new
+    /// connection, may succeed.
     #[error("the stock is unavailable: {0}")]
     EndedAtOnce(String),
-    /// All answered, but of these prizes some units are still on their way.
+    /// All servers answered, but some units of these prizes were not delivered yet.
     #[error("{}", undelivered(.0))]
     Undelivered(Vec<Prize>),
 }
@@ -32,23 +32,22 @@ fn undelivered(prizes: &[Prize]) -> String {
     )
 }
 
-/// Where a lane takes units from.
+/// The stock that a lane takes units from.
 pub trait Stock: Send + Sync + 'static {
-    /// Takes up to the wanted units of each prize under a new grant; answers what was granted,
-    /// which is less only where there is no more. After an error the grant id must not be used
-    /// again: what was granted without the caller hearing of it is found and returned by others.
+    /// Takes the wanted units of each prize under a new grant. Returns what was granted: less only
+    /// where there are no more units. After an error the grant id must not be used again: units may
+    /// have been granted although the answer was lost. A job finds and returns them.
     fn take(
         &self,
         grant: GrantId,
         wants: &[Units],
     ) -> impl Future<Output = Result<Granted, StockUnavailable>> + Send;
-    /// The grant's batch has committed and used these units; the others go back.
+    /// Settles a grant whose batch has committed and used these units. The others go back.
     fn settle(&self, grant: GrantId, granted: &Granted, used: &[Part]);
-    /// The grant's batch will never commit: all its units go back.
+    /// Gives back all units of a grant whose batch will never commit.
     fn give_back(&self, grant: GrantId, granted: &Granted);
-    /// Grants of this lane that are closed wherever they were open, for its next batch to delete
-    /// their receipts; not all at once. Each is answered once: a receipt that stays is found by
-    /// others.
+    /// Some grants of this lane that are closed wherever they were open. The next batch deletes their
+    /// receipts. Each is returned once: a job finds receipts that stay.
     fn closed(&self) -> Vec<GrantId> {
         Vec::new()
     }

@@ -1,7 +1,7 @@
 //! How the units of a prize are spread over stock servers.
 use super::ids::ServerId;
 
-/// How a prize's units are spread: its segments, numbered from 0, lie on the servers in turn.
+/// How a prize's units are spread: its segments, numbered from 0, are on the servers in turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spread {
     /// Segments of each prize; fixed at the first start.
@@ -11,7 +11,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// The server on which a segment lies.
+    /// The server of a segment.
     pub(crate) fn server_of(self, segment: u16) -> ServerId {
         let turn = segment % u16::from(self.servers);
         ServerId(u8::try_from(turn).expect("fewer than 256 servers") + 1)
@@ -23,7 +23,7 @@ impl Spread {
         (first..self.segments).step_by(usize::from(self.servers))
     }
 
-    /// Units, spread over the segments as evenly as can be.
+    /// Spreads units over the segments as evenly as possible.
     pub(crate) fn share(self, units: u64) -> impl Iterator<Item = (u16, u64)> {
         let segments = u64::from(self.segments);
         (0..self.segments).map(move |segment| {

@@ -1,30 +1,32 @@
-//! One database connection, whatever the database: what the statement files are run on.
+//! A connection to a database of any kind. The statement files run on it.
 //!
-//! A statement is a fixed text that takes at most one value, a JSON document with all its rows, so
-//! any number of rows is one statement. What writes the rows of a batch gets them as they are, and
-//! the database takes them in its cheapest way. The dialects differ in their texts only; all Rust
-//! above this trait is written once.
+//! A statement is a fixed SQL string with at most one bound value, a JSON document with all its
+//! rows. So any number of rows is one statement. A statement that writes the rows of a batch gets
+//! them as they are, and each database sends them in its cheapest way. Dialects differ in their SQL
+//! only: all Rust above this trait is written once.
 use std::future::Future;
 
 use futures_util::{Stream, TryStreamExt};
 use serde::Serialize;
 use sqlx::Either;
 
-/// What went wrong with a statement, by what can be done about it.
+/// Why a statement failed, by what can be done about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// A row with this key is there already, or a row to be changed is not: somebody else was
-    /// faster. The transaction must be undone and planned again.
-    #[error("a row was changed by somebody else: {0}")]
+    /// A row with this key exists already, or a row to be changed does not: another transaction was
+    /// faster. This one must be rolled back and planned again.
+    #[error("a row was changed by another transaction: {0}")]
     Conflict(String),
-    /// A row is locked by somebody else, and was not waited for or waited for in vain. The
-    /// transaction must be undone; [`super::ShardStore::held`] says whose rows these are.
-    #[error("a row is locked by somebody else: {0}")]
+    /// A row is locked by another transaction, and the wait for it, if there was one, was in vain.
+    /// This transaction must be rolled back. [`super::ShardStore::held`] returns whose rows these
+    /// are.
+    #[error("a row is locked by another transaction: {0}")]
     Held(String),
-    /// The stock was rebuilt since the batch's units were granted: they cannot be issued any more.
+    /// The stock was rebuilt after the batch's units were granted, so they cannot be issued any
+    /// more.
     #[error("units were granted under an epoch that has passed: {0}")]
     Fenced(String),
-    /// The database refuses what a row says. Trying again does not help.
+    /// The database refuses the values of a row. Trying again does not help.
     #[error("the database refuses the data: {0}")]
     Data(String),
     /// The database cannot be reached or does not answer as it should.
@@ -32,11 +34,11 @@ pub enum StoreError {
     Unavailable(String),
 }
 
-/// Reads the columns of a row by their place.
+/// Reads the columns of a row by index.
 pub trait Columns {
     /// The integer in column `index`.
     fn integer(&self, index: usize) -> Result<i64, StoreError>;
-    /// The text in column `index`.
+    /// The string in column `index`.
     fn text(&self, index: usize) -> Result<&str, StoreError>;
     /// The integer in column `index`, or `None` for NULL.
     fn optional_integer(&self, index: usize) -> Result<Option<i64>, StoreError>;
@@ -47,7 +49,7 @@ pub trait Columns {
     }
 }
 
-/// The error for a stored value that the program cannot have written.
+/// The error for a stored value that this program cannot have written.
 pub fn out_of_range(index: usize) -> StoreError {
     StoreError::Data(format!("column {index} holds a value out of its range"))
 }
@@ -56,9 +58,9 @@ pub fn out_of_range(index: usize) -> StoreError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Value<'a> {
-    /// A integer.
+    /// An integer.
     Integer(i64),
-    /// A text.
+    /// A string.
     Text(&'a str),
 }
 
@@ -90,8 +92,7 @@ pub struct Rows<'a> {
 impl<'a> Rows<'a> {
     /// Adds a row.
     ///
-    /// # Panics
-    /// When it is not as wide as the first one.
+    /// # Panics When the row has another width than the first one.
     pub fn push<const WIDTH: usize>(&mut self, row: [Value<'a>; WIDTH]) {
         assert!(
             WIDTH > 0 && (self.width == WIDTH || self.fields.is_empty()),
@@ -101,7 +102,7 @@ impl<'a> Rows<'a> {
         self.fields.extend(row);
     }
 
-    /// Fields in each row; 0 while there is none.
+    /// The number of fields in each row; 0 while there is none.
     pub fn width(&self) -> usize {
         self.width
     }
@@ -112,97 +113,97 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// What a statement works on.
+/// The bound value of a statement.
 #[derive(Debug)]
 pub enum Input<'a> {
     /// A JSON document with all its rows.
     Json(String),
-    /// Rows to be written, in whatever way the database takes them most cheaply.
+    /// Rows to be written, sent in the cheapest way for the database.
     Rows(Rows<'a>),
-    /// Nothing: the statement has no place for a value, and always runs.
+    /// None: the statement has no place for a value, and always runs.
     Nothing,
 }
 
-/// How many rows a statement must have written. Each is judged by itself: a sum over several would
-/// let the miss of one hide behind what another did too much.
+/// How many rows a statement must have written. Each statement is checked by itself: in a sum over
+/// several, too many rows of one would hide the missing rows of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Expected {
-    /// It does not write, or however many it wrote is right.
+pub enum ExpectedRows {
+    /// It does not write, or any number is right.
     Any,
-    /// So many.
+    /// Exactly this many.
     Rows(usize),
-    /// So many that were there and that it changed.
+    /// Exactly this many existing rows, all of them changed.
     Changed(usize),
-    /// So many, each of which it added or changed.
+    /// Exactly this many rows, each added or changed.
     AddedOrChanged(usize),
 }
 
-impl Expected {
-    /// Whether `touched`, as the database counts, is what was expected.
+impl ExpectedRows {
+    /// Whether `touched`, as the database counts, is the expected number.
     pub fn is_met(self, touched: u64, changed_row_count: u64) -> bool {
         match self {
-            Expected::Any => true,
-            Expected::Rows(rows) => touched == rows as u64,
-            Expected::Changed(rows) => touched == rows as u64 * changed_row_count,
-            Expected::AddedOrChanged(rows) => {
+            ExpectedRows::Any => true,
+            ExpectedRows::Rows(rows) => touched == rows as u64,
+            ExpectedRows::Changed(rows) => touched == rows as u64 * changed_row_count,
+            ExpectedRows::AddedOrChanged(rows) => {
                 (rows as u64..=rows as u64 * changed_row_count).contains(&touched)
             }
         }
     }
 }
 
-/// One statement of several that run in one go.
+/// One of several statements that run together.
 #[derive(Debug)]
-pub struct Step<'a> {
-    /// Its text: exactly one statement.
+pub struct SqlStep<'a> {
+    /// Its SQL: exactly one statement.
     pub sql: &'a str,
-    /// What it works on.
+    /// Its bound value.
     pub input: Input<'a>,
-    /// What it must have done, for [`check_all`] to look at.
-    pub expected: Expected,
+    /// What it must have written; [`check_all`] compares.
+    pub expected: ExpectedRows,
 }
 
-impl<'a> Step<'a> {
+impl<'a> SqlStep<'a> {
     /// A statement that reads.
     pub fn read(sql: &'a str, input: Input<'a>) -> Self {
         Self {
             sql,
             input,
-            expected: Expected::Any,
+            expected: ExpectedRows::Any,
         }
     }
 }
 
-/// Whether each statement wrote what it was expected to: a row that was there already, or that was
-/// not, says that somebody else was faster.
+/// Checks that each statement wrote the expected rows. A row that existed already, or did not
+/// exist, means that another transaction was faster.
 pub fn check_all<R>(
-    steps: &[Step<'_>],
-    outcomes: &[Outcome<R>],
+    steps: &[SqlStep<'_>],
+    outcomes: &[SqlOutcome<R>],
     changed_row_count: u64,
 ) -> Result<(), StoreError> {
-    for (place, (step, outcome)) in steps.iter().zip(outcomes).enumerate() {
-        let Outcome { touched, .. } = outcome;
+    for (index, (step, outcome)) in steps.iter().zip(outcomes).enumerate() {
+        let SqlOutcome { touched, .. } = outcome;
         if !step.expected.is_met(*touched, changed_row_count) {
             let expected = step.expected;
             return Err(StoreError::Conflict(format!(
-                "statement {place} wrote {touched} rows, expected {expected:?}"
+                "statement {index} wrote {touched} rows, expected {expected:?}"
             )));
         }
     }
     Ok(())
 }
 
-/// What one statement of several did.
+/// The result of one of several statements.
 #[derive(Debug)]
-pub struct Outcome<R> {
-    /// The rows that it found.
+pub struct SqlOutcome<R> {
+    /// The rows that it read.
     pub rows: Vec<R>,
-    /// How many it wrote, where one that an upsert changed counts as
+    /// How many rows it wrote. A row that an upsert changed counts as
     /// [`super::Dialect::changed_row_count`].
     pub touched: u64,
 }
 
-impl<R> Default for Outcome<R> {
+impl<R> Default for SqlOutcome<R> {
     fn default() -> Self {
         Self {
             rows: Vec::new(),
@@ -211,15 +212,15 @@ impl<R> Default for Outcome<R> {
     }
 }
 
-/// Collects what each statement of a text did, out of its rows and the counts that end them.
+/// Collects the outcome of each statement of a script: its rows, and the count that ends them.
 pub(super) async fn outcomes<R>(
     mut results: impl Stream<Item = Result<Either<u64, R>, sqlx::Error>> + Unpin,
-) -> Result<Vec<Outcome<R>>, sqlx::Error> {
+) -> Result<Vec<SqlOutcome<R>>, sqlx::Error> {
     let (mut ended, mut rows) = (Vec::new(), Vec::new());
     while let Some(result) = results.try_next().await? {
         match result {
             Either::Right(row) => rows.push(row),
-            Either::Left(touched) => ended.push(Outcome {
+            Either::Left(touched) => ended.push(SqlOutcome {
                 rows: std::mem::take(&mut rows),
                 touched,
             }),
@@ -235,19 +236,19 @@ pub trait Connection: Send + Sized {
 
     /// Starts a transaction that may write.
     fn begin(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send;
-    /// Starts a read-only transaction: all its statements see one moment.
+    /// Starts a read-only transaction, whose statements all see the same moment.
     fn begin_snapshot(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send;
-    /// Ends the transaction. After an error it is unknown whether it has landed.
+    /// Commits the transaction. After an error it is unknown whether it is committed.
     fn commit(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send;
-    /// Undoes the transaction.
+    /// Rolls the transaction back.
     fn rollback(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send;
-    /// Waits until no other program changes the schema, and keeps others from it until
-    /// [`Connection::end_schema_change`] or until the connection is gone. What was run in between
-    /// may stay half done then, where the database has no transactions for schema changes.
+    /// Waits until no other program changes the schema, and blocks others until
+    /// [`Connection::end_schema_change`] or until the connection ends. If it ends in between,
+    /// changes may stay half done where the database has no transactions for schema changes.
     fn begin_schema_change(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send;
-    /// Keeps what was changed and lets others have their turn.
+    /// Keeps the changes and lets other programs take their turn.
     fn end_schema_change(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send;
-    /// Runs a statement; answers how many rows it touched.
+    /// Runs a statement. Returns how many rows it touched.
     fn execute(
         &mut self,
         sql: &str,
@@ -259,25 +260,24 @@ pub trait Connection: Send + Sized {
         sql: &str,
         json: &str,
     ) -> impl Future<Output = Result<Vec<Self::Row>, StoreError>> + Send;
-    /// Runs a query outside of any transaction, which sees what others have not committed yet.
+    /// Runs a query outside of any transaction. It also sees what is not committed yet.
     fn rows_uncommitted(
         &mut self,
         sql: &str,
         json: &str,
     ) -> impl Future<Output = Result<Vec<Self::Row>, StoreError>> + Send;
     /// Starts a transaction that may write and runs statements in it, in one round trip where the
-    /// database can.
+    /// database supports that.
     fn begin_with(
         &mut self,
-        steps: &[Step<'_>],
-    ) -> impl Future<Output = Result<Vec<Outcome<Self::Row>>, StoreError>> + Send;
-    /// Runs statements, in one round trip where the database can.
+        steps: &[SqlStep<'_>],
+    ) -> impl Future<Output = Result<Vec<SqlOutcome<Self::Row>>, StoreError>> + Send;
+    /// Runs statements, in one round trip where the database supports that.
     fn run_all(
         &mut self,
-        steps: &[Step<'_>],
-    ) -> impl Future<Output = Result<Vec<Outcome<Self::Row>>, StoreError>> + Send;
-    /// Runs a query and hands its rows over one by one, so that a result of any size needs
-    /// little memory.
+        steps: &[SqlStep<'_>],
+    ) -> impl Future<Output = Result<Vec<SqlOutcome<Self::Row>>, StoreError>> + Send;
+    /// Runs a query and passes its rows on one by one: a result of any size needs little memory.
     fn scan(
         &mut self,
         sql: &str,
@@ -286,30 +286,30 @@ pub trait Connection: Send + Sized {
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
     /// Runs statements without a bound value, separated by semicolons: schema changes.
     fn run(&mut self, sql: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
-    /// Asks whether the database is still one that may be written to. Where it has moved, its old
-    /// server is read-only and may miss what the new one has.
+    /// Checks that the database still takes writes. After a failover the old server is read-only,
+    /// and may lack what the new one has.
     fn may_still_write(&mut self) -> impl Future<Output = Result<bool, StoreError>> + Send {
         std::future::ready(Ok(true))
     }
 }
 
-/// Where connections to one database come from.
+/// A database, as the source of its connections.
 pub trait Database: Clone + Send + Sync + 'static {
     /// Its connections.
     type Connection: Connection + 'static;
 
-    /// The texts of its dialect.
+    /// The SQL of its dialect.
     const DIALECT: super::Dialect;
 
-    /// Whether a connection is worth keeping while nobody needs one. An open file keeps others
-    /// beside it that only its last user removes.
+    /// Whether idle connections are worth keeping. An open SQLite file has side files that only its
+    /// last user removes.
     const KEEPS_IDLE: bool = true;
 
     /// Opens a new connection, which may write.
     fn connect(&self) -> impl Future<Output = Result<Self::Connection, StoreError>> + Send;
 
-    /// Opens one for reading. It leads to a server that may not be written to, such as a replica,
-    /// only while no other answers.
+    /// Opens one for reading. It may lead to a read-only server, such as a replica, but only while
+    /// no other answers.
     fn connect_for_reads(
         &self,
     ) -> impl Future<Output = Result<Self::Connection, StoreError>> + Send {

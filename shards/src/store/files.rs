@@ -1,7 +1,7 @@
-//! What a file system says, in words that help.
+//! Errors of the file system, with what helps.
 use std::io::{Error, ErrorKind};
 
-/// What is wrong with a file or folder, and what helps. Goes behind its name.
+/// What is wrong with a file or folder, and what helps. Follows its name in messages.
 pub(crate) fn explained(error: &Error) -> String {
     let help = match error.kind() {
         ErrorKind::NotFound => "is not there",
@@ -19,7 +19,7 @@ pub(crate) fn explained(error: &Error) -> String {
     help.to_owned()
 }
 
-/// What is wrong with a thing, with its name unless that is said already.
+/// What is wrong with a thing, with its name unless the message names it already.
 pub(crate) fn named(name: &str, why: &impl std::fmt::Display) -> String {
     let why = why.to_string();
     if why.contains(name) {
@@ -29,7 +29,7 @@ pub(crate) fn named(name: &str, why: &impl std::fmt::Display) -> String {
     }
 }
 
-/// A text from elsewhere as a part of a line: without control characters, and not for ever.
+/// A foreign string as a part of a line: without control characters, and not too long.
 pub(crate) fn one_line(text: &str) -> String {
     const CHARS_MAX: usize = 300;
     let shown: String = text

@@ -1,5 +1,5 @@
-//! What a batch's transaction notes of the units that it issues. Here is only what the rows look
-//! like; why there are any is told in `stock`.
+//! The rows that a batch's transaction writes about the units that it issues. Why there are such
+//! rows is explained in `stock`.
 use std::collections::BTreeMap;
 
 use market::batch::Prize;
@@ -9,7 +9,9 @@ use super::tables::epochs::EPOCHS;
 use super::tables::issued::IssuedStatements;
 use super::tables::receipts::{RECEIPTS, grant_rows, receipt_row};
 use super::tables::{LockOrder, Writes};
-use super::{Columns, Dialect, Expected, Input, Issuing, Outcome, Rows, Step, StoreError};
+use super::{
+    Columns, Dialect, ExpectedRows, Input, Issuing, Rows, SqlOutcome, SqlStep, StoreError,
+};
 use crate::grant::GrantId;
 use crate::lane::run_of_grant;
 use crate::stock::grants::{Part, Receipt};
@@ -18,10 +20,10 @@ use crate::stock::ids::{Epoch, ServerId};
 /// The rows about the units of one batch.
 pub(crate) struct GrantNote<'r> {
     grant: GrantId,
-    /// Which of the run's lanes on this shard writes: no two write one counter.
+    /// Which of the run's lanes on this shard writes. No two lanes write the same counter.
     lane: u16,
     receipt: &'r Receipt,
-    /// The units as the receipt's row says them.
+    /// The units as the receipt's row has them.
     text: String,
     /// What each counter grows by, in the order of their keys.
     counts: BTreeMap<(ServerId, Prize, u16), u64>,
@@ -48,18 +50,18 @@ impl<'r> GrantNote<'r> {
         }
     }
 
-    /// Adds the statements that note it. None where no units were taken and nothing is to be
-    /// deleted.
+    /// Adds the statements that write it. There are none when no units were taken and no receipt is
+    /// to be deleted.
     pub(crate) fn write<'a>(&'a self, dialect: &Dialect, writes: &mut Writes<'a>) {
         match dialect.issuing {
             Issuing::FromServers => self.write_receipt(dialect, writes),
             Issuing::FromMemory => write_counts(dialect, self.prize_counts(), writes),
         }
         if dialect.issuing == Issuing::FromServers && !self.receipt.closed.is_empty() {
-            let step = Step {
+            let step = SqlStep {
                 sql: RECEIPTS.delete,
                 input: Input::Rows(grant_rows(&self.receipt.closed)),
-                expected: Expected::Any,
+                expected: ExpectedRows::Any,
             };
             writes.add_step(LockOrder::Receipts, step);
         }
@@ -67,7 +69,7 @@ impl<'r> GrantNote<'r> {
 
     /// Those statements.
     #[cfg(test)]
-    pub(crate) fn steps(&self, dialect: &Dialect) -> Vec<Step<'_>> {
+    pub(crate) fn steps(&self, dialect: &Dialect) -> Vec<SqlStep<'_>> {
         let mut writes = Writes::default();
         self.write(dialect, &mut writes);
         writes.in_order()
@@ -77,23 +79,23 @@ impl<'r> GrantNote<'r> {
         if self.counts.is_empty() {
             return;
         }
-        let hold = Step::read(EPOCHS.hold, Input::Rows(self.servers()));
+        let hold = SqlStep::read(EPOCHS.hold, Input::Rows(self.servers()));
         writes.add_step(LockOrder::Epochs, hold);
-        let note = Step {
+        let note = SqlStep {
             sql: RECEIPTS.insert,
             input: Input::Rows(receipt_row(self.grant, false, &self.text)),
-            expected: Expected::Rows(1),
+            expected: ExpectedRows::Rows(1),
         };
         writes.add_step(LockOrder::Receipts, note);
         write_counts(dialect, self.lane_counts(), writes);
     }
 
-    /// Whether each server's epoch is still the one that its units were granted under, by what the
-    /// statements of all writes have found.
+    /// Checks that each server's epoch is still the one that its units were granted under, by what
+    /// the statements have read.
     pub(crate) fn check<R: Columns>(
         &self,
-        steps: &[Step<'_>],
-        outcomes: &[Outcome<R>],
+        steps: &[SqlStep<'_>],
+        outcomes: &[SqlOutcome<R>],
     ) -> Result<(), StoreError> {
         let held = steps.iter().position(|step| step.sql == EPOCHS.hold);
         match held.and_then(|index| outcomes.get(index)) {
@@ -111,7 +113,7 @@ impl<'r> GrantNote<'r> {
         let wanted = self.receipt.epochs.len();
         if current != wanted {
             return Err(StoreError::Fenced(format!(
-                "{current} of {wanted} stock servers have still that epoch"
+                "{current} of {wanted} stock servers still have that epoch"
             )));
         }
         Ok(())
@@ -185,10 +187,10 @@ fn write_counts<'a>(dialect: &Dialect, rows: Rows<'a>, writes: &mut Writes<'a>) 
         return;
     }
     let expected = match dialect.issuing {
-        Issuing::FromServers => Expected::AddedOrChanged(count),
-        Issuing::FromMemory => Expected::Rows(count),
+        Issuing::FromServers => ExpectedRows::AddedOrChanged(count),
+        Issuing::FromMemory => ExpectedRows::Rows(count),
     };
-    let step = Step {
+    let step = SqlStep {
         sql: IssuedStatements::of(dialect).count,
         input: Input::Rows(rows),
         expected,

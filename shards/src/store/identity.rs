@@ -1,8 +1,8 @@
-//! Whose a database is: which cluster, which part of it, and how that cluster is laid out.
+//! Which cluster a database belongs to, which part of it it is, and how that cluster is laid out.
 //!
-//! Host names and the order of a list are easily mistaken, and a database that is somebody else's
-//! takes draws as readily as the right one. So each database holds one row that says whose it is,
-//! and whoever connects to it knows what that row must say.
+//! Host names and the order of a list are easily mistaken, and the database of another cluster
+//! would take draws too. So each database has one row that says where it belongs, and each new
+//! connection checks that row.
 use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -46,39 +46,39 @@ impl fmt::Display for ClusterId {
 
 /// Which part of a cluster a database is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum DatabaseRole {
     /// The meta database.
     Meta,
     /// The shard with this number.
     Shard(u16),
 }
 
-impl Role {
+impl DatabaseRole {
     /// As it is stored, and as metrics name it.
     pub(crate) fn label(self) -> String {
         match self {
-            Role::Meta => "meta".to_owned(),
-            Role::Shard(number) => format!("shard-{number}"),
+            DatabaseRole::Meta => "meta".to_owned(),
+            DatabaseRole::Shard(number) => format!("shard-{number}"),
         }
     }
 }
 
-impl fmt::Display for Role {
+impl fmt::Display for DatabaseRole {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Role::Meta => write!(f, "the meta database"),
-            Role::Shard(number) => write!(f, "shard {number}"),
+            DatabaseRole::Meta => write!(f, "the meta database"),
+            DatabaseRole::Shard(number) => write!(f, "shard {number}"),
         }
     }
 }
 
-impl FromStr for Role {
+impl FromStr for DatabaseRole {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
         match text.strip_prefix("shard-") {
-            Some(number) => number.parse().map(Role::Shard).map_err(drop),
-            None if text == "meta" => Ok(Role::Meta),
+            Some(number) => number.parse().map(DatabaseRole::Shard).map_err(drop),
+            None if text == "meta" => Ok(DatabaseRole::Meta),
             None => Err(()),
         }
     }
@@ -122,7 +122,7 @@ impl fmt::Display for Layout {
     }
 }
 
-/// A number of things, as people write it.
+/// A number with its noun, in the singular or plural.
 pub fn counted(number: u16, what: &str) -> String {
     if number == 1 {
         format!("1 {what}")
@@ -131,18 +131,18 @@ pub fn counted(number: u16, what: &str) -> String {
     }
 }
 
-/// What a database says of itself.
+/// The identity that a database has stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
+pub struct DatabaseIdentity {
     /// Which cluster it belongs to.
     pub cluster: ClusterId,
-    /// Which part of it it is.
-    pub role: Role,
+    /// Which part of that cluster it is.
+    pub role: DatabaseRole,
     /// How that cluster is laid out.
     pub layout: Layout,
 }
 
-impl fmt::Display for Identity {
+impl fmt::Display for DatabaseIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             cluster,
@@ -153,8 +153,8 @@ impl fmt::Display for Identity {
     }
 }
 
-impl Identity {
-    /// Out of a row of `read_identity`.
+impl DatabaseIdentity {
+    /// From a row of `read_identity`.
     pub(crate) fn from_row(row: &impl Columns) -> Result<Self, StoreError> {
         let layout = Layout {
             shards: row.number(2)?,
@@ -170,35 +170,34 @@ impl Identity {
         })
     }
 
-    /// Whether a database that says `found` is the expected one.
-    pub fn check(&self, found: Option<&Identity>) -> Result<(), Mismatch> {
+    /// Checks that a database with the identity `found` is the expected one.
+    pub fn check(&self, found: Option<&DatabaseIdentity>) -> Result<(), IdentityMismatch> {
         if found == Some(self) {
             return Ok(());
         }
-        Err(Mismatch {
+        Err(IdentityMismatch {
             expected: self.clone(),
             found: found.cloned(),
         })
     }
 }
 
-/// A database is not what it should be.
+/// A database is not the expected one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mismatch {
-    /// What it should be.
-    pub expected: Identity,
-    /// What it says; `None` when it says nothing.
-    pub found: Option<Identity>,
+pub struct IdentityMismatch {
+    /// What was expected.
+    pub expected: DatabaseIdentity,
+    /// What it has stored; `None` when it has no identity.
+    pub found: Option<DatabaseIdentity>,
 }
 
-impl fmt::Display for Mismatch {
+impl fmt::Display for IdentityMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { expected, found } = self;
         let Some(found) = found else {
             return write!(
                 f,
-                "expected {expected}, found a database that does not say whose it is: if it is the right one, run \
-                 `drawbridge migrate`"
+                "expected {expected}, found a database without an identity: if it is the right one, run `drawbridge migrate`"
             );
         };
         let help = if found.cluster != expected.cluster {
@@ -209,10 +208,11 @@ impl fmt::Display for Mismatch {
         } else {
             "the layout is fixed when a cluster is laid out: this copy is of another time"
         };
-        // What is the same in both is no help.
+        // An equal layout would only make the message longer.
         if found.layout == expected.layout {
-            let whose =
-                |identity: &Identity| format!("{} of cluster {}", identity.role, identity.cluster);
+            let whose = |identity: &DatabaseIdentity| {
+                format!("{} of cluster {}", identity.role, identity.cluster)
+            };
             return write!(
                 f,
                 "expected {}, found {}: {help}",
@@ -224,29 +224,29 @@ impl fmt::Display for Mismatch {
     }
 }
 
-impl std::error::Error for Mismatch {}
+impl std::error::Error for IdentityMismatch {}
 
-/// What a database says of itself; `None` when it says nothing.
+/// The identity that a database has stored; `None` when it has none.
 pub async fn read_identity<D: Database>(
     connection: &mut D::Connection,
-) -> Result<Option<Identity>, StoreError> {
+) -> Result<Option<DatabaseIdentity>, StoreError> {
     let sql = &D::DIALECT.identity;
     let tables = connection.rows(sql.list_tables, "[]").await?;
     for table in &tables {
         if table.text(0)? == IDENTITY_TABLE {
             let rows = connection.rows(sql.read_identity, "[]").await?;
-            return rows.first().map(Identity::from_row).transpose();
+            return rows.first().map(DatabaseIdentity::from_row).transpose();
         }
     }
     Ok(None)
 }
 
-/// Has a database say whose it is, unless it says so already. Answers what it says then.
+/// Stores an identity in a database that has none. Returns the identity that it has then.
 pub(crate) async fn write_identity<D: Database>(
     connection: &mut D::Connection,
-    identity: &Identity,
-) -> Result<Option<Identity>, StoreError> {
-    let Identity {
+    identity: &DatabaseIdentity,
+) -> Result<Option<DatabaseIdentity>, StoreError> {
+    let DatabaseIdentity {
         cluster,
         role,
         layout:
@@ -269,17 +269,19 @@ pub(crate) async fn write_identity<D: Database>(
         .execute(D::DIALECT.identity.write_identity, &row)
         .await
     {
-        // A duplicate key says that somebody else was faster.
+        // A duplicate key means that another program was faster.
         Ok(_) | Err(StoreError::Conflict(_)) => read_identity::<D>(connection).await,
         Err(error) => Err(error),
     }
 }
 
-/// What each new connection to a database must find; nothing in particular by default.
+/// The identity that each new connection to a database must find; any by default.
 #[derive(Debug, Clone, Default)]
 pub struct ExpectedIdentity(Option<Arc<Expectation>>);
 
-/// The same expectation, not merely an equal one: mismatches are noticed there.
+impl Eq for ExpectedIdentity {}
+
+/// Compares addresses, not values: each expectation has a notice of its own.
 impl PartialEq for ExpectedIdentity {
     fn eq(&self, other: &Self) -> bool {
         self.0.as_ref().map(Arc::as_ptr) == other.0.as_ref().map(Arc::as_ptr)
@@ -288,53 +290,53 @@ impl PartialEq for ExpectedIdentity {
 
 #[derive(Debug)]
 struct Expectation {
-    identity: Identity,
-    notice: Notice,
+    identity: DatabaseIdentity,
+    notice: MismatchNotice,
 }
 
 impl ExpectedIdentity {
-    /// This very database.
-    pub(crate) fn identity(identity: Identity) -> Self {
-        let notice = Notice::of(identity.role.label());
+    /// Exactly this identity.
+    pub(crate) fn identity(identity: DatabaseIdentity) -> Self {
+        let notice = MismatchNotice::of(identity.role.label());
         Self(Some(Arc::new(Expectation { identity, notice })))
     }
 
-    /// Whether there is anything to be asked.
+    /// Whether any identity will do.
     pub(crate) fn is_anything(&self) -> bool {
         self.0.is_none()
     }
 
-    /// Judges what a database says of itself. A wrong one counts as unavailable.
-    pub(crate) fn judge(&self, found: Option<&Identity>) -> Result<(), StoreError> {
+    /// Checks the identity that a database has. A wrong one counts as unavailable.
+    pub(crate) fn judge(&self, found: Option<&DatabaseIdentity>) -> Result<(), StoreError> {
         let Some(expectation) = &self.0 else {
             return Ok(());
         };
         let judged = expectation.identity.check(found);
-        expectation.notice.heard(&judged);
+        expectation.notice.record(&judged);
         judged.map_err(|mismatch| StoreError::Unavailable(mismatch.to_string()))
     }
 
-    /// What it must say; `None` for anything.
-    pub(crate) fn what(&self) -> Option<&Identity> {
+    /// The identity that it must have; `None` for any.
+    pub(crate) fn what(&self) -> Option<&DatabaseIdentity> {
         self.0.as_deref().map(|expectation| &expectation.identity)
     }
 
-    /// Where its mismatches are noticed.
-    pub(crate) fn notice(&self) -> Option<&Notice> {
+    /// Where its mismatches are reported.
+    pub(crate) fn notice(&self) -> Option<&MismatchNotice> {
         self.0.as_deref().map(|expectation| &expectation.notice)
     }
 }
 
-/// Whether a part of the cluster was found to be somebody else's: logged once, and shown as a gauge
-/// for as long as it is so.
+/// Whether a part of the cluster was found to belong to another one: logged once, and shown as a
+/// gauge while it lasts.
 #[derive(Debug)]
-pub(crate) struct Notice {
+pub(crate) struct MismatchNotice {
     part: String,
     strange: AtomicBool,
     gauge: OnceLock<IntGauge>,
 }
 
-impl Notice {
+impl MismatchNotice {
     pub(crate) fn of(part: String) -> Self {
         Self {
             part,
@@ -343,7 +345,7 @@ impl Notice {
         }
     }
 
-    /// Shows it from now on.
+    /// Shows it in these gauges from now on.
     pub(crate) fn show(&self, gauges: &IntGaugeVec) {
         let gauge = self
             .gauge
@@ -351,10 +353,10 @@ impl Notice {
         gauge.set(self.strange.load(Ordering::SeqCst).into());
     }
 
-    /// Takes note of whether the part is the right one.
-    pub(crate) fn heard<E: fmt::Display>(&self, judged: &Result<(), E>) {
+    /// Records whether the part is the right one.
+    pub(crate) fn record<E: fmt::Display>(&self, judged: &Result<(), E>) {
         let strange = judged.is_err();
-        // Draws come by here: mostly nothing has changed.
+        // Draws call this: mostly nothing has changed.
         if self.strange.load(Ordering::Relaxed) == strange
             || self.strange.swap(strange, Ordering::SeqCst) == strange
         {
@@ -364,9 +366,9 @@ impl Notice {
             gauge.set(strange.into());
         }
         match judged {
-            Ok(()) => tracing::info!(part = self.part, "it is this cluster's again"),
+            Ok(()) => tracing::info!(part = self.part, "it belongs to this cluster again"),
             Err(why) => {
-                tracing::error!(part = self.part, %why, "it is not this cluster's, and is not used");
+                tracing::error!(part = self.part, %why, "it does not belong to this cluster, and is not used");
             }
         }
     }
@@ -376,14 +378,14 @@ impl Notice {
 mod tests {
     use super::*;
 
-    fn identity(cluster: &str, role: Role) -> Identity {
+    fn identity(cluster: &str, role: DatabaseRole) -> DatabaseIdentity {
         let layout = Layout {
             shards: 2,
             tables: 4,
             servers: 1,
             segments: 8,
         };
-        Identity {
+        DatabaseIdentity {
             cluster: ClusterId(cluster.to_owned()),
             role,
             layout,
@@ -392,9 +394,9 @@ mod tests {
 
     #[test]
     fn each_kind_of_mismatch_says_what_was_expected_what_was_found_and_what_helps() {
-        let expected = identity("aa", Role::Shard(0));
+        let expected = identity("aa", DatabaseRole::Shard(0));
         expected.check(Some(&expected)).expect("the same");
-        let told = |found: Option<Identity>| {
+        let message = |found: Option<DatabaseIdentity>| {
             expected
                 .check(found.as_ref())
                 .expect_err("another")
@@ -408,15 +410,15 @@ mod tests {
                 ["expected shard 0 of cluster aa", "drawbridge migrate"],
             ),
             (
-                Some(identity("bb", Role::Shard(0))),
+                Some(identity("bb", DatabaseRole::Shard(0))),
                 ["found shard 0 of cluster bb", "another cluster's"],
             ),
             (
-                Some(identity("aa", Role::Shard(1))),
+                Some(identity("aa", DatabaseRole::Shard(1))),
                 ["found shard 1 of cluster aa", "[[storage.shard]]"],
             ),
             (
-                Some(identity("aa", Role::Meta)),
+                Some(identity("aa", DatabaseRole::Meta)),
                 ["found the meta database of cluster aa", "changed places"],
             ),
             (
@@ -427,7 +429,7 @@ mod tests {
                 ],
             ),
         ] {
-            let text = told(found);
+            let text = message(found);
             assert!(text.starts_with("expected shard 0 of cluster aa"), "{text}");
             assert!(
                 notifications
@@ -442,7 +444,7 @@ mod tests {
     fn a_mismatch_is_shown_for_as_long_as_it_lasts() {
         let gauges =
             IntGaugeVec::new(prometheus::Opts::new("mismatch", "help"), &["part"]).expect("a name");
-        let expected = ExpectedIdentity::identity(identity("aa", Role::Shard(3)));
+        let expected = ExpectedIdentity::identity(identity("aa", DatabaseRole::Shard(3)));
         let shown = || gauges.with_label_values(&["shard-3"]).get();
         assert!(matches!(
             expected.judge(None),
@@ -451,12 +453,12 @@ mod tests {
         expected.notice().expect("there is one").show(&gauges);
         assert_eq!(shown(), 1, "what was found before it is shown counts");
         expected
-            .judge(Some(&identity("aa", Role::Shard(3))))
+            .judge(Some(&identity("aa", DatabaseRole::Shard(3))))
             .expect("the right one");
         assert_eq!(shown(), 0);
         assert!(
             expected
-                .judge(Some(&identity("bb", Role::Shard(3))))
+                .judge(Some(&identity("bb", DatabaseRole::Shard(3))))
                 .is_err()
         );
         assert_eq!(shown(), 1);
@@ -473,9 +475,13 @@ mod tests {
             one.as_str().len() == 32 && one.as_str().bytes().all(|byte| byte.is_ascii_hexdigit()),
             "{one}"
         );
-        for role in [Role::Meta, Role::Shard(0), Role::Shard(255)] {
+        for role in [
+            DatabaseRole::Meta,
+            DatabaseRole::Shard(0),
+            DatabaseRole::Shard(255),
+        ] {
             assert_eq!(role.label().parse(), Ok(role));
         }
-        assert_eq!("shard-x".parse::<Role>(), Err(()));
+        assert_eq!("shard-x".parse::<DatabaseRole>(), Err(()));
     }
 }

@@ -1,32 +1,146 @@
-//! What earlier calls made: looked for by the ids that follow from the calls.
+//! How what commands make is stored: the one list of it, by kind. It says which rows are new, and
+//! how they are read again by the ids that follow from their calls.
+//!
+//! Lanes and readers are strict: what they cannot understand, or do not find whole, is an error.
+//! The audit is lenient ([`StoredMade`]): it takes rows as they stand, for its checks to judge.
 use std::collections::HashMap;
 
-use market::call::{EarlierCall, Kind};
-use market::{Call, Made, Order, OrderId, RechargeOrder, RequestId, UserId};
+use market::{Call, Kind, Made, MadeCall, Order, OrderId, RechargeOrder};
 
 use super::rows::json_rows;
-use super::tables::{Numbered, calls, orders, recharge_orders};
-use super::{Columns, Input, Outcome, Step, StoreError, out_of_range};
+use super::tables::calls::{StoredCall, ids_of};
+use super::tables::orders::{self, Orders, StoredOrder};
+use super::tables::recharge_orders::{self, RechargeOrders, StoredRecharge};
+use super::tables::{InOrder, Numbered, NumberedTable as _, OfUsers};
+use super::{Columns, Input, SqlOutcome, SqlStep, StoreError, out_of_range};
 
-/// What calls of a shard made.
-#[derive(Debug, Default)]
-pub(crate) struct Makings<'a> {
-    looks: Vec<Look<'a>>,
-    orders: HashMap<(&'a UserId, &'a RequestId), Vec<Order>>,
-    recharge_orders: HashMap<OrderId, RechargeOrder>,
+/// Gets the rows that new calls made, table by table.
+pub(crate) trait NewRows<'a> {
+    /// Takes the new rows of a table, which may be none, and the statement that inserts them.
+    fn add<T: OfUsers<Key = OrderId> + InOrder>(
+        &mut self,
+        rows: &[&'a T::Row],
+        insert: fn(&Numbered) -> &String,
+    );
 }
 
-/// A look at one table.
+/// Hands on all rows that new calls made.
+pub(crate) fn add_new_rows<'a>(made: &'a [MadeCall], to: &mut impl NewRows<'a>) {
+    let (mut orders, mut recharges) = (Vec::with_capacity(made.len()), Vec::new());
+    for made in made {
+        match &made.made {
+            Made::Draws(drawn) => orders.extend(drawn.iter()),
+            Made::Grant(order) => recharges.push(order),
+        }
+    }
+    to.add::<Orders>(&orders, |sql| &sql.orders.insert);
+    to.add::<RechargeOrders>(&recharges, |sql| &sql.recharge_orders.insert);
+}
+
+/// The table that calls of a kind make rows of. Its rows begin with their ids.
 #[derive(Debug)]
-struct Look<'a> {
-    sql: &'a str,
-    kind: Kind,
+pub(crate) struct MadeTable {
+    /// Its name, before the number.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the fake store goes by it"))]
+    pub(crate) name: &'static str,
+    /// `[id, ...]` -> rows, with the columns that the table's `write` has.
+    pub(crate) of_ids: fn(&Numbered) -> &String,
+}
+
+impl MadeTable {
+    /// That of a kind.
+    pub(crate) fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Draw => Self {
+                name: Orders::NAME,
+                of_ids: |sql| &sql.orders.of_ids,
+            },
+            Kind::Grant => Self {
+                name: RechargeOrders::NAME,
+                of_ids: |sql| &sql.recharge_orders.of_ids,
+            },
+        }
+    }
+}
+
+/// A row that a call made.
+#[derive(Debug, Clone)]
+enum MadeRow {
+    Order(Order),
+    Recharge(RechargeOrder),
+}
+
+impl MadeRow {
+    fn read(row: &impl Columns, call: &Call) -> Result<Self, StoreError> {
+        match call.kind {
+            Kind::Draw => orders::read(row, 0, call).map(Self::Order),
+            Kind::Grant => recharge_orders::read(row, 0).map(Self::Recharge),
+        }
+    }
+
+    /// Whether it names the call's user and request id.
+    fn is_of(&self, call: &Call) -> bool {
+        let names = match self {
+            Self::Order(order) => (&order.user, &order.request),
+            Self::Recharge(order) => (&order.user, &order.request),
+        };
+        names == (&call.user, &call.request)
+    }
+
+    fn order(self) -> Option<Order> {
+        match self {
+            Self::Order(order) => Some(order),
+            Self::Recharge(_) => None,
+        }
+    }
+}
+
+/// All that a call of this kind made, out of its rows in the order of their ids.
+fn made_of(kind: Kind, rows: Vec<MadeRow>) -> Option<Made> {
+    match kind {
+        Kind::Draw => {
+            let orders: Option<Vec<Order>> = rows.into_iter().map(MadeRow::order).collect();
+            let orders = orders.filter(|orders| !orders.is_empty())?;
+            Some(Made::Draws(orders.into()))
+        }
+        Kind::Grant => match <[MadeRow; 1]>::try_from(rows) {
+            Ok([MadeRow::Recharge(order)]) => Some(Made::Grant(order)),
+            _ => None,
+        },
+    }
+}
+
+/// What earlier calls of a shard made.
+#[derive(Debug, Default)]
+pub(crate) struct Makings<'a> {
+    sought: Vec<SoughtRows<'a>>,
+    found: HashMap<OrderId, MadeRow>,
+}
+
+/// Rows of one table that are looked for by their ids.
+#[derive(Debug)]
+pub(crate) struct SoughtRows<'a> {
+    table: MadeTable,
+    sql: &'a Numbered,
     call_of: HashMap<OrderId, &'a Call>,
+}
+
+impl SoughtRows<'_> {
+    /// The name of their table, before the number.
+    #[cfg(test)]
+    pub(crate) fn table(&self) -> &'static str {
+        self.table.name
+    }
+
+    /// Their ids.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = OrderId> {
+        self.call_of.keys().copied()
+    }
 }
 
 impl<'a> Makings<'a> {
     /// Looks for what these calls made, whose users' tables have these statements. A table that
-    /// none of them made rows of is not looked at.
+    /// none of them made rows of is not read.
     pub(crate) fn look_for(
         &mut self,
         sql: &'a Numbered,
@@ -35,69 +149,99 @@ impl<'a> Makings<'a> {
         for kind in Kind::ALL {
             let calls = calls.clone().filter(|call| call.kind == kind);
             let call_of: HashMap<_, _> = calls
-                .flat_map(|call| calls::ids_of(call).map(move |id| (id, call)))
+                .flat_map(|call| ids_of(call).map(move |id| (id, call)))
                 .collect();
             if !call_of.is_empty() {
-                let sql = sql.made_by(kind);
-                self.looks.push(Look { sql, kind, call_of });
+                self.sought.push(SoughtRows {
+                    table: MadeTable::of(kind),
+                    sql,
+                    call_of,
+                });
             }
         }
     }
 
-    /// The statements that read it.
-    pub(crate) fn steps(&self) -> Vec<Step<'a>> {
-        let step = |look: &Look<'a>| {
-            let ids = look.call_of.keys().map(|id| id.get());
-            Step::read(look.sql, Input::Json(json_rows(ids)))
-        };
-        self.looks.iter().map(step).collect()
+    /// What is looked for, table by table.
+    #[cfg(test)]
+    pub(crate) fn sought(&self) -> &[SoughtRows<'a>] {
+        &self.sought
     }
 
-    /// Takes what the statements have found.
-    pub(crate) fn found<R: Columns>(&mut self, outcomes: &[Outcome<R>]) -> Result<(), StoreError> {
-        for (look, outcome) in self.looks.iter().zip(outcomes) {
+    /// The statements that read it.
+    pub(crate) fn steps(&self) -> Vec<SqlStep<'a>> {
+        let step = |sought: &SoughtRows<'a>| {
+            let ids = sought.ids().map(OrderId::get);
+            let sql = (sought.table.of_ids)(sought.sql);
+            SqlStep::read(sql, Input::Json(json_rows(ids)))
+        };
+        self.sought.iter().map(step).collect()
+    }
+
+    /// Takes what was found, table by table.
+    pub(crate) fn found<R: Columns>(
+        &mut self,
+        outcomes: &[SqlOutcome<R>],
+    ) -> Result<(), StoreError> {
+        for (sought, outcome) in self.sought.iter().zip(outcomes) {
             for row in &outcome.rows {
                 let id = OrderId::new(row.number(0)?).ok_or_else(|| out_of_range(0))?;
-                let call = look.call_of.get(&id).ok_or_else(|| out_of_range(0))?;
-                match look.kind {
-                    Kind::Draw => {
-                        let order = orders::read(row, 0, call)?;
-                        let key = (&call.user, &call.request);
-                        self.orders.entry(key).or_default().push(order);
-                    }
-                    Kind::Grant => {
-                        let order = recharge_orders::read(row, 0)?;
-                        self.recharge_orders.insert(id, order);
-                    }
-                }
+                let call = sought.call_of.get(&id).ok_or_else(|| out_of_range(0))?;
+                self.found.insert(id, MadeRow::read(row, call)?);
             }
         }
         Ok(())
     }
 
     /// What a call made, all of it.
-    pub(crate) fn of(&self, call: &Call) -> Result<EarlierCall, StoreError> {
-        let made = match call.kind {
-            Kind::Draw => self.draws(call).map(|orders| Made::Draws(orders.into())),
-            Kind::Grant => self
-                .recharge_orders
-                .get(&call.first_id)
-                .cloned()
-                .map(Made::Grant),
-        };
+    pub(crate) fn of(&self, call: &Call) -> Result<MadeCall, StoreError> {
+        let row = |id| self.found.get(&id).filter(|row| row.is_of(call)).cloned();
+        let rows: Option<Vec<MadeRow>> = ids_of(call).map(row).collect();
+        let made = rows.and_then(|rows| made_of(call.kind, rows));
         let made = made.ok_or_else(|| {
             StoreError::Data("a call is there, and what it made is not".to_owned())
         })?;
-        Ok(EarlierCall {
+        Ok(MadeCall {
             call: call.clone(),
             made,
         })
     }
+}
 
-    /// The orders of a call in their order; `None` where one is missing.
-    fn draws(&self, call: &Call) -> Option<Vec<Order>> {
-        let mut orders = self.orders.get(&(&call.user, &call.request))?.clone();
-        orders.sort_unstable_by_key(|order| order.seq);
-        (orders.len() == usize::from(call.made)).then_some(orders)
+/// A row that a call made, as it stands, for the audit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum StoredMade {
+    Order(StoredOrder),
+    Recharge(StoredRecharge),
+}
+
+impl StoredMade {
+    /// The row that a call of this kind names, with this index among those of its call.
+    pub(crate) fn read(
+        row: &impl Columns,
+        kind: Kind,
+        call: &StoredCall,
+        index: i64,
+    ) -> Result<Self, StoreError> {
+        match kind {
+            Kind::Draw => StoredOrder::of(row, call, index).map(Self::Order),
+            Kind::Grant => StoredRecharge::of(row).map(Self::Recharge),
+        }
+    }
+
+    /// The activity that the row names.
+    pub(crate) fn activity(&self) -> i64 {
+        match self {
+            Self::Order(order) => order.activity,
+            Self::Recharge(order) => order.activity,
+        }
+    }
+}
+
+/// Calls of a kind with what they made, for tests of all stores. Among them are odd values.
+#[cfg(test)]
+pub(crate) fn examples(kind: Kind) -> Vec<MadeCall> {
+    match kind {
+        Kind::Draw => orders::examples(),
+        Kind::Grant => recharge_orders::examples(),
     }
 }

@@ -1,16 +1,15 @@
-//! Schema versions: each database counts the schema changes it has seen and gets the missing
-//! ones, each followed by its number.
+//! Schema versions: each database counts its schema changes and gets the missing ones, each
+//! followed by its number.
 //!
-//! Where schema changes are transactional, a change and its number come together. Where they are
-//! not (MySQL), each change is written so that it can be run again, and a program that dies
-//! half-way leaves the rest to the next one. A conversion of rows goes page by page, each of which
-//! stays once it is made.
+//! Where schema changes are transactional, a change and its number are committed together. Where
+//! they are not (MySQL), each change can be run again, and a program that dies half-way leaves the
+//! rest to the next one. A conversion of rows goes page by page, and each page is committed.
 pub(super) mod conversion;
 
 use std::cmp::Ordering;
 
 pub use self::conversion::ConversionProgress;
-use self::conversion::{Conversion, Step};
+use self::conversion::{Conversion, ConversionStep};
 use super::statements::fill_in;
 use super::{Columns, Connection, Database, ShardChange, StoreError};
 
@@ -26,9 +25,9 @@ pub enum MigrateError {
         "its schema has version {found}, this program knows versions up to {known}: use a newer program"
     )]
     TooNew {
-        /// What the database says.
+        /// The version of the database.
         found: usize,
-        /// What this program knows.
+        /// The version of this program.
         known: usize,
     },
     /// This program's changes are not there yet.
@@ -60,7 +59,7 @@ pub async fn migrate_shard<D: Database>(database: &D, tables: u16) -> Result<(),
     migrate_shard_watched(database, tables, &ConversionProgress::default()).await
 }
 
-/// The same, and counts what is converted.
+/// The same, and counts the converted rows.
 pub async fn migrate_shard_watched<D: Database>(
     database: &D,
     tables: u16,
@@ -74,9 +73,9 @@ pub async fn migrate_shard_watched<D: Database>(
     .await
 }
 
-/// Whether a shard has orders from before there were calls, or was never looked at for them. No
-/// gateway of this version starts on it, and none of the version before commits anything once its
-/// migration has begun. Changes nothing.
+/// Whether a shard may have orders from before there were calls. No gateway of this version starts
+/// on it. Once its migration has begun, no gateway of the version before commits anything. Changes
+/// nothing.
 pub async fn awaits_conversion<D: Database>(database: &D) -> Result<bool, StoreError> {
     let found = found_version(database).await?;
     let conversion = D::DIALECT.schema.shard.iter();
@@ -144,7 +143,7 @@ impl Changes<'_> {
         &mut self,
         connection: &mut C,
         version: usize,
-    ) -> Result<Step, StoreError> {
+    ) -> Result<ConversionStep, StoreError> {
         let text = match self {
             Self::Meta(changes) => changes[version].to_owned(),
             Self::Shard(changes, conversion) => match changes[version] {
@@ -152,17 +151,17 @@ impl Changes<'_> {
                 ShardChange::Texts(once, each) => shard_text(once, each, conversion.tables()),
             },
         };
-        connection.run(&text).await.map(|()| Step::Done)
+        connection.run(&text).await.map(|()| ConversionStep::Done)
     }
 }
 
-/// The text of a change of a shard: the part that runs once, and the part for each table.
+/// The SQL of a change of a shard: the part that runs once, and the part for each table.
 fn shard_text(once: &str, each: &str, tables: u16) -> String {
     let each = (0..tables).map(|table| fill_in(each, table));
     let texts = std::iter::once(once.to_owned()).chain(each);
     let mut texts = texts.filter(|text| !text.is_empty()).collect::<Vec<_>>();
     for text in &mut texts {
-        // MySQL takes nothing between two semicolons for a fault.
+        // MySQL refuses an empty statement between two semicolons.
         text.truncate(text.trim_end().trim_end_matches(';').len());
     }
     texts.join(";\n")
@@ -170,8 +169,8 @@ fn shard_text(once: &str, each: &str, tables: u16) -> String {
 
 #[cfg(test)]
 impl super::Dialect {
-    /// The text of the schema change from version `from` to the next, for a shard of `tables`
-    /// tables; `None` where it is no text, or `from` is the newest.
+    /// The SQL of the schema change from version `from` to the next, for a shard of `tables`
+    /// tables; `None` where the change is no SQL, or `from` is the newest.
     pub(super) fn shard_change(&self, from: usize, tables: u16) -> Option<String> {
         match self.schema.shard.get(from)? {
             ShardChange::Texts(once, each) => Some(shard_text(once, each, tables)),
@@ -180,7 +179,8 @@ impl super::Dialect {
     }
 }
 
-/// Takes steps until the newest version is reached. Between two of them others have their turn.
+/// Takes steps until the newest version is reached. Between two steps other programs take their
+/// turn.
 async fn migrate<C: Connection>(
     connection: &mut C,
     mut changes: Changes<'_>,
@@ -191,7 +191,7 @@ async fn migrate<C: Connection>(
         // Looked up under the lock, so two programs that start at once take turns.
         connection.run(CREATE_VERSIONS).await?;
         let found = version(connection).await?;
-        if found < known && changes.step(connection, found).await? == Step::Done {
+        if found < known && changes.step(connection, found).await? == ConversionStep::Done {
             connection
                 .run(&format!(
                     "INSERT INTO schema_version (version) VALUES ({})",

@@ -1,20 +1,19 @@
-//! MySQL and MariaDB over TCP: a batch's reads in one round trip and its writes in one, all else by
-//! prepared statements, every wait bounded.
+//! MySQL and MariaDB over TCP. A batch reads in one round trip and writes in one; all else goes by
+//! prepared statements. Every wait is bounded.
 //!
-//! A connection whose statement was cut off (by a timeout, or because nobody waits for it any
-//! more) may have half an answer on the wire: it is never used again. Dropping it closes the
-//! socket and waits for nobody; the server notices and undoes what was open.
+//! A statement is cut off by a timeout, or when its caller is dropped. Half of its answer may be on
+//! the wire, so the connection is never used again. Dropping it closes the socket at once; the
+//! server notices and rolls the open transaction back.
 //!
-//! A connection ends between transactions: after idling, at its largest age, after an error of
-//! which it is not known that it leaves the connection sound, and when any other connection to the
-//! same database met a server that may not be written to or does not answer. How new ones are made
-//! is in `dial`.
+//! A connection ends between transactions: after idling, at its maximum age, and after an error
+//! that is not known to leave it sound. It also ends when another connection to the same database
+//! met a server that is read-only or does not answer. How new ones are made is in `dial`.
 mod dial;
 mod durability;
 mod failure;
 mod health;
 mod identity;
-mod remote;
+mod options;
 mod script;
 mod session;
 #[cfg(test)]
@@ -31,33 +30,31 @@ use sqlx::mysql::MySqlRow;
 use sqlx::{Column, Executor, Row, TypeInfo};
 use tokio::time::Instant;
 
-use self::dial::{Dialled, Line, Wants};
+use self::dial::{DialLine, Dialled, Wants};
 use self::failure::Failure;
 use self::health::{Health, within, within_locks};
-use self::remote::RemoteDatabase;
 use self::script::{NOTHING, Script};
-use self::session::{End, READ_ONLY, Server};
+use self::session::{READ_ONLY, SessionServer, TransactionEnd};
 use self::times::IDLE_MAX;
 use super::connection::outcomes;
 use super::{
-    Columns, Connection, Database, Dialect, ExpectedIdentity, Input, MYSQL, Outcome, Step,
-    StoreError, out_of_range,
+    Columns, Connection, Database, Dialect, Input, MYSQL, SqlOutcome, SqlStep, StoreError,
+    out_of_range,
 };
 use crate::random::OsRandom;
 
 pub use self::dial::Dialer;
 pub use self::durability::check_durability;
-pub use self::remote::Tls;
+pub use self::options::{MysqlOptions, Tls};
 
-/// A connection that is this old is replaced between transactions once its successor stands, so
-/// that none stays for days with a server or an account that has been replaced.
+/// A connection of this age is replaced between transactions once its successor stands. So none
+/// stays for days with a server or an account that has been replaced.
 const AGE_MAX_AT_LEAST: Duration = Duration::from_mins(16);
 
-/// So much later at most: lanes that connected together are not replaced together.
+/// The random part of that age: lanes that connected together are not replaced together.
 const AGE_SPREAD: Duration = Duration::from_mins(8);
 
-/// A connection to a server that may not be written to is looked for again after this long: it is
-/// only the second best.
+/// A connection to a read-only server is replaced after this long: it is only the second best.
 const READ_ONLY_AGE_MAX: Duration = Duration::from_secs(2);
 
 /// For schema changes and for each row of a scan: they may have to read a whole table first.
@@ -66,35 +63,19 @@ const SLOW_TIMEOUT: Duration = Duration::from_mins(10);
 /// How long a schema change waits for another program's.
 const SCHEMA_WAIT_SECONDS: u64 = 120;
 
-/// One database on a MySQL or MariaDB server.
+/// One database on a MySQL or MariaDB server. Clones share their options, and the connections that
+/// wait for the next user.
 #[derive(Clone, PartialEq)]
 pub struct MysqlDatabase {
-    /// Name or address of the server.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
-    /// The account.
-    pub user: String,
-    /// Its password; empty for none.
-    pub password: String,
-    /// The database's name. It must be there; `migrate` makes the tables in it.
-    pub database: String,
-    /// Whether connections are encrypted.
-    pub tls: Tls,
-    /// For making a connection.
-    pub connect_timeout: Duration,
-    /// For each statement, more than 2 s: a row lock is waited for less long, so that the server's
-    /// refusal comes before the timeout, which costs the connection.
-    pub statement_timeout: Duration,
-    /// What each new connection must find there.
-    pub expected: ExpectedIdentity,
+    /// Where it is, and what its connections are like.
+    pub options: Arc<MysqlOptions>,
     /// Makes the connections.
     pub dialer: Dialer,
 }
 
 impl fmt::Debug for MysqlDatabase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.remote().fmt(f)
+        self.options.fmt(f)
     }
 }
 
@@ -103,7 +84,7 @@ pub struct MysqlConnection {
     inner: sqlx::MySqlConnection,
     database: MysqlDatabase,
     health: Health,
-    server: Server,
+    server: SessionServer,
     wants: Wants,
     pinned: Pinned,
     /// When it was used last.
@@ -112,7 +93,7 @@ pub struct MysqlConnection {
     age_max: Duration,
 }
 
-/// What the server holds for this very connection.
+/// What the server holds for one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pinned {
     Nothing,
@@ -140,40 +121,25 @@ impl fmt::Debug for MysqlConnection {
 }
 
 impl MysqlDatabase {
-    fn line(&self) -> Arc<Line> {
-        self.dialer.line(&self.remote())
-    }
-
-    /// All of it but the dialer.
-    fn remote(&self) -> RemoteDatabase {
-        let Self {
-            host,
-            port,
-            user,
-            password,
-            database,
-            tls,
-            connect_timeout,
-            statement_timeout,
-            expected,
-            dialer: _,
-        } = self.clone();
-        RemoteDatabase {
-            host,
-            port,
-            user,
-            password,
-            database,
-            tls,
-            connect_timeout,
-            statement_timeout,
-            expected,
+    /// A database whose connections `dialer` makes.
+    pub fn new(options: MysqlOptions, dialer: Dialer) -> Self {
+        Self {
+            options: Arc::new(options),
+            dialer,
         }
     }
 
+    /// The same with other options, through the same dialer.
+    #[must_use]
+    pub fn with(&self, change: impl FnOnce(&mut MysqlOptions)) -> Self {
+        let mut changed = self.clone();
+        change(Arc::make_mut(&mut changed.options));
+        changed
+    }
+
     async fn open(&self, wants: Wants) -> Result<MysqlConnection, StoreError> {
-        let line = self.line();
-        let dialled = line.connect(wants, self.connect_timeout).await?;
+        let line = self.dialer.line(&self.options);
+        let dialled = line.connect(wants, self.options.connect_timeout).await?;
         Ok(MysqlConnection::new(self.clone(), line, wants, dialled))
     }
 }
@@ -193,7 +159,7 @@ impl Database for MysqlDatabase {
 }
 
 impl MysqlConnection {
-    fn new(database: MysqlDatabase, line: Arc<Line>, wants: Wants, dialled: Dialled) -> Self {
+    fn new(database: MysqlDatabase, line: Arc<DialLine>, wants: Wants, dialled: Dialled) -> Self {
         let Dialled {
             inner,
             server,
@@ -219,6 +185,10 @@ impl MysqlConnection {
         }
     }
 
+    fn statement_timeout(&self) -> Duration {
+        self.database.options.statement_timeout
+    }
+
     /// Runs statements without a bound value.
     async fn send(&mut self, text: &str, timeout: Duration) -> Result<(), Failure> {
         within(timeout, &mut self.health, self.inner.execute(text))
@@ -240,7 +210,7 @@ impl MysqlConnection {
         .await
     }
 
-    /// MySQL would commit an open transaction without a word.
+    /// MySQL would commit an open transaction silently.
     fn require_unpinned(&self) -> Result<(), StoreError> {
         if self.pinned != Pinned::Nothing {
             return Err(StoreError::Unavailable(
@@ -252,12 +222,12 @@ impl MysqlConnection {
 
     async fn begin_by(
         &mut self,
-        text: impl Fn(Server) -> String,
+        text: impl Fn(SessionServer) -> String,
         pinned: Pinned,
     ) -> Result<(), StoreError> {
         self.require_unpinned()?;
         self.freshen().await?;
-        let timeout = self.database.statement_timeout;
+        let timeout = self.statement_timeout();
         if let Err(failure) = self.send(&text(self.server), timeout).await {
             self.replace_closed(failure).await?;
             self.send(&text(self.server), timeout).await?;
@@ -266,14 +236,15 @@ impl MysqlConnection {
         Ok(())
     }
 
-    async fn end_by(&mut self, word: End) -> Result<(), StoreError> {
+    async fn end_by(&mut self, word: TransactionEnd) -> Result<(), StoreError> {
         let text = self.server.kind.end(word, self.pinned == Pinned::Snapshot);
-        self.send(text, self.database.statement_timeout).await?;
+        let timeout = self.statement_timeout();
+        self.send(text, timeout).await?;
         self.pinned = Pinned::Nothing;
         Ok(())
     }
 
-    /// Makes the connection again where it should not be used any more.
+    /// Replaces the connection when it should not be used any more.
     async fn freshen(&mut self) -> Result<(), StoreError> {
         if self.pinned == Pinned::Nothing {
             if self.must_end() {
@@ -301,32 +272,33 @@ impl MysqlConnection {
     }
 
     async fn make_anew(&mut self) -> Result<(), StoreError> {
-        // Whatever becomes of the new one, nobody should wait for this one's server again.
+        // Even if the new connection fails, this one must not be used again.
         self.health.usable = false;
         *self = self.database.open(self.wants).await?;
         Ok(())
     }
 
-    /// Makes the connection again when the server closed it while nobody used it: whatever was
-    /// sent was not done. Any other failure is handed back.
+    /// Replaces the connection when the server closed it while it idled: what was sent was not
+    /// executed. Returns any other failure.
     async fn replace_closed(&mut self, failure: Failure) -> Result<(), StoreError> {
         match failure {
             Failure::Closed(why) if self.pinned == Pinned::Nothing => {
-                tracing::debug!(database = ?self.database, why, "a connection closed at rest is made again");
+                tracing::debug!(database = ?self.database, why, "a connection that the server closed while it idled is made again");
                 self.make_anew().await
             }
             failure => Err(failure.into()),
         }
     }
 
-    /// The first statement that the server refuses is the last that it runs.
-    async fn run_script(&mut self, script: &Script) -> Result<Vec<Outcome<MySqlRow>>, Failure> {
+    /// Runs a script. The server stops at the first statement that it refuses.
+    async fn run_script(&mut self, script: &Script) -> Result<Vec<SqlOutcome<MySqlRow>>, Failure> {
         if script.is_empty() {
             return Ok(script.outcomes(Vec::new()));
         }
+        let timeout = self.statement_timeout();
         let results = self.inner.fetch_many(script.text());
         let done = outcomes(results.map_ok(|result| result.map_left(|done| done.rows_affected())));
-        let done = within_locks(self.database.statement_timeout, &mut self.health, done).await?;
+        let done = within_locks(timeout, &mut self.health, done).await?;
         Ok(script.outcomes(done))
     }
 
@@ -338,7 +310,7 @@ impl MysqlConnection {
     }
 }
 
-/// How old a connection becomes.
+/// How old a connection may become.
 fn age_max() -> Duration {
     let spread_ms = u64::try_from(AGE_SPREAD.as_millis()).unwrap_or(u64::MAX);
     AGE_MAX_AT_LEAST + Duration::from_millis(OsRandom::default().next_u64() % spread_ms)
@@ -347,7 +319,7 @@ fn age_max() -> Duration {
 /// Holds for the next transaction only, which is a single statement here.
 const READ_UNCOMMITTED: &str = "SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED";
 
-/// A statement with its value, which a few statements have no place for and a few several.
+/// A statement with its value. A few statements have no place for it, a few have several.
 fn prepared<'q>(
     sql: &'q str,
     json: &'q str,
@@ -373,16 +345,16 @@ impl Connection for MysqlConnection {
     }
 
     async fn commit(&mut self) -> Result<(), StoreError> {
-        self.end_by(End::Commit).await
+        self.end_by(TransactionEnd::Commit).await
     }
 
     async fn rollback(&mut self) -> Result<(), StoreError> {
-        self.end_by(End::Rollback).await
+        self.end_by(TransactionEnd::Rollback).await
     }
 
     async fn begin_schema_change(&mut self) -> Result<(), StoreError> {
-        // MySQL commits at each schema change, so a transaction holds nobody back; a named lock
-        // does, and the server lets go of it when the connection ends, however it ends.
+        // MySQL commits at each schema change, so a transaction would block no other program. A
+        // named lock does, and the server releases it whenever the connection ends.
         let sql = format!("SELECT GET_LOCK({SCHEMA_LOCK}, {SCHEMA_WAIT_SECONDS})");
         match self.integers(&sql, SLOW_TIMEOUT).await? {
             Some(1) => {
@@ -404,17 +376,16 @@ impl Connection for MysqlConnection {
 
     async fn execute(&mut self, sql: &str, json: &str) -> Result<u64, StoreError> {
         self.freshen().await?;
+        let timeout = self.statement_timeout();
         let done = self.inner.execute(prepared(sql, json));
-        Ok(
-            within(self.database.statement_timeout, &mut self.health, done)
-                .await?
-                .rows_affected(),
-        )
+        Ok(within(timeout, &mut self.health, done)
+            .await?
+            .rows_affected())
     }
 
     async fn rows(&mut self, sql: &str, json: &str) -> Result<Vec<MySqlRow>, StoreError> {
         self.freshen().await?;
-        let timeout = self.database.statement_timeout;
+        let timeout = self.statement_timeout();
         match self.query(sql, json, timeout).await {
             Ok(rows) => Ok(rows),
             Err(failure) => {
@@ -431,7 +402,7 @@ impl Connection for MysqlConnection {
     ) -> Result<Vec<MySqlRow>, StoreError> {
         self.require_unpinned()?;
         self.freshen().await?;
-        let step = Step::read(sql, Input::Json(json.to_owned()));
+        let step = SqlStep::read(sql, Input::Json(json.to_owned()));
         let mut outcomes = self
             .run_script(&Script::new(&[READ_UNCOMMITTED], &[step]))
             .await?;
@@ -440,8 +411,8 @@ impl Connection for MysqlConnection {
 
     async fn begin_with(
         &mut self,
-        steps: &[Step<'_>],
-    ) -> Result<Vec<Outcome<MySqlRow>>, StoreError> {
+        steps: &[SqlStep<'_>],
+    ) -> Result<Vec<SqlOutcome<MySqlRow>>, StoreError> {
         self.require_unpinned()?;
         self.freshen().await?;
         let script = Script::new(self.server.kind.begin(), steps);
@@ -457,7 +428,10 @@ impl Connection for MysqlConnection {
         Ok(done?)
     }
 
-    async fn run_all(&mut self, steps: &[Step<'_>]) -> Result<Vec<Outcome<MySqlRow>>, StoreError> {
+    async fn run_all(
+        &mut self,
+        steps: &[SqlStep<'_>],
+    ) -> Result<Vec<SqlOutcome<MySqlRow>>, StoreError> {
         self.freshen().await?;
         Ok(self.run_script(&Script::new(&[], steps)).await?)
     }
@@ -470,7 +444,7 @@ impl Connection for MysqlConnection {
     ) -> Result<(), StoreError> {
         let mut rows = self.inner.fetch(prepared(sql, json));
         while let Some(row) = within(SLOW_TIMEOUT, &mut self.health, rows.try_next()).await? {
-            // Left half-way, the rest of the answer would still be on the wire.
+            // If the caller stops half-way, the rest of the answer is still on the wire.
             self.health.usable = false;
             each(&row)?;
             self.health.usable = true;
@@ -483,12 +457,8 @@ impl Connection for MysqlConnection {
     }
 
     async fn may_still_write(&mut self) -> Result<bool, StoreError> {
-        if !self.server.read_only
-            && self
-                .integers(READ_ONLY, self.database.statement_timeout)
-                .await?
-                != Some(0)
-        {
+        let timeout = self.statement_timeout();
+        if !self.server.read_only && self.integers(READ_ONLY, timeout).await? != Some(0) {
             self.server.read_only = true;
             let why = StoreError::Unavailable("it has become read-only".to_owned());
             self.health
@@ -499,7 +469,7 @@ impl Connection for MysqlConnection {
     }
 }
 
-/// A name of at most 64 characters, which is all that MySQL takes.
+/// A name of at most 64 characters, the maximum of MySQL.
 const SCHEMA_LOCK: &str = "LEFT(CONCAT('drawbridge_migrate_', DATABASE()), 64)";
 
 impl Columns for MySqlRow {
@@ -509,7 +479,7 @@ impl Columns for MySqlRow {
     }
 
     fn text(&self, index: usize) -> Result<&str, StoreError> {
-        // As bytes: sqlx takes a text whose collation is `utf8mb4_bin` for binary.
+        // As bytes: sqlx takes a string with the collation `utf8mb4_bin` for binary.
         let bytes = self.try_get::<&[u8], _>(index).map_err(decoding)?;
         std::str::from_utf8(bytes).map_err(|_| out_of_range(index))
     }

@@ -1,4 +1,4 @@
-//! A few connections to one database, shared by many.
+//! A few connections to one database, shared by many callers.
 use std::collections::VecDeque;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -10,8 +10,8 @@ use tokio::time::{Instant, timeout};
 
 use super::{Database, StoreError};
 
-/// A connection that nobody used for this long is closed by whoever puts another one back: servers
-/// close theirs after twice as long.
+/// A connection that idled for this long is closed when another one is put back: servers close idle
+/// ones after twice as long.
 const IDLE_KEPT: Duration = Duration::from_secs(30);
 
 /// Sizes of a pool.
@@ -19,29 +19,30 @@ const IDLE_KEPT: Duration = Duration::from_secs(30);
 pub(crate) struct PoolLimits {
     /// Connections in use at once.
     pub(crate) all_max: usize,
-    /// Connections kept while nobody uses them.
+    /// Connections kept while they idle.
     pub(crate) idle_max: usize,
     /// How long one is waited for while all are in use.
     pub(crate) wait: Duration,
 }
 
-/// Where connections to a database are got and put back.
+/// The pool of connections to one database.
 #[derive(Clone)]
 pub(crate) struct Pool<D: Database>(Arc<Inner<D>>);
 
 struct Inner<D: Database> {
     database: D,
-    /// Whether a server that may not be written to will do.
+    /// Whether a read-only server will do.
     reads: bool,
     limits: PoolLimits,
     places: Arc<Semaphore>,
-    /// With when each was put back; the last one is used first, so that those too many grow old.
+    /// With the time when each was put back. The last one is used first, so that superfluous ones
+    /// grow old.
     idle: Mutex<VecDeque<(Instant, D::Connection)>>,
 }
 
-/// A connection out of a pool. Dropped it is closed: only whoever knows that it is sound and in no
-/// transaction puts it back.
-pub(crate) struct Lease<D: Database> {
+/// A connection of a pool. Dropping it closes it. Only a caller that knows that it is sound and in
+/// no transaction puts it back.
+pub(crate) struct PooledConnection<D: Database> {
     connection: D::Connection,
     _place: OwnedSemaphorePermit,
 }
@@ -55,12 +56,12 @@ impl<D: Database> fmt::Debug for Pool<D> {
 }
 
 impl<D: Database> Pool<D> {
-    /// Of connections that may write.
+    /// A pool of connections that may write.
     pub(crate) fn new(database: D, limits: PoolLimits) -> Self {
         Self::with(database, limits, false)
     }
 
-    /// Of connections that read.
+    /// A pool of connections that only read.
     pub(crate) fn for_reads(database: D, limits: PoolLimits) -> Self {
         Self::with(database, limits, true)
     }
@@ -76,13 +77,13 @@ impl<D: Database> Pool<D> {
         }))
     }
 
-    /// Where its connections lead.
+    /// The database of its connections.
     pub(crate) fn database(&self) -> &D {
         &self.0.database
     }
 
     /// A connection that was put back, or a new one.
-    pub(crate) async fn get(&self) -> Result<Lease<D>, StoreError> {
+    pub(crate) async fn get(&self) -> Result<PooledConnection<D>, StoreError> {
         let Inner {
             database,
             reads,
@@ -101,15 +102,15 @@ impl<D: Database> Pool<D> {
             None if *reads => database.connect_for_reads().await?,
             None => database.connect().await?,
         };
-        Ok(Lease {
+        Ok(PooledConnection {
             connection,
             _place: place,
         })
     }
 
-    /// Puts a connection back. It must be in no transaction; one that saw an error is dropped
-    /// instead, because nobody knows what state it is in.
-    pub(crate) fn keep(&self, lease: Lease<D>) {
+    /// Puts a connection back. It must be in no transaction. After an error it is dropped instead,
+    /// because its state is unknown.
+    pub(crate) fn keep(&self, lease: PooledConnection<D>) {
         let now = Instant::now();
         let mut idle = self.idle();
         idle.push_back((now, lease.connection));
@@ -127,7 +128,7 @@ impl<D: Database> Pool<D> {
     }
 }
 
-impl<D: Database> Deref for Lease<D> {
+impl<D: Database> Deref for PooledConnection<D> {
     type Target = D::Connection;
 
     fn deref(&self) -> &D::Connection {
@@ -135,7 +136,7 @@ impl<D: Database> Deref for Lease<D> {
     }
 }
 
-impl<D: Database> DerefMut for Lease<D> {
+impl<D: Database> DerefMut for PooledConnection<D> {
     fn deref_mut(&mut self) -> &mut D::Connection {
         &mut self.connection
     }

@@ -1,4 +1,4 @@
-//! Values of rows and back, as all tables have them.
+//! Conversions between values and columns that all tables have.
 use std::borrow::Cow;
 
 use market::{ActivityId, OrderId, UserId};
@@ -36,7 +36,7 @@ pub(crate) fn json_rows(rows: impl IntoIterator<Item = impl Serialize>) -> Strin
     String::from_utf8(json).expect("JSON is UTF-8")
 }
 
-/// What a statement works on, as its one bound value.
+/// The input of a statement as its one bound value.
 pub(super) fn json<'i>(input: &'i Input<'_>) -> Cow<'i, str> {
     match input {
         Input::Json(json) => Cow::Borrowed(json),

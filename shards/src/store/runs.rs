@@ -1,5 +1,5 @@
-//! Whether the meta database knows every run that a shard has ids of. One that was restored from an
-//! older copy does not: it would give out run numbers, and with them ids, a second time.
+//! Checks that the meta database knows every run that a shard has ids of. After a restore from an
+//! older copy it does not: it would give out run numbers, and so ids, a second time.
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,18 +7,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::tables::orders::OrderStatements;
 use super::tables::receipts::RECEIPTS;
-use super::tables::{WITH_IDS, WithIds};
+use super::tables::{WithIds, with_ids};
 use super::{Columns, Connection, Database, Issuing, StoreError};
 use crate::grant::GrantId;
 use crate::lane::run_of_grant;
 
-/// Who knows how many run numbers were claimed.
-pub(crate) trait Claimed: Send + Sync {
-    /// The greatest that was ever claimed.
+/// Knows how many run numbers were claimed.
+pub(crate) trait ClaimedRuns: Send + Sync {
+    /// The greatest claimed run number.
     fn claimed(&self) -> Pin<Box<dyn Future<Output = Result<u64, StoreError>> + Send + '_>>;
 }
 
-/// The greatest run that a shard's grants are of; 0 without any.
+/// The greatest run of a shard's grants; 0 without any.
 pub(crate) async fn last_grant_run<D: Database>(
     connection: &mut D::Connection,
 ) -> Result<u64, StoreError> {
@@ -31,7 +31,7 @@ pub(crate) async fn last_grant_run<D: Database>(
     )))
 }
 
-/// The greatest run that rows with ids are of, in the tables of these numbers; 0 without any.
+/// The greatest run of rows with ids, in the tables with these numbers; 0 without any.
 pub(crate) async fn last_run_in<D: Database>(
     connection: &mut D::Connection,
     rows: &WithIds,
@@ -58,10 +58,11 @@ pub(crate) async fn last_order_of<D: Database>(
     Ok(Some(order).filter(|&order| order > 0))
 }
 
-/// The look at one shard that comes before its first batch. All lanes of a shard share it.
+/// The check of one shard before its first batch. All lanes of a shard share it.
 pub(crate) struct RunCheck {
-    claimed: Arc<dyn Claimed>,
-    /// How many there were when this process began: whoever knows no more need not ask.
+    claimed: Arc<dyn ClaimedRuns>,
+    /// How many there were when this process began. While the shard knows no later run, this is
+    /// enough.
     known: u64,
     tables: u16,
     holds: AtomicBool,
@@ -76,8 +77,9 @@ impl std::fmt::Debug for RunCheck {
 }
 
 impl RunCheck {
-    /// Of a shard of so many tables, by a process that was told of so many runs when it began.
-    pub(crate) fn new(claimed: Arc<dyn Claimed>, known: u64, tables: u16) -> Self {
+    /// The check of a shard with `tables` tables, in a process that began when `known` runs were
+    /// claimed.
+    pub(crate) fn new(claimed: Arc<dyn ClaimedRuns>, known: u64, tables: u16) -> Self {
         Self {
             claimed,
             known,
@@ -86,26 +88,26 @@ impl RunCheck {
         }
     }
 
-    /// Whether all is well; asks only until it is.
+    /// Checks the shard, until it has passed once.
     pub(crate) async fn make<D: Database>(
         &self,
         connection: &mut D::Connection,
-    ) -> Result<Result<(), Behind>, StoreError> {
+    ) -> Result<Result<(), OlderMeta>, StoreError> {
         if self.holds.load(Ordering::Relaxed) {
             return Ok(Ok(()));
         }
         let mut run = last_grant_run::<D>(connection).await?;
-        for rows in &WITH_IDS {
-            run = run.max(last_run_in::<D>(connection, rows, 0..self.tables).await?);
+        for rows in with_ids() {
+            run = run.max(last_run_in::<D>(connection, &rows, 0..self.tables).await?);
         }
-        // After the shard: whatever is there was claimed before it was written.
+        // Read after the shard: each run there was claimed before it was written.
         let claimed = if run <= self.known {
             self.known
         } else {
             self.claimed.claimed().await?
         };
         if run > claimed {
-            return Ok(Err(Behind { run, claimed }));
+            return Ok(Err(OlderMeta { run, claimed }));
         }
         self.holds.store(true, Ordering::Relaxed);
         Ok(Ok(()))
@@ -115,19 +117,19 @@ impl RunCheck {
 /// The meta database is older than a shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "it has ids of run {run}, the meta database has given out runs up to {claimed}: that is older than this shard (was \
-     it restored or replaced?) and would give out ids twice. Use the right one; where there is none, `drawbridge migrate \
-     --accept-older-meta --reason WHY` raises its runs and says what else it lacks"
+    "it has ids of run {run}, but the meta database has given out runs up to {claimed} only: that is older than this \
+     shard (was it restored or replaced?) and would give out ids twice. Use the right one; where there is none, \
+     `drawbridge migrate --accept-older-meta --reason WHY` raises its runs and reports what else it lacks"
 )]
-pub struct Behind {
+pub struct OlderMeta {
     /// The greatest run that the shard knows.
     pub run: u64,
-    /// The greatest that was claimed.
+    /// The greatest claimed run.
     pub claimed: u64,
 }
 
-impl From<Behind> for StoreError {
-    fn from(behind: Behind) -> Self {
+impl From<OlderMeta> for StoreError {
+    fn from(behind: OlderMeta) -> Self {
         StoreError::Unavailable(behind.to_string())
     }
 }

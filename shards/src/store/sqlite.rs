@@ -19,50 +19,51 @@ use tokio::time::{Instant, sleep};
 
 use super::connection::outcomes;
 use super::rows::json;
-use super::{Columns, Connection, Database, Dialect, Outcome, SQLITE, Step, StoreError};
+use super::{Columns, Connection, Database, Dialect, SQLITE, SqlOutcome, SqlStep, StoreError};
 
-/// How long a statement waits for another process that writes the same file.
-/// Shorter than callers wait for an answer, so that they hear of it.
+/// How long a statement waits for another process that writes the same file. Shorter than callers
+/// wait for an answer, so that they get the error.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Between two attempts to open a file that is busy.
 const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
-/// Wait for the disk at each checkpoint of this many pages (4 KiB each). Larger than SQLite's
-/// 1,000, because a draw touches random pages of the index by request id and a page that is
-/// written often is then copied back once.
+/// A checkpoint, which waits for the disk, comes after this many pages (4 KiB each). More than
+/// SQLite's 1,000: draws touch random pages of the index by request id, and a page that is written
+/// often is then copied back once.
 const CHECKPOINT_PAGES: &str = "4000";
 
-/// A write-ahead log that grew while a long read held it is cut back to this.
+/// A write-ahead log that grew during a long read is cut back to this.
 const WAL_BYTES_MAX: &str = "67108864";
 
 /// Page cache of a writing connection: 64 MiB (negative means KiB). Accounts and request ids
 /// are touched at random, and with SQLite's 2 MiB each draw reads pages from the file again.
 const CACHE_KIB: &str = "-65536";
 
-/// Where SQLite keeps the pages that a half-done statement would need to be undone. A statement
-/// that changes several rows and calls a function (`->>` is one) keeps them whatever its conflict
-/// clause says; beyond 64 KiB they went to a temporary file of each statement.
+/// Where SQLite keeps the pages for undoing a half-done statement. A statement that changes several
+/// rows and calls a function (`->>` is one) keeps them whatever its conflict clause is. Beyond 64
+/// KiB they would go to a temporary file of each statement.
 const STATEMENT_JOURNALS: &str = "MEMORY";
 
-/// The mode of new files: their owner's only. SQLite gives side files the mode of theirs.
+/// The mode of new files: for their owner only. SQLite gives side files the mode of the database
+/// file.
 pub(crate) const FILE_MODE: u32 = 0o600;
 
 /// What a connection to a file may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Read and write a file that is there.
+    /// Read and write an existing file.
     Write,
-    /// The same; makes the file when it is missing.
+    /// The same, and create a missing file.
     Create,
-    /// Read only; the file must be there.
+    /// Only read; the file must exist.
     Read,
 }
 
 /// One SQLite database file.
 #[derive(Debug, Clone)]
 pub struct SqliteFile {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
     /// What connections to it may do.
     pub access: Access,
@@ -76,18 +77,18 @@ pub struct SqliteConnection {
     scripts: Scripts,
 }
 
-/// Several statements as one text. Each round trip to the connection's thread costs about as
-/// much as several draws, so a batch sends its reads together and its writes together.
+/// Several statements as one script. A round trip to the connection's thread costs as much as
+/// several draws, so a batch sends its reads together and its writes together.
 #[derive(Debug, Default)]
 struct Scripts(HashMap<Vec<(usize, usize)>, String>);
 
-/// A lane has one set of reads and one of writes; whoever has more is doing something else.
+/// A lane has one script of reads and one of writes. More scripts mean another kind of user.
 const SCRIPTS_MAX: usize = 16;
 
 impl Scripts {
-    /// The text of all steps; the value of step `n` is bound to `$n`.
-    fn text(&mut self, steps: &[Step<'_>]) -> &str {
-        // Statement texts live as long as their dialect, so their places name them.
+    /// The SQL of all steps; the value of step `n` is bound to `$n`.
+    fn text(&mut self, steps: &[SqlStep<'_>]) -> &str {
+        // The SQL strings live as long as their dialect, so their addresses identify them.
         let key: Vec<_> = steps
             .iter()
             .map(|step| (step.sql.as_ptr().addr(), step.sql.len()))
@@ -123,7 +124,7 @@ impl Database for SqliteFile {
             .busy_timeout(BUSY_TIMEOUT)
             .foreign_keys(false)
             .disable_statement_logging();
-        // A reader cannot switch the journal mode; the writer that made the file has.
+        // A reader cannot set the journal mode; the writer that made the file has set it.
         let options = match self.access {
             Access::Read => options,
             Access::Write | Access::Create => options
@@ -143,7 +144,8 @@ impl Database for SqliteFile {
                         scripts: Scripts::default(),
                     });
                 }
-                // Of two that make the file at once SQLite lets one wait and refuses the other.
+                // When two connections make the file at once, SQLite lets one wait and refuses the
+                // other.
                 Err(error) if is_busy(&error) && Instant::now() < deadline => {
                     sleep(BUSY_PAUSE).await;
                 }
@@ -153,8 +155,8 @@ impl Database for SqliteFile {
     }
 }
 
-/// Makes an empty file, which is an empty database, unless something is there. SQLite itself would
-/// let everybody read it.
+/// Makes an empty file, which is an empty database, unless it exists. SQLite itself would make it
+/// readable for all users.
 fn make_empty(path: &Path) -> Result<(), StoreError> {
     match OpenOptions::new()
         .write(true)
@@ -173,7 +175,7 @@ impl Connection for SqliteConnection {
     type Row = SqliteRow;
 
     async fn begin(&mut self) -> Result<(), StoreError> {
-        // Takes the write lock now: a transaction that reads first could find it taken later.
+        // Takes the write lock at once: a transaction that reads first could find it taken later.
         self.run("BEGIN IMMEDIATE").await
     }
 
@@ -218,19 +220,22 @@ impl Connection for SqliteConnection {
         sql: &str,
         json: &str,
     ) -> Result<Vec<SqliteRow>, StoreError> {
-        // Who writes a file writes it alone.
+        // A file has one writer.
         self.rows(sql, json).await
     }
 
     async fn begin_with(
         &mut self,
-        steps: &[Step<'_>],
-    ) -> Result<Vec<Outcome<SqliteRow>>, StoreError> {
+        steps: &[SqlStep<'_>],
+    ) -> Result<Vec<SqlOutcome<SqliteRow>>, StoreError> {
         self.begin().await?;
         self.run_all(steps).await
     }
 
-    async fn run_all(&mut self, steps: &[Step<'_>]) -> Result<Vec<Outcome<SqliteRow>>, StoreError> {
+    async fn run_all(
+        &mut self,
+        steps: &[SqlStep<'_>],
+    ) -> Result<Vec<SqlOutcome<SqliteRow>>, StoreError> {
         let query = sqlx::query(self.scripts.text(steps));
         let query = steps
             .iter()

@@ -1,18 +1,19 @@
-//! The statement texts of each dialect. A text is complete as it stands in its file, except for the
-//! number of the table that it names, which is filled in once at start.
+//! The SQL of each dialect. A statement is complete in its file, except for the number of the table
+//! that it names, which is filled in once at start.
 //!
 //! A set of statements is declared where it is used ([`super::tables`], say), each statement by its
 //! name alone: [`numbered_statements`] and [`table_statements`] find the file of each dialect by the
 //! set's folder. So a new statement is one name in one Rust file, and its two SQL files.
 mod dialect;
 mod mysql;
+mod schema;
 mod sqlite;
 
 pub use dialect::{Dialect, DialectKind, IdentityStatements, Issuing, SchemaTexts, ShardChange};
 pub use mysql::MYSQL;
 pub use sqlite::SQLITE;
 
-/// The text of a file, by dialect, folder and name.
+/// The SQL of a file, by dialect, folder and name.
 macro_rules! statement {
     ($dialect:literal, $folder:literal, $name:ident) => {
         include_str!(concat!(

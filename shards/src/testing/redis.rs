@@ -1,31 +1,22 @@
-//! The Redis servers of `testkit`, as this crate connects to them.
-use std::ops::Deref;
+//! Options and commands for the Redis servers of `testkit`.
 use std::time::Duration;
+
+use testkit::servers::Redis;
 
 use crate::stock::cluster::RedisOptions;
 use crate::store::Tls;
 
-/// What operators are told to let a user do, and nothing else.
+/// The documentation of the rights that the user of a gateway needs.
 const DOCS: &str = include_str!("../../../docs/cluster.md");
 
-/// A Redis server that keeps nothing over a restart.
-#[derive(Debug)]
-pub(crate) struct Redis(testkit::servers::Redis);
+/// A stock server as a gateway reaches it.
+pub(crate) trait TestRedis {
+    /// The options of a configuration.
+    fn options(&self) -> RedisOptions;
+}
 
-impl Redis {
-    /// Starts a server for one test.
-    pub(crate) async fn start() -> Self {
-        Self(testkit::servers::Redis::start().await)
-    }
-
-    /// Starts a server for one test that speaks TLS only. In its folder are `ca.pem`, whose
-    /// certificate names it, and `other.pem`, which does not.
-    pub(crate) async fn encrypted() -> Self {
-        Self(testkit::servers::Redis::encrypted().await)
-    }
-
-    /// How a gateway reaches it.
-    pub(crate) fn options(&self) -> RedisOptions {
+impl TestRedis for Redis {
+    fn options(&self) -> RedisOptions {
         RedisOptions {
             host: self.address().ip().to_string(),
             port: self.address().port(),
@@ -39,16 +30,8 @@ impl Redis {
     }
 }
 
-impl Deref for Redis {
-    type Target = testkit::servers::Redis;
-
-    fn deref(&self) -> &Self::Target {
-        &self.0
-    }
-}
-
 /// Runs a command on the server that `options` reach, and returns the reply.
-pub(crate) async fn order(options: &RedisOptions, words: &[&str]) -> ::redis::Value {
+pub(crate) async fn redis_command(options: &RedisOptions, words: &[&str]) -> ::redis::Value {
     let client = options.client().expect("options that fit");
     let mut connection = client
         .get_multiplexed_async_connection()
@@ -74,7 +57,7 @@ pub(crate) async fn make_documented_user(options: &RedisOptions) -> RedisOptions
         .split(' ')
         .map(|word| if word == ">PASSWORD" { &secret } else { word })
         .collect();
-    order(options, &words).await;
+    redis_command(options, &words).await;
     RedisOptions {
         user: Some(words[2].to_owned()),
         password: Some(PASSWORD.to_owned()),

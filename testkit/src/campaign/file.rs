@@ -62,7 +62,7 @@ impl CampaignFile {
         }
     }
 
-    /// The smallest campaign that runs out: award 1 with so many units, then award 101.
+    /// The smallest campaign that runs out: award 1 with `units` units, then award 101.
     pub fn one_prize(activity: u64, units: u64) -> Self {
         Self::new(activity)
             .award(Award::new(1, "prize", "1").count(units, "tree"))
@@ -116,7 +116,7 @@ impl CampaignFile {
         self.setting("when_chances_short", "\"partial\"")
     }
 
-    /// With so many chances to begin with, on a day, and in a month.
+    /// With these chances: to begin with, on a day, and in a month.
     #[must_use]
     pub fn chances(mut self, welcome: u32, day_limit: u32, month_limit: u32) -> Self {
         self.chances = [welcome, day_limit, month_limit];
@@ -195,7 +195,7 @@ impl Award {
         Self::new(CampaignFile::LUCK, "luck", "0")
     }
 
-    /// With so many units, and the tree that decides about them.
+    /// With a number of units, and the tree that decides about them.
     #[must_use]
     pub fn count(self, units: u64, tree: &str) -> Self {
         self.setting("count", &units.to_string())
@@ -211,7 +211,7 @@ impl Award {
 }
 
 impl Tree {
-    /// Takes a unit, or gives `luck` with this `config` where there is none.
+    /// Takes a unit, or gives `luck` with this `config` when there is none.
     pub fn stock(id: &str, luck: u64, config: Option<&str>) -> Self {
         Self {
             id: id.to_owned(),
@@ -222,7 +222,7 @@ impl Tree {
         }
     }
 
-    /// The same behind a lock that opens after so many draws of a day.
+    /// The same behind a lock that opens after `draws` draws of a day.
     pub fn locked(id: &str, draws: u32, luck: u64, config: Option<&str>) -> Self {
         let lock = format!(
             r#"{{ key = "rule_lock", draws = {draws}, allow = "rule_stock", take_over = "rule_luck_award" }}"#

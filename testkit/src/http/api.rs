@@ -32,14 +32,14 @@ impl Request {
         Self::post(path, "application/x-www-form-urlencoded", body)
     }
 
-    /// A POST of anything.
+    /// A POST of any body.
     pub fn post(path: &str, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         Self::new("POST", path)
             .header("Content-Type", content_type)
             .with_body(body)
     }
 
-    /// A draw under a key, the way the contract shows it.
+    /// A draw under a key, as the contract shows it.
     pub fn draw(user: &str, activity: u64, key: &str) -> Self {
         Self::keyless_draw(user, activity).header("Idempotency-Key", key)
     }
@@ -58,7 +58,7 @@ impl Request {
         Self::json("activity/draw", &body).header("Idempotency-Key", key)
     }
 
-    /// Asks for a draw that was made. `by` is `requestId` or `orderId`.
+    /// Reads an earlier draw. `by` is `requestId` or `orderId`.
     pub fn record(user: &str, by: &str, id: &str) -> Self {
         let query = form_urlencoded::Serializer::new(String::new())
             .append_pair("userId", user)
@@ -74,7 +74,7 @@ impl Request {
     }
 }
 
-/// What every answer of the API is.
+/// The envelope of every answer of the API.
 #[derive(Debug, Clone)]
 pub struct Envelope {
     /// Of HTTP.
@@ -89,7 +89,7 @@ pub struct Envelope {
     pub data: Value,
     /// The value of `Retry-After`.
     pub retry_after_s: Option<u64>,
-    /// As it came, for comparisons to the byte.
+    /// The body as it came, for exact comparisons.
     pub body: String,
 }
 
@@ -105,7 +105,7 @@ impl Response {
         envelope
     }
 
-    /// The answer as an envelope, whatever its status.
+    /// The answer as an envelope, with any status.
     pub fn envelope_of_any_status(&self) -> Envelope {
         assert_eq!(
             self.header("Access-Control-Allow-Origin"),

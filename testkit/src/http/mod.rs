@@ -1,5 +1,5 @@
-//! A small HTTP/1.1 client for tests. It sends what a test wants to send, whether or not that is
-//! right, and reads answers without helping the server.
+//! A small HTTP/1.1 client for tests. It sends requests exactly as a test writes them, also wrong
+//! ones, and reads answers strictly.
 mod api;
 mod connection;
 mod request;

@@ -20,7 +20,7 @@ impl Request {
         }
     }
 
-    /// The request with one more header, whatever is in it.
+    /// The request with one more header, unchecked.
     #[must_use]
     pub fn header(mut self, name: &'static str, value: impl Into<Vec<u8>>) -> Self {
         self.headers.push((name, value.into()));
@@ -69,7 +69,7 @@ impl Request {
             head.extend_from_slice(value);
             head.extend_from_slice(b"\r\n");
         }
-        // A GET as browsers send it says nothing of a body.
+        // Browsers send a GET without a length of the body.
         if *method == "POST" || !body.is_empty() {
             head.extend_from_slice(framing.as_bytes());
         }

@@ -1,4 +1,4 @@
-//! Certificates for servers that are to speak TLS, made by openssl.
+//! Certificates for servers with TLS, made by openssl.
 use std::path::Path;
 use std::process::Command;
 

@@ -1,17 +1,16 @@
 //! MariaDB servers: one for all tests of the process, and private ones to pause and to kill.
-use std::net::SocketAddr;
+use std::ops::Deref;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 
 use super::certificates::make_certificates;
-use super::process::{ServerProcess, is_root, server_path};
+use super::process::{PID_FILE, ServerProcess, is_root, server_path};
 
-/// What every server here is started with, the one that makes the system tables too. Nothing
-/// waits for the disk: tests kill servers, not the machine.
+/// Options of every server here, and of the program that makes the system tables. Nothing waits for
+/// the disk: tests kill servers, not the machine.
 const OPTIONS: &str = "--skip-name-resolve --innodb-log-file-size=8M --innodb-buffer-pool-size=64M \
                        --innodb-flush-log-at-trx-commit=1 --innodb-flush-method=nosync --debug-no-sync";
 
@@ -19,10 +18,10 @@ const OPTIONS: &str = "--skip-name-resolve --innodb-log-file-size=8M --innodb-bu
 /// its root has no password.
 pub const INSTEAD: &str = "DRAWBRIDGE_TEST_MYSQL_PORT";
 
-/// Where this is set, servers get hostile settings for all that a session can choose for itself.
+/// When this is set, servers get hostile defaults for all that a session can set for itself.
 pub const HOSTILE: &str = "DRAWBRIDGE_TEST_HOSTILE";
 
-/// What such a server does first, by kind of server.
+/// The statements that such a server runs first, by kind of server.
 const HOSTILE_SETTINGS: &str = include_str!("hostile.sql");
 
 /// How to connect to [`INSTEAD`]: `required` for TLS, or nothing.
@@ -42,7 +41,7 @@ pub struct SharedMariadb {
 }
 
 impl SharedMariadb {
-    /// Starts it for the first test that asks.
+    /// Reaches the server. The first call starts it.
     pub async fn reached() -> Self {
         static SHARED: OnceCell<Mariadb> = OnceCell::const_new();
         let Ok(port) = std::env::var(INSTEAD) else {
@@ -60,7 +59,7 @@ impl SharedMariadb {
 }
 
 /// A name for a database that no other test of this process has, and the statement that makes it.
-/// Its defaults are those of a server that nobody has configured.
+/// Its defaults are those of an unconfigured server.
 pub fn new_database() -> (String, String) {
     static MADE: AtomicU32 = AtomicU32::new(0);
     let number = MADE.fetch_add(1, Ordering::Relaxed);
@@ -99,7 +98,7 @@ impl Mariadb {
     async fn started(hostile: bool, options: &[&str], prepare: impl FnOnce(&Path)) -> Self {
         let server = ServerProcess::new(|folder, port| {
             let command = format!(
-                "mariadbd --no-defaults --datadir={0}/data --socket={0}/s --pid-file={0}/pid --port={port} \
+                "mariadbd --no-defaults --datadir={0}/data --socket={0}/s --pid-file={0}/{PID_FILE} --port={port} \
                  --tmpdir={0} --bind-address=127.0.0.1 --performance-schema=OFF --max-connections=500 {OPTIONS}",
                 folder.display()
             );
@@ -119,43 +118,16 @@ impl Mariadb {
         make_system_tables(&server);
         std::fs::write(server.folder().join("hostile.sql"), HOSTILE_SETTINGS).expect("written");
         prepare(server.folder());
-        server.start(listens).await;
+        server.start().await;
         Self(server)
     }
+}
 
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.0.address()
-    }
+impl Deref for Mariadb {
+    type Target = ServerProcess;
 
-    /// Its folder, for certificates and the like.
-    pub fn folder(&self) -> &Path {
-        self.0.folder()
-    }
-
-    /// The id of its process.
-    pub fn pid(&self) -> u32 {
-        self.0.pid()
-    }
-
-    /// Stops all its threads: connections stay open and nothing is answered.
-    pub fn pause(&self) {
-        self.0.pause();
-    }
-
-    /// Lets it go on.
-    pub fn resume(&self) {
-        self.0.resume();
-    }
-
-    /// Kills it: what was not committed is lost.
-    pub fn kill(&self) {
-        self.0.kill();
-    }
-
-    /// Starts it again after [`Mariadb::kill`], on the same port and data.
-    pub async fn restart(&self) {
-        self.0.start(listens).await;
+    fn deref(&self) -> &ServerProcess {
+        &self.0
     }
 }
 
@@ -169,7 +141,7 @@ fn make_system_tables(server: &ServerProcess) {
             "--skip-test-db",
         ])
         .arg(format!("--datadir={}/data", folder.display()))
-        // In a folder that it shares, a starting server removes the temporary tables of others.
+        // In a shared folder, a starting server would remove the temporary tables of others.
         .arg(format!("--tmpdir={}", folder.display()))
         .args(is_root(folder).then_some("--user=root"))
         .args(OPTIONS.split_whitespace())
@@ -180,9 +152,4 @@ fn make_system_tables(server: &ServerProcess) {
         "{}",
         String::from_utf8_lossy(&made.stdout)
     );
-}
-
-/// Whether the process itself takes connections, not another server on its port.
-async fn listens(server: &ServerProcess) -> bool {
-    server.is_in_pid_file("pid") && TcpStream::connect(server.address()).await.is_ok()
 }

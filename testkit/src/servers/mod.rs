@@ -15,5 +15,5 @@ pub use self::namespace::{Namespace, name_hosts, namespace};
 pub use self::nginx::{Nginx, NginxAddresses};
 pub use self::ports::{free_address, free_port};
 pub use self::process::{ServerProcess, server_path};
-pub use self::proxy::{Proxy, Way};
+pub use self::proxy::{Proxy, ProxyWay};
 pub use self::redis::Redis;

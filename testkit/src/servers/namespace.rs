@@ -45,12 +45,12 @@ pub fn namespace(test: &str) -> Namespace {
         .expect("it starts");
     assert!(
         status.success(),
-        "{test} failed inside its namespace; what it said stands above"
+        "{test} failed inside its namespace; its output is above"
     );
     Namespace::Done
 }
 
-/// Gives names to addresses. The file is written in its place: another one would not be seen.
+/// Gives names to addresses. The file is written in place: a replaced file would not be seen.
 pub fn name_hosts(file: &Path, names: &[(&str, &str)]) {
     let lines = names
         .iter()

@@ -3,8 +3,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-use tokio::net::TcpStream;
-
 use super::ports::free_address;
 use super::process::{ServerProcess, server_path};
 
@@ -30,7 +28,7 @@ pub struct NginxAddresses {
 
 impl Nginx {
     /// Starts one whose files `write` puts into its folder. `nginx.conf` is the first of them: it
-    /// must say `daemon off`, `master_process off` and `pid nginx.pid`.
+    /// must say `daemon off`, `master_process off` and `pid pid`.
     pub async fn start(write: impl Fn(&Path, NginxAddresses)) -> Self {
         let mut tries = TRIES;
         loop {
@@ -45,7 +43,7 @@ impl Nginx {
                 status,
             };
             write(server.folder(), addresses);
-            match server.try_start(listens).await {
+            match server.try_start().await {
                 Ok(()) => return Self { server, status },
                 Err(why) if tries == 0 => panic!("nginx {why}; its log:\n{}", server.log()),
                 Err(_) => {}
@@ -82,8 +80,4 @@ fn words(folder: &str) -> Vec<String> {
     ["nginx", "-p", folder, "-c", "nginx.conf", "-e", "stderr"]
         .map(str::to_owned)
         .to_vec()
-}
-
-async fn listens(server: &ServerProcess) -> bool {
-    server.is_in_pid_file("nginx.pid") && TcpStream::connect(server.address()).await.is_ok()
 }

@@ -1,4 +1,4 @@
-//! A server process and the shell that looks after it.
+//! A server process and the shell that runs it.
 use std::fs::Metadata;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
 use super::ports::free_port;
@@ -31,14 +32,18 @@ wait
 rm -rf "$folder"
 "#;
 
+/// The file in its folder that a server writes the id of its process into.
+pub const PID_FILE: &str = "pid";
+
 /// How long a server may take to start on a busy machine.
 const START_MAX: Duration = Duration::from_secs(30);
 
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 
-/// A server with a port and a folder of its own. It can be paused, killed and started again.
+/// A server with a port and a folder of its own. It can be paused, killed and started again. What
+/// is particular to one program (its command line, its files) is in the module named after it.
 ///
-/// It ends with this value, and with the test process, however either ends.
+/// It ends with this value and with the test process, in whatever way they end.
 #[derive(Debug)]
 pub struct ServerProcess {
     folder: PathBuf,
@@ -55,6 +60,7 @@ struct Shell {
 
 impl ServerProcess {
     /// A server that is not started yet: `command` returns what to run, given its folder and port.
+    /// The server must write the id of its process into the file [`PID_FILE`] of its folder.
     pub fn new(command: impl FnOnce(&Path, u16) -> Vec<String>) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("drawbridge-")
@@ -70,7 +76,7 @@ impl ServerProcess {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
-            // What is typed at the terminal of the tests is not meant for the shell.
+            // Keys such as Ctrl-C at the terminal of the tests must not reach the shell.
             .process_group(0)
             .spawn()
             .expect("a shell");
@@ -83,19 +89,24 @@ impl ServerProcess {
         }
     }
 
-    /// Starts it and waits until `ready` returns true.
-    pub async fn start(&self, ready: impl AsyncFn(&Self) -> bool) {
-        if let Err(why) = self.try_start(ready).await {
+    /// Starts it and waits until it listens.
+    pub async fn start(&self) {
+        if let Err(why) = self.try_start().await {
             panic!("the server {why}; its log:\n{}", self.log());
         }
     }
 
-    /// The same where it may fail, for instance because another process has taken a port.
-    pub async fn try_start(&self, ready: impl AsyncFn(&Self) -> bool) -> Result<(), &'static str> {
+    /// Starts it again after [`ServerProcess::kill`], on the same port and with what its folder has.
+    pub async fn restart(&self) {
+        self.start().await;
+    }
+
+    /// Starts it where that may fail, for instance because another process has taken a port.
+    pub async fn try_start(&self) -> Result<(), &'static str> {
         let pid = self.order("start").parse().expect("a process id");
         self.pid.store(pid, Ordering::Relaxed);
         let deadline = Instant::now() + START_MAX;
-        while !ready(self).await {
+        while !self.listens().await {
             if self.has_ended() {
                 return Err("has ended");
             }
@@ -125,8 +136,8 @@ impl ServerProcess {
         stats.filter_map(|stat| state_in(&stat))
     }
 
-    /// Whether it has ended by itself. The shell waits for it only when it is told to kill it, so
-    /// until then it is a zombie.
+    /// Whether it has ended by itself. The shell waits for it only after killing it, so until then
+    /// it is a zombie.
     fn has_ended(&self) -> bool {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid()));
         stat.map_or(true, |stat| state_in(&stat) == Some('Z'))
@@ -157,11 +168,10 @@ impl ServerProcess {
         self.pid.load(Ordering::Relaxed)
     }
 
-    /// Whether a file of its folder holds the id of its process, and not that of another server
-    /// with the same port.
-    pub fn is_in_pid_file(&self, name: &str) -> bool {
-        let id = std::fs::read_to_string(self.folder.join(name)).unwrap_or_default();
-        id.trim() == self.pid().to_string()
+    /// Whether the process itself takes connections, and not another server that has its port.
+    async fn listens(&self) -> bool {
+        let id = std::fs::read_to_string(self.folder.join(PID_FILE)).unwrap_or_default();
+        id.trim() == self.pid().to_string() && TcpStream::connect(self.address()).await.is_ok()
     }
 
     /// What it has written to its outputs.
@@ -202,7 +212,7 @@ pub fn server_path() -> String {
     )
 }
 
-/// Whether what is in `folder` belongs to root, which some servers must be told.
+/// Whether the folder belongs to root. Some servers need an option then.
 pub(super) fn is_root(folder: &Path) -> bool {
     std::fs::metadata(folder)
         .as_ref()

@@ -15,7 +15,7 @@ const CHUNK: usize = 64 * 1024;
 
 /// What happens to bytes on their way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum ProxyWay {
     /// They pass.
     Open,
     /// Each piece takes this long, in each direction.
@@ -30,7 +30,7 @@ pub enum Way {
 pub struct Proxy {
     address: SocketAddr,
     target: watch::Sender<SocketAddr>,
-    way: watch::Sender<Way>,
+    way: watch::Sender<ProxyWay>,
     task: JoinHandle<()>,
 }
 
@@ -41,7 +41,10 @@ impl Proxy {
             .await
             .expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let (target, way) = (watch::Sender::new(target), watch::Sender::new(Way::Open));
+        let (target, way) = (
+            watch::Sender::new(target),
+            watch::Sender::new(ProxyWay::Open),
+        );
         let task = tokio::spawn(accept(listener, target.subscribe(), way.subscribe()));
         Self {
             address,
@@ -62,7 +65,7 @@ impl Proxy {
     }
 
     /// Changes what happens to bytes, on open connections too.
-    pub fn set(&self, way: Way) {
+    pub fn set(&self, way: ProxyWay) {
         self.way.send_replace(way);
     }
 
@@ -82,7 +85,7 @@ impl Drop for Proxy {
 async fn accept(
     listener: TcpListener,
     target: watch::Receiver<SocketAddr>,
-    way: watch::Receiver<Way>,
+    way: watch::Receiver<ProxyWay>,
 ) {
     while let Ok((client, _)) = listener.accept().await {
         let target = *target.borrow();
@@ -90,11 +93,11 @@ async fn accept(
     }
 }
 
-/// A server that is not there looks like one that hangs up.
+/// A missing server looks like one that hangs up.
 async fn forward(
     client: TcpStream,
     target: SocketAddr,
-    mut way: watch::Receiver<Way>,
+    mut way: watch::Receiver<ProxyWay>,
 ) -> io::Result<()> {
     pass(&mut way).await;
     let server = TcpStream::connect(target).await?;
@@ -113,12 +116,12 @@ async fn forward(
 async fn pump(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    mut way: watch::Receiver<Way>,
+    mut way: watch::Receiver<ProxyWay>,
 ) -> io::Result<()> {
     let mut chunk = vec![0; CHUNK];
     loop {
         let read = from.read(&mut chunk).await;
-        // An end and a failure have to wait like everything else.
+        // An end and a failure have to wait like bytes.
         pass(&mut way).await;
         match read? {
             0 => return to.shutdown().await,
@@ -127,13 +130,13 @@ async fn pump(
     }
 }
 
-/// Returns when something may come through.
-async fn pass(way: &mut watch::Receiver<Way>) {
+/// Returns when bytes may pass.
+async fn pass(way: &mut watch::Receiver<ProxyWay>) {
     let now = *way.borrow();
-    if let Way::Slow(delay) = now {
+    if let ProxyWay::Slow(delay) = now {
         sleep(delay).await;
     }
-    if way.wait_for(|way| *way != Way::Silent).await.is_err() {
+    if way.wait_for(|way| *way != ProxyWay::Silent).await.is_err() {
         // The proxy has ended, and its network with it.
         std::future::pending::<()>().await;
     }
@@ -174,7 +177,7 @@ mod tests {
         let (proxy, mut client, mut server) = connected().await;
         client.write_all(b"one").await.expect("sent");
         assert_eq!(next(&mut server).await.as_deref(), Some(&b"one"[..]));
-        proxy.set(Way::Silent);
+        proxy.set(ProxyWay::Silent);
         client.write_all(b"two").await.expect("sent");
         client.shutdown().await.expect("closed");
         let mut byte = [0];
@@ -182,7 +185,7 @@ mod tests {
             timeout(QUIET, server.read(&mut byte)).await.is_err(),
             "silence has been broken"
         );
-        proxy.set(Way::Open);
+        proxy.set(ProxyWay::Open);
         assert_eq!(next(&mut server).await.as_deref(), Some(&b"two"[..]));
         assert_eq!(next(&mut server).await, None);
     }
@@ -190,7 +193,7 @@ mod tests {
     #[tokio::test]
     async fn a_slow_way_takes_its_time() {
         let (proxy, mut client, mut server) = connected().await;
-        proxy.set(Way::Slow(QUIET));
+        proxy.set(ProxyWay::Slow(QUIET));
         let sent = tokio::time::Instant::now();
         client.write_all(b"one").await.expect("sent");
         assert_eq!(next(&mut server).await.as_deref(), Some(&b"one"[..]));

@@ -1,12 +1,9 @@
 //! Redis servers, one per test.
-use std::net::SocketAddr;
+use std::ops::Deref;
 use std::path::Path;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-
 use super::certificates::make_certificates;
-use super::process::ServerProcess;
+use super::process::{PID_FILE, ServerProcess};
 
 /// A Redis server that keeps nothing over a restart.
 #[derive(Debug)]
@@ -16,7 +13,7 @@ impl Redis {
     /// Starts a server for one test.
     pub async fn start() -> Self {
         let server = ServerProcess::new(|folder, port| command(folder, &format!("--port {port}")));
-        server.start(answers).await;
+        server.start().await;
         Self(server)
     }
 
@@ -27,23 +24,13 @@ impl Redis {
             make_certificates(folder);
             let options = format!(
                 "--port 0 --tls-port {port} --tls-auth-clients no --tls-cert-file {0}/tls.pem \
-                 --tls-key-file {0}/tls.key --tls-ca-cert-file {0}/ca.pem --pidfile {0}/pid",
+                 --tls-key-file {0}/tls.key --tls-ca-cert-file {0}/ca.pem",
                 folder.display()
             );
             command(folder, &options)
         });
-        server.start(listens).await;
+        server.start().await;
         Self(server)
-    }
-
-    /// Its folder, for certificates.
-    pub fn folder(&self) -> &Path {
-        self.0.folder()
-    }
-
-    /// Where it listens, also after a restart.
-    pub fn address(&self) -> SocketAddr {
-        self.0.address()
     }
 
     /// Runs a command and returns the reply, as `redis-cli` writes it.
@@ -63,36 +50,20 @@ impl Redis {
         );
         String::from_utf8_lossy(&ran.stdout).trim().to_owned()
     }
+}
 
-    /// The id of its process.
-    pub fn pid(&self) -> u32 {
-        self.0.pid()
-    }
+impl Deref for Redis {
+    type Target = ServerProcess;
 
-    /// Stops it: connections stay open and nothing is answered.
-    pub fn pause(&self) {
-        self.0.pause();
-    }
-
-    /// Lets it go on.
-    pub fn resume(&self) {
-        self.0.resume();
-    }
-
-    /// Kills it; what it held is lost.
-    pub fn kill(&self) {
-        self.0.kill();
-    }
-
-    /// Starts it again after [`Redis::kill`], on the same port.
-    pub async fn restart(&self) {
-        self.0.start(answers).await;
+    fn deref(&self) -> &ServerProcess {
+        &self.0
     }
 }
 
 fn command(folder: &Path, options: &str) -> Vec<String> {
     let command = format!(
-        "redis-server --bind 127.0.0.1 {options} --dir {} --appendonly no --daemonize no --save",
+        "redis-server --bind 127.0.0.1 {options} --dir {0} --pidfile {0}/{PID_FILE} --appendonly no \
+         --daemonize no --save",
         folder.display()
     );
     // The value of --save is the empty string.
@@ -103,26 +74,10 @@ fn command(folder: &Path, options: &str) -> Vec<String> {
         .collect()
 }
 
-/// Whether the process itself takes connections, where it cannot be asked for its id.
-async fn listens(server: &ServerProcess) -> bool {
-    server.is_in_pid_file("pid") && TcpStream::connect(server.address()).await.is_ok()
-}
-
-/// Whether the process itself answers, not another server on its port.
-async fn answers(server: &ServerProcess) -> bool {
-    let information = async {
-        let mut stream = TcpStream::connect(server.address()).await?;
-        stream.write_all(b"INFO server\r\nQUIT\r\n").await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.map(|_| answer)
-    };
-    information
-        .await
-        .is_ok_and(|answer: String| answer.contains(&format!("process_id:{}\r\n", server.pid())))
-}
-
 #[cfg(test)]
 mod tests {
+    use tokio::net::TcpStream;
+
     use super::*;
 
     #[tokio::test]
@@ -132,13 +87,13 @@ mod tests {
         connect().await.expect("it listens");
         redis.pause();
         redis.resume();
-        assert!(answers(&redis.0).await);
+        assert_eq!(redis.command(&["PING"]).await, "PONG");
         let first = redis.pid();
         redis.kill();
         connect().await.expect_err("it is gone");
         redis.restart().await;
         assert_ne!(redis.pid(), first);
-        let folder = redis.0.folder().to_owned();
+        let folder = redis.folder().to_owned();
         drop(redis);
         assert!(!folder.exists());
     }

@@ -1,10 +1,10 @@
 //! Imports point one way: between crates as `ALLOWED` says, and within a crate without circles
 //! of files, so that each file can be read after those that it imports.
 //!
-//! The reader knows as much of Rust as it needs for that: `use` lines, paths such as
-//! `crate::store::open`, and which file each of them leads to, through re-exports. What only
-//! tests see (`#[cfg(test)]`) does not count. Neither does a parent that declares a child, or
-//! that re-exports names of a child and does not use them itself.
+//! The reader understands only what it needs of Rust: `use` lines, paths such as
+//! `crate::store::open`, and which file each of them leads to, through re-exports. What only tests
+//! see (`#[cfg(test)]`) does not count. Neither does a parent that declares a child, or that
+//! re-exports names of a child and does not use them itself.
 mod circles;
 mod manifests;
 mod modules;

@@ -1,4 +1,4 @@
-//! As much of a Cargo.toml as the directions between crates need.
+//! Reads the crates and dependencies of a Cargo.toml.
 
 /// The crates of a workspace.
 pub fn members(manifest: &str) -> Vec<String> {
@@ -11,7 +11,8 @@ pub fn members(manifest: &str) -> Vec<String> {
         .collect()
 }
 
-/// What a crate depends on, but for its tests: the keys of `[dependencies]` and the like.
+/// The dependencies of a crate without those of its tests: the keys of `[dependencies]` and the
+/// like.
 pub fn dependencies(manifest: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut is_within = false;

@@ -22,7 +22,7 @@ pub fn imports(root: &Path, read: Read<'_>) -> Imports {
 
 type Id = usize;
 
-/// Re-exports of re-exports end some time; those that lead to themselves do not compile.
+/// A bound on re-exports of re-exports. Those that lead to themselves do not compile.
 const DEPTH_MAX: usize = 16;
 
 #[derive(Default)]

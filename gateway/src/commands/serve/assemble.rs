@@ -14,12 +14,14 @@ use crate::admin::refusals::Refusals;
 use crate::admin::token::TokenStore;
 use crate::commands::held_folder::TOKEN_FILE;
 use crate::config::Config;
-use crate::config::effective::Effective;
+use crate::config::effective::EffectiveConfig;
 use crate::desk::{Desk, DeskMetrics, DeskParts};
-use crate::fleet::kinds::{Breakers, Cooldowns, LimitOverrides, LogFilters, Reload, Rotation};
+use crate::fleet::kinds::{
+    BreakerObeyer, CooldownObeyer, LimitObeyer, LogObeyer, ReloadObeyer, RotationObeyer,
+};
 use crate::fleet::metrics::FleetMetrics;
-use crate::fleet::registry::Obey;
-use crate::fleet::{Fleet, Own, default_name};
+use crate::fleet::registry::Obeyer;
+use crate::fleet::{Fleet, GatewayIdentity, default_name};
 use crate::http::{HttpApi, HttpApiConfig, HttpMetrics};
 use crate::identity::Identity;
 use crate::limits::RateLimits;
@@ -31,7 +33,7 @@ use crate::trace::AccessLog;
 /// Where the configuration came from, and the parts of it that are in force outside the server.
 pub(super) struct ConfigOrigin {
     pub(super) source: ConfigSource,
-    pub(super) effective: Effective,
+    pub(super) effective: EffectiveConfig,
     pub(super) log_level: Arc<LogLevel>,
 }
 
@@ -175,17 +177,17 @@ fn fleet_of(
     } else {
         ""
     };
-    let own = Own {
+    let own = GatewayIdentity {
         name,
         admin: format!("{scheme}{admin}"),
     };
-    let rotation = Arc::<Rotation>::default();
-    let obeyers: Vec<Box<dyn Obey>> = vec![
-        Box::new(Breakers(shards.clone())),
-        Box::new(Cooldowns(limits.clone())),
-        Box::new(LimitOverrides(limits.clone())),
-        Box::new(LogFilters(log_level.clone())),
-        Box::new(Reload(reloader.clone())),
+    let rotation = Arc::<RotationObeyer>::default();
+    let obeyers: Vec<Box<dyn Obeyer>> = vec![
+        Box::new(BreakerObeyer(shards.clone())),
+        Box::new(CooldownObeyer(limits.clone())),
+        Box::new(LimitObeyer(limits.clone())),
+        Box::new(LogObeyer(log_level.clone())),
+        Box::new(ReloadObeyer(reloader.clone())),
         Box::new(rotation.clone()),
     ];
     let hashed = reloader.clone();

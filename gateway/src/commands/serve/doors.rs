@@ -8,22 +8,22 @@ use super::error::ServeError;
 use super::listen::Listeners;
 use crate::admin::{Admin, Probes};
 use crate::commands::held_folder::AddressFile;
-use crate::edge::{Drained, Handler, InRuntime, Listener, Stop, on_own_thread};
+use crate::edge::{DrainedListener, Handler, InRuntime, Listener, ListenerStop, on_own_thread};
 use crate::http::HttpApi;
 
 /// A listener that serves.
 struct Door<T> {
-    stop: Stop,
+    stop: ListenerStop,
     ended: T,
 }
 
 /// A listener on a thread of its own.
-type OwnThread = Door<oneshot::Receiver<std::io::Result<Drained>>>;
+type OwnThread = Door<oneshot::Receiver<std::io::Result<DrainedListener>>>;
 
 /// The listeners that serve: players on the server's threads, all others on threads of their own,
 /// so that neither delays the other.
 pub(super) struct Doors {
-    public: Door<JoinHandle<std::io::Result<Drained>>>,
+    public: Door<JoinHandle<std::io::Result<DrainedListener>>>,
     aside: Vec<OwnThread>,
     /// Commands find the admin address in it until that has drained.
     _address: Option<AddressFile>,
@@ -77,8 +77,8 @@ impl Doors {
             .map_err(std::io::Error::other)
             .flatten();
         match drained {
-            Ok(Drained { requests_cut: 0 }) => 0,
-            Ok(Drained { requests_cut }) => {
+            Ok(DrainedListener { requests_cut: 0 }) => 0,
+            Ok(DrainedListener { requests_cut }) => {
                 tracing::error!(
                     requests_cut,
                     "requests were cut off that did not end before the deadline"

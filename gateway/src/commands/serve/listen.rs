@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::descriptors::{ADMIN_CONNECTIONS_MAX, connections_max};
 use super::error::ServeError;
-use crate::commands::announce::Addresses;
+use crate::commands::announce::ServerAddresses;
 use crate::config::{Config, DrainConfig};
 use crate::edge::{
     ConnectionBounds, ConnectionMetrics, ConnectionTimeouts, Listener, ListenerBounds, Tls,
@@ -31,9 +31,9 @@ pub(super) struct Listeners {
 
 impl Listeners {
     /// Where they listen; `None` where the system does not say.
-    pub(super) fn addresses(&self) -> Option<Addresses> {
+    pub(super) fn addresses(&self) -> Option<ServerAddresses> {
         let probes = self.probes.as_ref();
-        Some(Addresses {
+        Some(ServerAddresses {
             listen: self.public.address().ok()?,
             admin: self.admin.address().ok()?,
             probes: probes.and_then(|probes| probes.address().ok()),

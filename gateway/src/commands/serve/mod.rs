@@ -23,10 +23,11 @@ use self::error::ServeError;
 use self::listen::listen;
 use self::log::log_to_stderr;
 use self::signals::Signals;
-use self::stop::{Ending, RunningServer};
+use self::stop::{RunningServer, ServerEnding};
 use super::announce::announce;
 use super::held_folder::AddressFile;
 use super::output::fail;
+use super::run_command::RunCommand;
 use crate::config::{Config, WarningLevel, warnings};
 use crate::desk::DeskMetrics;
 use crate::edge::ConnectionMetrics;
@@ -61,15 +62,17 @@ pub struct ServeOptions {
     admin: Option<String>,
 }
 
-pub fn run(options: &ServeOptions) -> ExitCode {
-    match start(options) {
-        Ok(Ending::Clean) => ExitCode::SUCCESS,
-        Ok(Ending::Cut) => ExitCode::from(CUT),
-        Err(error) => fail(error),
+impl RunCommand for ServeOptions {
+    fn run(&self) -> ExitCode {
+        match start(self) {
+            Ok(ServerEnding::Clean) => ExitCode::SUCCESS,
+            Ok(ServerEnding::Cut) => ExitCode::from(CUT),
+            Err(error) => fail(error),
+        }
     }
 }
 
-fn start(options: &ServeOptions) -> Result<Ending, ServeError> {
+fn start(options: &ServeOptions) -> Result<ServerEnding, ServeError> {
     let given = options.clone();
     let source = ConfigSource {
         file: options.config.clone(),
@@ -120,7 +123,7 @@ fn overrides(options: &ServeOptions) -> Vec<Override> {
 }
 
 /// The life of a server.
-async fn serve(config: &Config, origin: ConfigOrigin) -> Result<Ending, ServeError> {
+async fn serve(config: &Config, origin: ConfigOrigin) -> Result<ServerEnding, ServeError> {
     let registry = Registry::new();
     let http = HttpMetrics::new(&registry)?;
     let desk = DeskMetrics::new(&registry, config.admission.in_flight_max)?;

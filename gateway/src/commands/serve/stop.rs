@@ -1,5 +1,5 @@
-//! How a server stops: it leaves the load balancer, answers what it has taken on, commits it, and
-//! only then lets go of its storage.
+//! How a server stops: it leaves the load balancer, answers the requests that it has accepted,
+//! commits them, and only then releases its storage.
 use std::sync::Arc;
 
 use shards::Serving;
@@ -14,9 +14,9 @@ use crate::config::DrainConfig;
 use crate::fleet::Fleet;
 use crate::reload::Reloader;
 
-/// How a server that was told to stop has ended.
+/// How a server ended after a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
+pub(super) enum ServerEnding {
     /// All that it had taken on is done.
     Clean,
     /// Something was not done by the deadline.
@@ -56,7 +56,11 @@ impl RunningServer {
     }
 
     /// Waits for a stop, and carries it out. A second signal cuts the grace short.
-    pub(super) async fn until_stopped(self, mut signals: Signals, drain: DrainConfig) -> Ending {
+    pub(super) async fn until_stopped(
+        self,
+        mut signals: Signals,
+        drain: DrainConfig,
+    ) -> ServerEnding {
         signals.stop(|| self.reload()).await;
         self.admin.set_ready(false);
         self.doors.close_after_answers();
@@ -72,7 +76,7 @@ impl RunningServer {
             .reloaded(reloaded.is_ok_and(|reloaded| reloaded.is_whole()));
     }
 
-    async fn drain(self, drain: DrainConfig) -> Ending {
+    async fn drain(self, drain: DrainConfig) -> ServerEnding {
         let Self {
             mut doors,
             admin,
@@ -97,14 +101,14 @@ impl RunningServer {
         // With them go the last connections to the files.
         drop((reloader, admin, fleet));
         let ending = if requests_cut == 0 && drained.is_ok() {
-            Ending::Clean
+            ServerEnding::Clean
         } else {
-            Ending::Cut
+            ServerEnding::Cut
         };
         if let Ok(drained) = drained {
             drained.let_go().await;
         }
-        tracing::info!(clean = ending == Ending::Clean, "stopped");
+        tracing::info!(clean = ending == ServerEnding::Clean, "stopped");
         ending
     }
 }

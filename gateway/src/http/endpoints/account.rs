@@ -6,26 +6,26 @@ use serde::Serialize;
 
 use crate::answer::{Data, Endpoint, Failure};
 use crate::desk::Desk;
-use crate::http::fields::Name;
-use crate::http::route::{About, Asked, EndpointAnswer, Methods, Route, Serve};
+use crate::http::fields::FieldName;
+use crate::http::route::{About, EndpointAnswer, EndpointRequest, Methods, Route, Serve};
 
 /// `POST activity/query_user_activity_account`
 pub const ROUTE: Route = Route {
     endpoint: Endpoint::Account,
     paths: &[("activity/query_user_activity_account", None)],
     methods: Methods::Read,
-    takes: &[Name::User, Name::Activity],
+    takes: &[FieldName::User, FieldName::Activity],
     about: About::User,
     serve: Serve::Read(|desk, asked| Box::pin(serve(desk, asked))),
 };
 
-async fn serve(desk: &Desk, asked: &Asked<'_>) -> Result<EndpointAnswer, Failure> {
+async fn serve(desk: &Desk, asked: &EndpointRequest<'_>) -> Result<EndpointAnswer, Failure> {
     let (user, activity) = decode(desk, asked)?;
     let (published, account) = desk.account_today(&user, activity).await?;
     Ok(encode(&published, account).into())
 }
 
-fn decode(desk: &Desk, asked: &Asked<'_>) -> Result<(UserId, ActivityId), Failure> {
+fn decode(desk: &Desk, asked: &EndpointRequest<'_>) -> Result<(UserId, ActivityId), Failure> {
     Ok((asked.reading_user(desk)?, asked.fields.activity()?))
 }
 

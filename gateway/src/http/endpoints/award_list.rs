@@ -1,8 +1,8 @@
 //! The prizes of an activity, as a user sees them.
 use crate::answer::{Data, Endpoint, Failure};
 use crate::desk::Desk;
-use crate::http::fields::Name;
-use crate::http::route::{About, Asked, EndpointAnswer, Methods, Route, Serve};
+use crate::http::fields::FieldName;
+use crate::http::route::{About, EndpointAnswer, EndpointRequest, Methods, Route, Serve};
 use crate::http::views::awards::award_views;
 
 /// `POST strategy/query_raffle_award_list`
@@ -10,12 +10,12 @@ pub const ROUTE: Route = Route {
     endpoint: Endpoint::AwardList,
     paths: &[("strategy/query_raffle_award_list", None)],
     methods: Methods::Read,
-    takes: &[Name::User, Name::Activity],
+    takes: &[FieldName::User, FieldName::Activity],
     about: About::User,
     serve: Serve::Read(|desk, asked| Box::pin(serve(desk, asked))),
 };
 
-async fn serve(desk: &Desk, asked: &Asked<'_>) -> Result<EndpointAnswer, Failure> {
+async fn serve(desk: &Desk, asked: &EndpointRequest<'_>) -> Result<EndpointAnswer, Failure> {
     let (user, activity) = (asked.reading_user(desk)?, asked.fields.activity()?);
     let (published, account) = desk.account_today(&user, activity).await?;
     let awards = award_views(&published.campaign.strategy, account.day_used);

@@ -5,8 +5,10 @@ use serde::Serialize;
 
 use crate::answer::{Data, Endpoint, Failure};
 use crate::desk::Desk;
-use crate::http::fields::Name;
-use crate::http::route::{About, Asked, Call, EndpointAnswer, Methods, Route, Serve};
+use crate::http::fields::FieldName;
+use crate::http::route::{
+    About, EndpointAnswer, EndpointRequest, Methods, Route, RoutedCall, Serve,
+};
 use crate::http::views::drawn::{Drawn, DrawnTogether};
 
 const TEN: Option<DrawCount> = Some(DrawCount::MAX);
@@ -21,14 +23,19 @@ pub const ROUTE: Route = Route {
         ("activity/ten_times_raffle", TEN),
     ],
     methods: Methods::Change,
-    takes: &[Name::User, Name::Activity, Name::Request, Name::Count],
+    takes: &[
+        FieldName::User,
+        FieldName::Activity,
+        FieldName::Request,
+        FieldName::Count,
+    ],
     about: About::User,
     serve: Serve::Command(|desk, asked, request| Box::pin(serve(desk, asked, request))),
 };
 
 async fn serve(
     desk: &Desk,
-    asked: &Asked<'_>,
+    asked: &EndpointRequest<'_>,
     request: RequestId,
 ) -> Result<EndpointAnswer, Failure> {
     let (user, ask, form) = decode(asked)?;
@@ -36,7 +43,7 @@ async fn serve(
     Ok(encode(&orders, form))
 }
 
-fn decode(asked: &Asked<'_>) -> Result<(UserId, DrawAsk, DrawnForm), Failure> {
+fn decode(asked: &EndpointRequest<'_>) -> Result<(UserId, DrawAsk, DrawnForm), Failure> {
     let (user, activity) = (asked.user()?, asked.fields.activity()?);
     let count = count(asked.call, asked.fields.count()?)?;
     let form = match (asked.call.count, count) {
@@ -52,10 +59,10 @@ fn decode(asked: &Asked<'_>) -> Result<(UserId, DrawAsk, DrawnForm), Failure> {
 }
 
 /// How many draws a call asks for: by its path, by its `count`, or by both in agreement.
-fn count(call: Call, field: Option<DrawCount>) -> Result<Option<DrawCount>, Failure> {
+fn count(call: RoutedCall, field: Option<DrawCount>) -> Result<Option<DrawCount>, Failure> {
     match (call.count, field) {
         (Some(of_path), Some(field)) if of_path != field => Err(Failure::field(
-            Name::Count.as_str(),
+            FieldName::Count.as_str(),
             format!("this path asks for {} draws", of_path.get()),
         )),
         (of_path, field) => Ok(of_path.or(field)),

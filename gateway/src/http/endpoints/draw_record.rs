@@ -8,8 +8,8 @@ use shards::OrderKey;
 
 use crate::answer::{Code, Data, Endpoint, Failure};
 use crate::desk::Desk;
-use crate::http::fields::Name;
-use crate::http::route::{About, Asked, EndpointAnswer, Methods, Route, Serve};
+use crate::http::fields::FieldName;
+use crate::http::route::{About, EndpointAnswer, EndpointRequest, Methods, Route, Serve};
 use crate::http::views::drawn::{Drawn, DrawnTogether};
 
 /// `GET activity/draw_record`
@@ -17,12 +17,12 @@ pub const ROUTE: Route = Route {
     endpoint: Endpoint::DrawRecord,
     paths: &[("activity/draw_record", None)],
     methods: Methods::Read,
-    takes: &[Name::User, Name::Request, Name::Order],
+    takes: &[FieldName::User, FieldName::Request, FieldName::Order],
     about: About::User,
     serve: Serve::Read(|desk, asked| Box::pin(serve(desk, asked))),
 };
 
-async fn serve(desk: &Desk, asked: &Asked<'_>) -> Result<EndpointAnswer, Failure> {
+async fn serve(desk: &Desk, asked: &EndpointRequest<'_>) -> Result<EndpointAnswer, Failure> {
     let (user, key) = decode(desk, asked)?;
     let by_request = matches!(key, OrderKey::Request(_));
     let orders = desk.orders(&user, key).await?;
@@ -30,20 +30,20 @@ async fn serve(desk: &Desk, asked: &Asked<'_>) -> Result<EndpointAnswer, Failure
     Ok(data.into())
 }
 
-fn decode(desk: &Desk, asked: &Asked<'_>) -> Result<(UserId, OrderKey), Failure> {
+fn decode(desk: &Desk, asked: &EndpointRequest<'_>) -> Result<(UserId, OrderKey), Failure> {
     let user = asked.reading_user(desk)?;
     let key = match (asked.fields.request()?, asked.fields.order()?) {
         (Some(request), None) => OrderKey::Request(request),
         (None, Some(order)) => OrderKey::Order(order),
         (None, None) => {
             return Err(Failure::field(
-                Name::Request.as_str(),
+                FieldName::Request.as_str(),
                 "is missing; orderId would do as well",
             ));
         }
         (Some(_), Some(_)) => {
             return Err(Failure::field(
-                Name::Order.as_str(),
+                FieldName::Order.as_str(),
                 "give either requestId or orderId",
             ));
         }

@@ -16,7 +16,7 @@ pub const ROUTE: Route = Route {
     paths: &[],
     methods: Methods::Show,
     takes: &[],
-    about: About::Nobody,
+    about: About::NoUser,
     serve: Serve::Look(|_, _| Ok(EndpointAnswer::Page)),
 };
 

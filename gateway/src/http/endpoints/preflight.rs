@@ -14,7 +14,7 @@ pub const ROUTE: Route = Route {
     paths: &[],
     methods: Methods::Any,
     takes: &[],
-    about: About::Nobody,
+    about: About::NoUser,
     serve: Serve::Look(|_, _| Ok(EndpointAnswer::Preflight)),
 };
 

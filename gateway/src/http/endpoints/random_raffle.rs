@@ -3,16 +3,16 @@ use serde::Serialize;
 
 use crate::answer::{Data, Endpoint, Failure};
 use crate::desk::Desk;
-use crate::http::fields::Name;
-use crate::http::route::{About, Asked, EndpointAnswer, Methods, Route, Serve};
+use crate::http::fields::FieldName;
+use crate::http::route::{About, EndpointAnswer, EndpointRequest, Methods, Route, Serve};
 
 /// `POST strategy/random_raffle`
 pub const ROUTE: Route = Route {
     endpoint: Endpoint::RandomRaffle,
     paths: &[("strategy/random_raffle", None), ("random_raffle", None)],
     methods: Methods::Read,
-    takes: &[Name::Strategy],
-    about: About::Nobody,
+    takes: &[FieldName::Strategy],
+    about: About::NoUser,
     serve: Serve::Look(serve),
 };
 
@@ -24,7 +24,7 @@ struct RandomAward {
     award_index: u32,
 }
 
-fn serve(desk: &Desk, asked: &Asked<'_>) -> Result<EndpointAnswer, Failure> {
+fn serve(desk: &Desk, asked: &EndpointRequest<'_>) -> Result<EndpointAnswer, Failure> {
     let published = desk.strategy(asked.fields.strategy()?)?;
     let award = published.campaign.strategy.award(desk.sample(&published));
     let data = Data::new(&RandomAward {

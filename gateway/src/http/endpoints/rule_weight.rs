@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::answer::{Data, Endpoint, Failure};
 use crate::desk::Desk;
-use crate::http::fields::Name;
-use crate::http::route::{About, Asked, EndpointAnswer, Methods, Route, Serve};
+use crate::http::fields::FieldName;
+use crate::http::route::{About, EndpointAnswer, EndpointRequest, Methods, Route, Serve};
 
 /// `POST strategy/query_raffle_strategy_rule_weight`
 pub const ROUTE: Route = Route {
@@ -17,12 +17,12 @@ pub const ROUTE: Route = Route {
         ("query_raffle_strategy_rule_weight", None),
     ],
     methods: Methods::Read,
-    takes: &[Name::User, Name::Activity],
+    takes: &[FieldName::User, FieldName::Activity],
     about: About::User,
     serve: Serve::Read(|desk, asked| Box::pin(serve(desk, asked))),
 };
 
-async fn serve(desk: &Desk, asked: &Asked<'_>) -> Result<EndpointAnswer, Failure> {
+async fn serve(desk: &Desk, asked: &EndpointRequest<'_>) -> Result<EndpointAnswer, Failure> {
     let (user, activity) = (asked.reading_user(desk)?, asked.fields.activity()?);
     let (published, account) = desk.account_today(&user, activity).await?;
     Ok(encode(&published.campaign.strategy, account).into())

@@ -4,23 +4,23 @@ use market::campaign::Stage;
 
 use crate::answer::{Data, Endpoint, Failure};
 use crate::desk::Desk;
-use crate::http::fields::Name;
-use crate::http::route::{About, Asked, EndpointAnswer, Methods, Route, Serve};
+use crate::http::fields::FieldName;
+use crate::http::route::{About, EndpointAnswer, EndpointRequest, Methods, Route, Serve};
 
 /// `GET activity/query_stage_activity_id`
 pub const ROUTE: Route = Route {
     endpoint: Endpoint::Stage,
     paths: &[("activity/query_stage_activity_id", None)],
     methods: Methods::Read,
-    takes: &[Name::Channel, Name::Source],
-    about: About::Nobody,
+    takes: &[FieldName::Channel, FieldName::Source],
+    about: About::NoUser,
     serve: Serve::Look(serve),
 };
 
-fn serve(desk: &Desk, asked: &Asked<'_>) -> Result<EndpointAnswer, Failure> {
+fn serve(desk: &Desk, asked: &EndpointRequest<'_>) -> Result<EndpointAnswer, Failure> {
     let stage = Stage {
-        channel: asked.fields.text(Name::Channel)?,
-        source: asked.fields.text(Name::Source)?,
+        channel: asked.fields.text(FieldName::Channel)?,
+        source: asked.fields.text(FieldName::Source)?,
     };
     // Null where nothing is shown, as in the reference.
     let shown = desk.shown_at(&stage).map(ActivityId::get);

@@ -1,8 +1,8 @@
 //! Says that a strategy is loaded, and changes nothing.
 use crate::answer::{Data, Endpoint, Failure};
 use crate::desk::Desk;
-use crate::http::fields::Name;
-use crate::http::route::{About, Asked, EndpointAnswer, Methods, Route, Serve};
+use crate::http::fields::FieldName;
+use crate::http::route::{About, EndpointAnswer, EndpointRequest, Methods, Route, Serve};
 
 /// `GET strategy/strategy_armory`
 pub const ROUTE: Route = Route {
@@ -13,12 +13,12 @@ pub const ROUTE: Route = Route {
         ("strategy_armory", None),
     ],
     methods: Methods::Read,
-    takes: &[Name::Strategy],
-    about: About::Nobody,
+    takes: &[FieldName::Strategy],
+    about: About::NoUser,
     serve: Serve::Look(serve),
 };
 
-fn serve(desk: &Desk, asked: &Asked<'_>) -> Result<EndpointAnswer, Failure> {
+fn serve(desk: &Desk, asked: &EndpointRequest<'_>) -> Result<EndpointAnswer, Failure> {
     let strategy = asked.fields.strategy()?;
     desk.strategy(strategy)?;
     Ok(Data::new(&true).into())

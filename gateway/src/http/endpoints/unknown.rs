@@ -9,6 +9,6 @@ pub const ROUTE: Route = Route {
     paths: &[],
     methods: Methods::Any,
     takes: &[],
-    about: About::Nobody,
+    about: About::NoUser,
     serve: Serve::Look(|_, _| Err(Code::PathUnknown.into())),
 };

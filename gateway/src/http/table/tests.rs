@@ -1,7 +1,7 @@
 //! The table against what is written about it elsewhere.
 use std::collections::BTreeSet;
 
-use super::super::fields::Name;
+use super::super::fields::FieldName;
 use super::super::route::Methods;
 use super::*;
 use market::DrawCount;
@@ -83,7 +83,7 @@ fn paths_lead_to_their_endpoints() {
             let by_token = call(&format!("{path}_by_token"));
             match route.about {
                 About::User => assert_eq!(by_token, (route.endpoint, true, *count), "{path}"),
-                About::Nobody => assert_eq!(by_token.0, Endpoint::Unknown, "{path}"),
+                About::NoUser => assert_eq!(by_token.0, Endpoint::Unknown, "{path}"),
             }
         }
     }
@@ -110,7 +110,7 @@ fn what_may_be_sent_twice_changes_nothing() {
         let changes = route.methods == Methods::Change;
         assert_eq!(route.is_command(), changes, "{label}");
         assert!(
-            !changes || route.takes.contains(&Name::Request),
+            !changes || route.takes.contains(&FieldName::Request),
             "{label} has no key to ask again with",
         );
     }

@@ -22,7 +22,7 @@ pub struct AwardView<'a> {
     wait_unlock_count: u32,
 }
 
-/// All prizes of a strategy, as they look to a user who has made so many draws today.
+/// All prizes of a strategy, as they look to a user who has made this number of draws today.
 pub fn award_views(strategy: &Strategy, draws_today: u32) -> Vec<AwardView<'_>> {
     (0..strategy.awards.len())
         .map(|index| award_view(strategy, AwardIndex(index), draws_today))

@@ -3,7 +3,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use self::token::{SECRET, Signer};
-use super::super::keys::Signing;
+use super::super::keys::SigningAlgorithm;
 use super::super::{Identity, IdentityOptions};
 use super::*;
 use crate::answer::Failure;
@@ -45,7 +45,7 @@ impl Place {
         std::fs::write(self.0.path().join("keys"), keys).expect("written");
     }
 
-    fn file(&self, signing: Signing) -> JwtOptions {
+    fn file(&self, signing: SigningAlgorithm) -> JwtOptions {
         options(KeySource::File {
             path: self.0.path().join("keys"),
             signing,
@@ -62,7 +62,7 @@ impl Place {
 fn options(source: KeySource) -> JwtOptions {
     JwtOptions {
         source,
-        expected: Expected::default(),
+        expected: ExpectedClaims::default(),
         user_claim: "sub".to_owned(),
         clock_skew: SignedDuration::from_secs(30),
         tokens_cached_max: 100,
@@ -84,11 +84,12 @@ fn user(jwt: &Jwt, token: &str) -> Result<String, Code> {
 
 #[test]
 fn each_algorithm_is_checked_with_its_key() {
-    let secret = Jwt::new(Place::with(&format!("{SECRET}\n")).file(Signing::Hs256)).expect("keys");
+    let secret =
+        Jwt::new(Place::with(&format!("{SECRET}\n")).file(SigningAlgorithm::Hs256)).expect("keys");
     let rsa = Place::with(include_str!("../../../tests/keys/rsa.pem"));
-    let rsa = Jwt::new(rsa.file(Signing::Rs256)).expect("keys");
+    let rsa = Jwt::new(rsa.file(SigningAlgorithm::Rs256)).expect("keys");
     let ed25519 = Place::with(include_str!("../../../tests/keys/ed25519.pem"));
-    let ed25519 = Jwt::new(ed25519.file(Signing::EdDsa)).expect("keys");
+    let ed25519 = Jwt::new(ed25519.file(SigningAlgorithm::EdDsa)).expect("keys");
     let signers = [Signer::secret(), Signer::rsa(), Signer::ed25519()];
     for (place, jwt) in [secret, rsa, ed25519].iter().enumerate() {
         for (other, signer) in signers.iter().enumerate() {
@@ -108,7 +109,7 @@ fn each_algorithm_is_checked_with_its_key() {
 
 #[test]
 fn a_token_is_good_from_nbf_to_exp_give_or_take_the_skew() {
-    let jwt = Jwt::new(Place::with(SECRET).file(Signing::Hs256)).expect("keys");
+    let jwt = Jwt::new(Place::with(SECRET).file(SigningAlgorithm::Hs256)).expect("keys");
     let token = Signer::secret().mint(&json!({"sub": "u", "nbf": NOW_S, "exp": NOW_S + 100}));
     // The first call keeps the token: times are compared all the same.
     for (second, expected) in [
@@ -136,16 +137,16 @@ fn a_token_is_good_from_nbf_to_exp_give_or_take_the_skew() {
 #[test]
 fn claims_that_are_missing_or_wrong_are_refused() {
     let place = Place::with(SECRET);
-    let expected = Expected {
+    let expected = ExpectedClaims {
         audience: Some("game".to_owned()),
         issuer: Some("us".to_owned()),
     };
     let strict = Jwt::new(JwtOptions {
         expected,
-        ..place.file(Signing::Hs256)
+        ..place.file(SigningAlgorithm::Hs256)
     })
     .expect("keys");
-    let lax = Jwt::new(place.file(Signing::Hs256)).expect("keys");
+    let lax = Jwt::new(place.file(SigningAlgorithm::Hs256)).expect("keys");
     let good = json!({"sub": "u", "exp": NOW_S + 1, "aud": ["shop", "game"], "iss": "us"});
     assert_eq!(
         user(&strict, &Signer::secret().mint(&good)),
@@ -185,7 +186,7 @@ fn claims_that_are_missing_or_wrong_are_refused() {
             "{claim} {value}"
         );
     }
-    // A token for somebody else is not for a server that has no name.
+    // A token for another audience is not for a server that has no name.
     assert_eq!(
         user(&lax, &Signer::secret().mint(&good)),
         Err(Code::IdentityInvalid)
@@ -204,7 +205,7 @@ fn the_user_may_stand_in_another_claim() {
     let place = Place::with(SECRET);
     let jwt = Jwt::new(JwtOptions {
         user_claim: "openId".to_owned(),
-        ..place.file(Signing::Hs256)
+        ..place.file(SigningAlgorithm::Hs256)
     })
     .expect("keys");
     let token = |claims: Value| Signer::secret().mint(&claims);
@@ -253,14 +254,14 @@ fn a_token_does_not_choose_how_it_is_checked() {
             "the public key's bytes as a secret",
             Signer::Secret(public).mint_as("e", &claims),
         ),
-        ("alg none", Signer::Nobody.mint_as("r", &claims)),
+        ("alg none", Signer::Unsigned.mint_as("r", &claims)),
         (
             "no signature",
-            Signer::Nobody.mint_under(&json!({"alg": "RS256", "kid": "r"}), &claims),
+            Signer::Unsigned.mint_under(&json!({"alg": "RS256", "kid": "r"}), &claims),
         ),
         (
             "no signature under HS256",
-            Signer::Nobody.mint_under(&json!({"alg": "HS256", "kid": "s"}), &claims),
+            Signer::Unsigned.mint_under(&json!({"alg": "HS256", "kid": "s"}), &claims),
         ),
         (
             "another algorithm of RSA",
@@ -288,7 +289,7 @@ fn a_token_does_not_choose_how_it_is_checked() {
 
 #[test]
 fn a_token_stands_after_bearer_or_alone() {
-    let jwt = Jwt::new(Place::with(SECRET).file(Signing::Hs256)).expect("keys");
+    let jwt = Jwt::new(Place::with(SECRET).file(SigningAlgorithm::Hs256)).expect("keys");
     let token = Signer::secret().mint(&claims("u"));
     let ask = |values: &[&str]| {
         let mut headers = HeaderMap::new();
@@ -345,7 +346,7 @@ fn keys_are_rotated_by_a_reload_and_the_last_good_ones_stay() {
     assert_eq!(
         ask(&new, "2"),
         Err(Code::IdentityInvalid),
-        "nothing is read before somebody says so"
+        "nothing is read before a reload"
     );
     identity.reload().expect("new keys");
     assert_eq!(

@@ -18,7 +18,7 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
 }
 
 const HOME: &str = "192.0.2.1";
-const AWAY: &str = "192.0.2.2";
+const ELSEWHERE: &str = "192.0.2.2";
 
 impl Here {
     fn new(config: &str) -> Self {
@@ -31,7 +31,7 @@ impl Here {
         }
     }
 
-    fn cooling(&self) -> (u64, Vec<Cooling>) {
+    fn cooling(&self) -> (u64, Vec<UserInCooldown>) {
         block_on(self.limits.cooldowns(10))
     }
 
@@ -56,12 +56,12 @@ impl Here {
     #[track_caller]
     fn counted(&self, line: &str) {
         block_on(self.limits.count_keys());
-        let told = TextEncoder::new()
+        let reported = TextEncoder::new()
             .encode_to_string(&self.registry.gather())
             .expect("metrics");
         assert!(
-            told.lines().any(|found| found == line),
-            "{line} is missing in\n{told}"
+            reported.lines().any(|found| found == line),
+            "{line} is missing in\n{reported}"
         );
     }
 }
@@ -70,7 +70,7 @@ impl Here {
 fn without_a_configuration_everything_passes() {
     let here = Here::new("");
     for _ in 0..10_000 {
-        let never = || -> IpAddr { panic!("nobody need know the address") };
+        let never = || -> IpAddr { panic!("the address does not matter") };
         assert_eq!(here.limits.admit(Endpoint::Draw, never), Ok(()));
         assert_eq!(here.draw("u"), Ok(()));
     }
@@ -85,14 +85,14 @@ fn the_widest_limit_answers_first() {
     );
     assert_eq!(here.ask(Endpoint::Draw, HOME), Ok(()));
     assert_eq!(here.ask(Endpoint::Draw, HOME), Err(LimitKind::Address));
-    assert_eq!(here.ask(Endpoint::Draw, AWAY), Ok(()));
-    assert_eq!(here.ask(Endpoint::Draw, AWAY), Err(LimitKind::Route));
+    assert_eq!(here.ask(Endpoint::Draw, ELSEWHERE), Ok(()));
+    assert_eq!(here.ask(Endpoint::Draw, ELSEWHERE), Err(LimitKind::Route));
     assert_eq!(here.ask(Endpoint::Account, "192.0.2.3"), Ok(()));
-    assert_eq!(here.ask(Endpoint::Draw, AWAY), Err(LimitKind::Gateway));
+    assert_eq!(here.ask(Endpoint::Draw, ELSEWHERE), Err(LimitKind::Gateway));
 }
 
 #[test]
-fn who_is_refused_by_a_narrow_limit_does_not_use_up_the_wide_ones() {
+fn a_refusal_by_a_narrow_limit_does_not_use_up_the_wide_ones() {
     let here = Here::new(
         "[gateway]\nper_second = 1\nburst = 3\n[route.draw]\nper_second = 1\nburst = 2\n\
          [address]\nper_second = 0.001\nburst = 1\n",
@@ -102,7 +102,7 @@ fn who_is_refused_by_a_narrow_limit_does_not_use_up_the_wide_ones() {
         assert_eq!(here.ask(Endpoint::Draw, HOME), Err(LimitKind::Address));
     }
     assert_eq!(
-        here.ask(Endpoint::Draw, AWAY),
+        here.ask(Endpoint::Draw, ELSEWHERE),
         Ok(()),
         "the route's second one"
     );
@@ -175,7 +175,7 @@ fn users_who_are_refused_too_often_are_in_cooldown_and_may_look() {
         .expect_err("in cooldown");
     assert_eq!((refused.kind, refused.wait_s()), (LimitKind::Cooldown, 10));
     assert_eq!(here.call(Endpoint::Account, "u"), Ok(()));
-    let cooling = Cooling {
+    let cooling = UserInCooldown {
         user: u.clone(),
         left: Duration::from_secs(10),
         by_hand: false,
@@ -261,7 +261,7 @@ fn waits_are_whole_seconds_rounded_up() {
             Duration::from_nanos(wait)
         };
         assert_eq!(
-            Limited {
+            LimitExceeded {
                 kind: LimitKind::User,
                 burst: 1,
                 wait
@@ -331,7 +331,7 @@ fn an_override_lasts_through_reloads_until_it_is_taken_back() {
     let user = here.limits.list().pop().expect("the narrowest");
     assert_eq!(
         (user.target, user.configured.map(|limit| limit.burst.get())),
-        (Target::User, Some(5))
+        (LimitTarget::User, Some(5))
     );
     assert_eq!(user.in_force().map(|limit| limit.burst.get()), Some(2));
     over(Some(serde_json::json!({"off": true}))).expect("none");

@@ -28,7 +28,7 @@ const CLOSES: Duration = Duration::from_secs(10);
 /// `breakers.probes` and `breakers.open_min_ms`.
 const PROBES: usize = 3;
 const OPEN_MIN: Duration = Duration::from_secs(1);
-/// `lanes.queue_timeout_ms`: whoever is answered before that has not waited for the shard.
+/// `lanes.queue_timeout_ms`: a draw that is answered before that has not waited for the shard.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Draws of these users at both gateways.
@@ -121,29 +121,29 @@ async fn a_shard_that_hangs_trips_its_breaker_which_closes_by_itself() {
     }
 
     let (sick, well) = (sick.stop().await, well.stop().await);
-    let told = sick.attempts_since(opened);
-    let told: Vec<_> = told
+    let reported = sick.attempts_since(opened);
+    let reported: Vec<_> = reported
         .into_iter()
         .filter(|attempt| attempt.sent < until)
         .collect();
     let refused =
         |attempt: &&super::client::Attempt| attempt.outcome == Outcome::Refused("0006".to_owned());
-    let by_the_breaker: Vec<_> = told.iter().filter(refused).collect();
+    let by_the_breaker: Vec<_> = reported.iter().filter(refused).collect();
     let rounds =
         usize::try_from((until - opened).as_millis() / OPEN_MIN.as_millis()).expect("a few") + 2;
     println!(
         "{} of {} requests were refused by the breaker",
         by_the_breaker.len(),
-        told.len()
+        reported.len()
     );
     assert!(by_the_breaker.len() > 100);
     assert!(
         by_the_breaker
             .iter()
             .all(|attempt| attempt.took < QUEUE_TIMEOUT),
-        "nobody waits"
+        "no draw waits"
     );
-    let asked = told.len() - by_the_breaker.len();
+    let asked = reported.len() - by_the_breaker.len();
     assert!(
         asked <= rounds * PROBES * GATEWAYS.len(),
         "{asked} probes in {rounds} rounds"
@@ -193,7 +193,7 @@ async fn a_redis_that_hangs_trips_its_breaker_and_draws_refuse_or_fall_back_at_o
         for number in 0..5 {
             let draw = |activity| {
                 Request::draw(
-                    &format!("away-{number}"),
+                    &format!("unavailable-{number}"),
                     activity,
                     &format!("{place}-{activity}"),
                 )
@@ -260,7 +260,7 @@ async fn command(cluster: &Cluster, gateway: &str, words: &[&str]) -> Ran {
 }
 
 #[tokio::test]
-async fn operations_force_a_breaker_of_one_gateway_open_and_give_it_back() {
+async fn operators_force_a_breaker_of_one_gateway_open_and_clear_it() {
     let cluster = Cluster::start()
         .await
         .with_campaigns(&[(REFUSING, scarce(REFUSING, UNITS))])
@@ -337,14 +337,14 @@ async fn operations_force_a_breaker_of_one_gateway_open_and_give_it_back() {
         .await
         .expect(200, "0000");
 
-    let trail = "SELECT CAST(CONCAT_WS(' ', who, what, detail, why) AS CHAR) FROM audit_trail ORDER BY entry_id";
-    let trail = cluster
+    let log = "SELECT CAST(CONCAT_WS(' ', who, what, detail, why) AS CHAR) FROM audit_trail ORDER BY entry_id";
+    let log = cluster
         .sql("meta")
         .await
-        .fetch_all(trail)
+        .fetch_all(log)
         .await
-        .expect("the trail");
-    let trail: Vec<String> = trail.iter().map(|row| row.get(0)).collect();
+        .expect("the log");
+    let log: Vec<String> = log.iter().map(|row| row.get(0)).collect();
     let orders = [
         ("forced_open", "shard-1"),
         ("cleared", "shard-1"),
@@ -353,7 +353,7 @@ async fn operations_force_a_breaker_of_one_gateway_open_and_give_it_back() {
     ];
     let expected = orders
         .map(|(what, name)| format!("alice breaker {what} here {name} on gateway-0 it is moved"));
-    assert_eq!(trail, expected);
+    assert_eq!(log, expected);
 
     // It is obeyed without the meta database.
     cluster.kill("meta").await;

@@ -26,7 +26,7 @@ async fn grant(cluster: &Cluster, user: &str, chances: &str, key: &str) -> Value
 }
 
 #[tokio::test]
-async fn chances_are_given_beside_gateways_and_a_key_counts_once_whoever_sends_it() {
+async fn chances_are_given_beside_gateways_and_a_key_counts_once_for_all_of_them() {
     let cluster = Cluster::start().await;
     let cluster = cluster
         .with_campaigns(&[(LOAD_ACTIVITY, LOAD.to_owned())])

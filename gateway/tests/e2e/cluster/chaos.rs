@@ -30,7 +30,7 @@ const ADDED: std::ops::Range<u64> = 20..80;
 
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(200);
 
-/// A supervisor starts a gateway again for so long.
+/// A supervisor tries for this time to start a gateway again.
 const STARTED_AGAIN: Duration = Duration::from_secs(30);
 
 /// What can happen to a part.
@@ -44,7 +44,7 @@ enum Kind {
     Flush,
     /// It is asked to end, and started again.
     Restart,
-    /// It hangs up on everybody.
+    /// It breaks off all connections.
     Sever,
 }
 
@@ -216,14 +216,14 @@ async fn happen(cluster: &Cluster, fault: &Fault) {
     }
 }
 
-/// Looks again and again how many units are issued, on the shards that answer.
+/// Reads repeatedly how many units are issued, on the shards that answer.
 struct Sampler {
     shards: Vec<Watched>,
-    /// At least what the total is.
+    /// An upper bound of the total.
     ceiling: Arc<AtomicU64>,
 }
 
-/// A shard, and the last that it said.
+/// A shard, and its last answer.
 struct Watched {
     options: MySqlConnectOptions,
     connection: Option<MySqlConnection>,
@@ -232,8 +232,8 @@ struct Watched {
 
 impl Watched {
     /// A shard that hangs has issued at least what it said last. One that was killed may have
-    /// lost a commit that others could see and that was not on its disk yet: nothing was told to
-    /// anybody then, so what it said last is forgotten.
+    /// lost a commit that others could see and that was not on its disk yet: it was not answered to
+    /// any caller then, so what it said last is forgotten.
     async fn look(&mut self) {
         match timeout(SAMPLE_INTERVAL, self.issued()).await {
             Ok(Ok(issued)) => self.issued = Some(issued),
@@ -260,7 +260,7 @@ impl Watched {
 }
 
 impl Sampler {
-    /// Samples until told to stop. Answers how many samples saw all shards.
+    /// Samples until a signal stops it. Returns how many samples saw all shards.
     async fn run(mut self, stop: watch::Receiver<bool>) -> usize {
         let mut samples = 0;
         let mut ticks = interval(SAMPLE_INTERVAL);
@@ -271,7 +271,7 @@ impl Sampler {
                 shard.look().await;
             }
             let issued: u64 = self.shards.iter().filter_map(|shard| shard.issued).sum();
-            // Read after the orders: an addition is counted before anybody can draw it.
+            // Read after the orders: an addition is counted before it can be drawn.
             let ceiling = self.ceiling.load(Ordering::SeqCst);
             assert!(
                 issued <= ceiling,
@@ -343,7 +343,7 @@ async fn chaos(seed: u64, faults_max: usize) {
     let samples = sampler.await.expect("no sample was oversold");
     println!("{} draws, {samples} samples", client.answered());
     assert!(samples > faults_max, "the sampler saw nothing");
-    // The load was worth the name.
+    // The load was large enough to prove something.
     assert!(client.answered() > 100 * faults_max as u64);
     nothing_is_lost(&cluster, &client).await;
 }
@@ -371,8 +371,12 @@ async fn break_everything(
         ])));
 
         let at_once = faults.next_at_once(faults_max - happened);
-        let told: Vec<String> = at_once.iter().map(Fault::to_string).collect();
-        println!("fault {}: {}", happened + 1, told.join(", and at once "));
+        let reported: Vec<String> = at_once.iter().map(Fault::to_string).collect();
+        println!(
+            "fault {}: {}",
+            happened + 1,
+            reported.join(", and at once ")
+        );
         match &*at_once {
             [one, other] => drop(tokio::join!(happen(cluster, one), happen(cluster, other))),
             faults => happen(cluster, &faults[0]).await,
@@ -384,7 +388,7 @@ async fn break_everything(
     happened
 }
 
-/// What must hold when all parts are there again and nobody draws any more.
+/// What must hold when all parts are there again and there are no more draws.
 async fn nothing_is_lost(cluster: &Cluster, client: &Arc<Client>) {
     for gateway in cluster.gateways() {
         client.verify(gateway).await;

@@ -18,7 +18,8 @@ const TICK: Duration = Duration::from_millis(10);
 /// Requests under way; more are not sent.
 const IN_FLIGHT_MAX: usize = 600;
 
-/// One in so many calls is sent twice at once; one in so many repeats a call that was answered.
+/// One of this number of calls is sent twice at once; one of the other number repeats a call that was
+/// answered.
 const ONE_IN: u64 = 25;
 
 /// What a client does.
@@ -41,7 +42,7 @@ pub enum Outcome {
     Answered,
     /// With one of our codes.
     Refused(String),
-    /// Nobody knows: no connection, no answer, or no gateway behind nginx.
+    /// The outcome is not known: no connection, no answer, or no gateway behind nginx.
     Lost,
 }
 
@@ -70,11 +71,11 @@ pub struct Client {
     pub begun: Instant,
     load: Load,
     ledger: Mutex<Ledger>,
-    /// Connections that nobody uses just now, by door.
+    /// Idle connections, by door.
     idle: Vec<Mutex<Vec<Connection>>>,
 }
 
-/// A client that draws until it is told to stop.
+/// A client that draws until it is stopped.
 #[derive(Debug)]
 pub struct Drawing {
     pub client: Arc<Client>,
@@ -133,7 +134,7 @@ impl Client {
             let reached = begun.elapsed().as_millis() * u128::from(self.load.per_second) / 1_000;
             while due < reached {
                 due += 1;
-                // Whoever did not come in goes away: the rate stays what it is.
+                // A call without a place is dropped: the rate stays what it is.
                 let Ok(place) = room.clone().try_acquire_owned() else {
                     continue;
                 };
@@ -288,8 +289,8 @@ impl Client {
         let calls = self.ledger().calls.clone();
         let records = ask_all(door, calls.iter().map(Call::record).collect(), 24).await;
         for (call, record) in calls.iter().zip(records) {
-            let told = self.ledger().answers[call].clone();
-            call.assert_told(&told, &record.expect(200, "0000").data);
+            let reported = self.ledger().answers[call].clone();
+            call.assert_as_answered(&reported, &record.expect(200, "0000").data);
         }
         let step = calls.len().div_ceil(REPEATED_MAX).max(1);
         let some: Vec<&Call> = calls.iter().step_by(step).collect();

@@ -9,7 +9,7 @@ use crate::support::{Cluster, Connection, FOLLOWED, Ran, Request, eventually, ru
 
 const DATABASES: [&str; 3] = ["meta", "shard-0", "shard-1"];
 
-/// Makes empty databases on the cluster's servers; answers a configuration with them.
+/// Makes empty databases on the cluster's servers; returns a configuration with them.
 async fn empty_databases(cluster: &Cluster, name: &str) -> String {
     let mut config = cluster.config();
     for part in DATABASES {
@@ -78,8 +78,8 @@ async fn a_migration_may_run_again_and_several_times_at_once() {
     let migrate = || run(cluster.program(&["migrate", "--config", &file]));
     let (a, b, c) = tokio::join!(migrate(), migrate(), migrate());
     for ran in [a, b, c] {
-        let told = ran.ok();
-        assert!(told.contains("2 shards are up to date"), "{told}");
+        let reported = ran.ok();
+        assert!(reported.contains("2 shards are up to date"), "{reported}");
     }
     assert_eq!(schema(&cluster, "crowd").await, made);
     // A cluster like any other now, and none that the other one sees.
@@ -115,15 +115,15 @@ async fn a_migration_may_run_again_and_several_times_at_once() {
 async fn what_does_not_fit_the_cluster_is_refused_at_once() {
     let cluster = Cluster::start().await;
     let config = cluster.config();
-    let refused = async |config: &str, hints: &[&str]| {
+    let refused = async |config: &str, parts: &[&str]| {
         for ran in [
             cluster.run_with(config, &["migrate"]).await,
             serve(&cluster, config).await,
         ] {
             let message = ran.refused_at_once();
             assert!(
-                hints.iter().all(|hint| message.contains(hint)),
-                "{hints:?}: {message}"
+                parts.iter().all(|part| message.contains(part)),
+                "{parts:?}: {message}"
             );
         }
         cluster.run_with(config, &["migrate"]).await.failed(2);
@@ -189,18 +189,17 @@ async fn what_does_not_fit_the_cluster_is_refused_at_once() {
         message.contains("redis-cli DEL drawbridge:stock drawbridge:grants"),
         "{message}"
     );
-    let trail = "SELECT CAST(CONCAT_WS(' ', what, detail) AS CHAR) FROM other.audit_trail ORDER BY at_ms, detail";
-    let trail = cluster
+    let log = "SELECT CAST(CONCAT_WS(' ', what, detail) AS CHAR) FROM other.audit_trail ORDER BY at_ms, detail";
+    let log = cluster
         .sql("meta")
         .await
-        .fetch_all(trail)
+        .fetch_all(log)
         .await
         .expect("the record");
-    let trail: Vec<String> = trail.iter().map(|row| row.get(0)).collect();
+    let log: Vec<String> = log.iter().map(|row| row.get(0)).collect();
     assert!(
-        trail[0].starts_with("stock rebuild begun")
-            && trail[1].contains("failed: stock server 1: "),
-        "{trail:?}"
+        log[0].starts_with("stock rebuild begun") && log[1].contains("failed: stock server 1: "),
+        "{log:?}"
     );
     let report = cluster.run_with(&other, &["audit", "--json"]).await;
     assert!(
@@ -210,21 +209,21 @@ async fn what_does_not_fit_the_cluster_is_refused_at_once() {
         "{report:?}"
     );
 
-    // Somebody else's port.
+    // The port of another service.
     let redis = format!("port = {}", cluster.port("redis"));
     let wrong = with(&config, &redis, &format!("port = {}", cluster.port("meta")));
-    let told = cluster.run_with(&wrong, &["migrate"]).await;
-    let line = told
+    let reported = cluster.run_with(&wrong, &["migrate"]).await;
+    let line = reported
         .stdout
         .lines()
         .find(|line| line.starts_with("stock server 1: "))
         .expect("a line about it");
     assert!(
-        line.contains("what answers there is no Redis: look at host and port"),
-        "{told:?}"
+        line.contains("the server there is not Redis: check host and port"),
+        "{reported:?}"
     );
 
-    // Never migrated, by nobody.
+    // Databases that were never migrated.
     let never = empty_databases(&cluster, "never").await;
     for arguments in [
         &["stock", "show"][..],
@@ -265,7 +264,7 @@ async fn what_does_not_fit_the_cluster_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn a_meta_database_that_does_not_answer_is_told_soon() {
+async fn a_meta_database_that_does_not_answer_is_reported_soon() {
     const SOON: Duration = Duration::from_secs(3);
     let cluster = Cluster::start().await;
     let config = cluster.config();
@@ -325,8 +324,8 @@ async fn a_published_campaign_is_drawn_from_at_both_gateways_within_two_seconds_
     // A later version too; what was drawn under the earlier one stays.
     let activity = 200_010;
     let file = cluster.file("closed.toml", &in_state(&scarce(activity, UNITS), "close"));
-    let told = cluster.run(&["campaign", "publish", &file]).await.ok();
-    assert!(told.contains("version 2"), "{told}");
+    let reported = cluster.run(&["campaign", "publish", &file]).await.ok();
+    assert!(reported.contains("version 2"), "{reported}");
     for gateway in cluster.gateways() {
         eventually("the campaign is closed", FOLLOWED, async || {
             let answer = ask(gateway, &Request::keyless_draw("late", activity)).await;
@@ -340,7 +339,7 @@ async fn a_published_campaign_is_drawn_from_at_both_gateways_within_two_seconds_
     cluster.audited().await;
 }
 
-/// Words over Redis that a gateway has heard.
+/// Change notifications over Redis that a gateway has received.
 async fn hints(cluster: &Cluster, gateway: &str) -> u64 {
     let mut connection = Connection::open(cluster.admin(gateway))
         .await
@@ -357,7 +356,7 @@ async fn hints(cluster: &Cluster, gateway: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn a_switch_is_said_over_redis_again_after_redis_was_unavailable() {
+async fn changes_are_notified_over_redis_again_after_redis_was_unavailable() {
     let cluster = Cluster::start().await;
     let set = async || {
         let change =
@@ -382,7 +381,7 @@ async fn a_switch_is_said_over_redis_again_after_redis_was_unavailable() {
             hints(&cluster, "gateway-0").await,
             hints(&cluster, "gateway-1").await,
         ];
-        // A word that nobody listens to yet is not said twice.
+        // A notification without a subscriber is lost, and not sent again.
         eventually("both gateways hear it", SETTLED, async || {
             set().await;
             let now = [

@@ -1,4 +1,4 @@
-//! Draws at both gateways and behind nginx: whoever answers, it is one system.
+//! Draws at both gateways and behind nginx: all doors lead to one system.
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -28,12 +28,12 @@ async fn one_key_has_one_answer_at_every_door() {
             .expect(200, "0000");
         for door in &doors {
             assert_eq!(ask(*door, &call.request()).await.body, first.body);
-            call.assert_told(
+            call.assert_as_answered(
                 &first,
                 &ask(*door, &call.record()).await.expect(200, "0000").data,
             );
             let by_order = Request::record(&call.user, "orderId", first.order());
-            call.assert_told(
+            call.assert_as_answered(
                 &first,
                 &ask(*door, &by_order).await.expect(200, "0000").data,
             );

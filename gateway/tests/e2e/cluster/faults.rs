@@ -184,7 +184,7 @@ fn questions(cluster: &Cluster, gateway: &str, shard: u16) -> Vec<Question> {
 }
 
 /// An answer in the words of the document.
-fn told(name: &str, response: &Response) -> String {
+fn reported(name: &str, response: &Response) -> String {
     if name.contains('/') {
         return response.status.to_string();
     }
@@ -212,10 +212,10 @@ async fn ask(question: &Question) -> String {
     let response = timeout(ANSWERED, exchange)
         .await
         .unwrap_or_else(|_| panic!("{} takes too long", question.name));
-    told(question.name, &response)
+    reported(question.name, &response)
 }
 
-/// Asks everything at once, at both gateways; answers what was told.
+/// Asks everything at once, at both gateways; returns the answers.
 async fn ask_everything(cluster: &Cluster, shard: u16) -> Answers {
     let mut asking = JoinSet::new();
     for gateway in cluster.gateway_names() {
@@ -237,14 +237,14 @@ async fn ask_everything(cluster: &Cluster, shard: u16) -> Answers {
 }
 
 #[track_caller]
-fn assert_kept(state: &str, promised: &Answers, told: &Answers) {
+fn assert_kept(state: &str, promised: &Answers, reported: &Answers) {
     let names = |answers: &Answers| answers.keys().cloned().collect::<Vec<_>>();
     assert_eq!(
-        names(told),
+        names(reported),
         names(promised),
         "the table has other rows than the test"
     );
-    for (name, answers) in told {
+    for (name, answers) in reported {
         assert_eq!(answers, &promised[name], "{name}, {state}");
     }
 }

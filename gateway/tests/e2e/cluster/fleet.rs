@@ -7,7 +7,9 @@ use serde_json::Value;
 use crate::support::campaign::unlimited;
 use crate::support::cluster::ask;
 
-use crate::support::{Cluster, Connection, FOLLOWED, Proxy, Ran, Request, Way, eventually, run};
+use crate::support::{
+    Cluster, Connection, FOLLOWED, Proxy, ProxyWay, Ran, Request, eventually, run,
+};
 
 const ACTIVITY: u64 = 200_005;
 const GATEWAYS: [&str; 3] = ["gateway-0", "gateway-1", "gateway-2"];
@@ -116,7 +118,7 @@ async fn a_gateway_that_is_cut_off_is_named_and_obeys_when_it_is_back() {
         );
     }
 
-    // Everybody obeys before the command returns, also where one activity was set on (D2).
+    // All gateways obey before the command returns, also where one activity was set on (D2).
     let activity = ACTIVITY.to_string();
     obeyed_by(
         &cluster,
@@ -130,7 +132,7 @@ async fn a_gateway_that_is_cut_off_is_named_and_obeys_when_it_is_back() {
     all_answer(&cluster, &GATEWAYS, "0000").await;
 
     // One is cut off: it draws on, and the command says so.
-    proxy.set(Way::Silent);
+    proxy.set(ProxyWay::Silent);
     let said = change(&cluster, "gateway-0", &["switch", "set", "draw", "off"]).await;
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(
@@ -183,7 +185,7 @@ async fn a_gateway_that_is_cut_off_is_named_and_obeys_when_it_is_back() {
     // After a while it is silent, and can be forgotten.
     let early = change(&cluster, "gateway-0", &["gateways", "forget", "gateway-2"]).await;
     assert!(
-        early.code == Some(2) && early.stderr.contains("gateway-2 was heard of"),
+        early.code == Some(2) && early.stderr.contains("gateway-2 reported"),
         "{early:?}"
     );
     let aged = "UPDATE gateway SET seen_at = seen_at - INTERVAL 1 MINUTE WHERE name = 'gateway-1'";
@@ -208,7 +210,7 @@ async fn a_gateway_that_is_cut_off_is_named_and_obeys_when_it_is_back() {
     assert_eq!(names(&gateways(&cluster).await), ["gateway-0", "gateway-2"]);
     obeyed_by(&cluster, 2, &["switch", "set", "draw", "off"]).await;
 
-    proxy.set(Way::Open);
+    proxy.set(ProxyWay::Open);
     eventually("it obeys", BACK, async || {
         (code(&cluster, "gateway-1", "u").await == "0004").then_some(())
     })
@@ -223,7 +225,7 @@ async fn a_gateway_that_is_cut_off_is_named_and_obeys_when_it_is_back() {
 }
 
 #[tokio::test]
-async fn breakers_and_rotation_reach_all_gateways_and_slips_change_nothing() {
+async fn breakers_and_rotation_reach_all_gateways_and_mistyped_names_change_nothing() {
     let cluster = Cluster::of_gateways(3)
         .await
         .with_campaigns(&[(ACTIVITY, unlimited(ACTIVITY))])
@@ -247,7 +249,7 @@ async fn breakers_and_rotation_reach_all_gateways_and_slips_change_nothing() {
         assert_eq!(code(&cluster, gateway, &user).await, "0000", "{gateway}");
     }
 
-    // Out of rotation it says so to whoever balances, and goes on serving.
+    // Out of rotation it says so to load balancers, and goes on serving.
     let ready = async |gateway| {
         let mut connection = Connection::open(cluster.admin(gateway))
             .await
@@ -297,7 +299,7 @@ async fn breakers_and_rotation_reach_all_gateways_and_slips_change_nothing() {
     )
     .await
     .ok();
-    // A slip in a name takes nothing back, and says so.
+    // A mistyped name changes nothing, and is refused.
     for slip in [
         ["gateways", "in", "gateway-9"],
         ["breaker", "clear", "shard-9"],

@@ -1,5 +1,5 @@
-//! Somebody who has locked rows of users and stands still, as a frozen gateway does: these users,
-//! and nobody else, notice.
+//! A session that has locked rows of users and stands still, as a frozen gateway does. Only these
+//! users notice.
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ const ACTIVITY: u64 = 200_004;
 const TABLES: u16 = 4;
 
 /// For what takes a second; but the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(20);
+const WAIT_MAX: Duration = Duration::from_secs(20);
 
 #[tokio::test]
-async fn users_whose_rows_are_locked_are_told_so_and_all_others_draw_on() {
+async fn users_whose_rows_are_locked_get_a_code_of_their_own_and_all_others_draw_on() {
     let cluster = Cluster::start()
         .await
         .with_campaigns(&[(ACTIVITY, unlimited(ACTIVITY))])
@@ -80,7 +80,7 @@ async fn users_whose_rows_are_locked_are_told_so_and_all_others_draw_on() {
     frozen.execute("ROLLBACK").await.expect("undone");
     for user in held {
         let draw = Request::draw(user, ACTIVITY, "afterwards");
-        eventually("who was held draws", PATIENCE, async || {
+        eventually("who was held draws", WAIT_MAX, async || {
             (ask(gateway, &draw).await.code == "0000").then_some(())
         })
         .await;

@@ -120,7 +120,7 @@ const BEFORE_COMMIT: Hold = Hold {
     reached: "SELECT 1",
 };
 
-/// The shard has been told to commit, and does when it is released: with nobody to hear of it.
+/// The shard has received the commit, and executes it when it is released: its gateway is gone.
 const AMID_COMMIT: Hold = Hold {
     statements: &[
         "BACKUP STAGE START",
@@ -195,7 +195,7 @@ async fn grants_of_a_gateway_that_dies_are_returned_or_settled_and_never_both() 
     .expect(404, "ERR_REQ_002");
     cluster.audited().await;
 
-    // Its commit was under way: it counts, although nobody was told.
+    // Its commit was under way: it counts, although it was never answered.
     cluster.restart("gateway-0").await;
     kill_between_take_and_commit(&cluster, user, &AMID_COMMIT).await;
     let units = cluster.settled_units(ACTIVITY, SCARCE_AWARD).await;
@@ -240,7 +240,7 @@ async fn a_shard_that_hangs_keeps_no_units_but_its_own() {
         .with_campaigns(&[(ACTIVITY, scarce(ACTIVITY, UNITS))])
         .await;
     let (here, there) = (cluster.users_of(0, 200), &cluster.users_of(1, 1)[0]);
-    // A batch of each shard dies with a unit in hand; nobody can say of the one what became of it.
+    // A batch of each shard dies with a unit granted; the outcome of one of them cannot be read.
     kill_between_take_and_commit(&cluster, there, &BEFORE_COMMIT).await;
     cluster.signal("shard-1", "STOP").await;
     cluster.restart("gateway-0").await;

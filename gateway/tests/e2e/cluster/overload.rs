@@ -1,4 +1,4 @@
-//! Overload: three times what the shards can commit arrives, by a schedule that waits for nobody.
+//! Overload: three times what the shards can commit arrives, by a fixed schedule.
 //!
 //! The driver has to share the processors with what it drives, so the shards are slowed: each batch
 //! takes most of a second, whatever the machine is doing. `OVERLOAD_SECONDS` says how long it
@@ -19,8 +19,8 @@ use crate::support::{Cluster, Connection, Request, eventually};
 const UNLIMITED: u64 = 200_005;
 const GATEWAY: &str = "gateway-0";
 
-/// What each batch takes, besides its work: longer than half of `breakers.slow_ms`, so that who
-/// waits for one batch and is in the next one waits longer than that.
+/// What each batch takes, besides its work: longer than half of `breakers.slow_ms`. So a draw
+/// that waits for one batch and is in the next one waits longer than that.
 const BATCH_TAKES_S: f64 = 0.6;
 /// `lanes.batch_max`.
 const BATCH_MAX: usize = 24;
@@ -38,7 +38,7 @@ const TIMES: f64 = 3.0;
 /// `lanes.queue_timeout_ms`, a commit, and some for a busy machine.
 const P99_MAX: Duration = Duration::from_millis(2_000 + 600 + 1_000);
 
-/// It is over when it is over.
+/// All is well again within this time after the overload.
 const RECOVERED: Duration = Duration::from_secs(5);
 /// What a draw takes then: the batch before it and its own, and some for a busy machine.
 const CALM: Duration = Duration::from_secs(2);
@@ -53,7 +53,7 @@ struct Arrival {
     code: String,
 }
 
-/// Whoever draws, over as many connections as it takes.
+/// The callers, over a pool of connections that grows as it must.
 #[derive(Clone)]
 struct Crowd {
     door: SocketAddr,

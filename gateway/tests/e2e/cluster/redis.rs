@@ -45,7 +45,7 @@ async fn stock_is_unavailable(gateway: SocketAddr, round: &str) {
     for number in 0..5 {
         let draw = |activity| {
             Request::draw(
-                &format!("away-{number}"),
+                &format!("unavailable-{number}"),
                 activity,
                 &format!("{round}-{activity}"),
             )
@@ -72,7 +72,7 @@ async fn stock_is_unavailable(gateway: SocketAddr, round: &str) {
         ask(
             gateway,
             &Request::record(
-                &format!("away-{number}"),
+                &format!("unavailable-{number}"),
                 "requestId",
                 &format!("{round}-{REFUSING}"),
             ),
@@ -86,7 +86,7 @@ async fn stock_is_unavailable(gateway: SocketAddr, round: &str) {
     }
 }
 
-/// Waits until both gateways give units again; answers how long it took.
+/// Waits until both gateways give units again; returns how long it took.
 async fn stock_is_back(cluster: &Cluster, round: &str) -> Duration {
     let since = Instant::now();
     for gateway in cluster.gateways() {

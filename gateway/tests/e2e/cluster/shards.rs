@@ -1,5 +1,5 @@
-//! Databases that die and hang: one sick shard is its users' trouble, and the meta database
-//! nobody's who draws.
+//! Databases that die and hang: one sick shard disturbs its own users only, and the meta database
+//! disturbs no draw.
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
@@ -95,7 +95,7 @@ impl Sickness {
         assert!(rate > u128::from(RATE) * 2 / 3, "{rate} draws/s");
     }
 
-    /// Users of the shard were told in time what the matter was.
+    /// Users of the shard got the right code in time.
     fn is_told(&self, client: &Client) {
         let requests = self.requests(client);
         let slowest = requests.iter().map(|attempt| attempt.took).max();
@@ -143,7 +143,7 @@ impl Sickness {
 }
 
 #[tokio::test]
-async fn one_sick_shard_is_the_trouble_of_its_users_alone() {
+async fn one_sick_shard_disturbs_its_own_users_only() {
     let cluster = Cluster::start().await;
     let (sick, well) = (drawing(&cluster, 1), drawing(&cluster, 0));
     let begun = Instant::now();

@@ -112,8 +112,8 @@ async fn added_units_are_won_at_both_gateways_and_withdrawn_ones_at_none() {
             wins_within_two_seconds(first, &at_one, since),
             wins_within_two_seconds(second, &at_other, since)
         );
-        let told = change(&cluster, "withdraw", 30).await;
-        assert!(told.contains("withdrew 30"), "{told}");
+        let reported = change(&cluster, "withdraw", 30).await;
+        assert!(reported.contains("withdrew 30"), "{reported}");
         let too_many = [
             "stock",
             "withdraw",
@@ -123,10 +123,10 @@ async fn added_units_are_won_at_both_gateways_and_withdrawn_ones_at_none() {
             "--reason",
             "all",
         ];
-        let told = cluster.run(&too_many).await.failed(1);
+        let reported = cluster.run(&too_many).await.failed(1);
         assert!(
-            told.contains("8 of ") && told.contains("withdraw 8 or fewer"),
-            "{told}"
+            reported.contains("8 of ") && reported.contains("withdraw 8 or fewer"),
+            "{reported}"
         );
         assert!(change(&cluster, "withdraw", 8).await.contains("withdrew 8"));
     }
@@ -139,7 +139,7 @@ async fn every_change_is_recorded_with_who_and_why() {
     let cluster = started(5).await;
     change(&cluster, "add", 7).await;
     change(&cluster, "withdraw", 2).await;
-    let told = cluster
+    let reported = cluster
         .run(&[
             "stock",
             "rebuild",
@@ -150,7 +150,7 @@ async fn every_change_is_recorded_with_who_and_why() {
         ])
         .await
         .ok();
-    assert!(told.contains("rebuilt under epoch"), "{told}");
+    assert!(reported.contains("rebuilt under epoch"), "{reported}");
     let history = cluster.run(&["stock", "show", "--history"]).await.ok();
     for parts in [
         &["publish", "5", "e2e-operator"][..],
@@ -162,13 +162,13 @@ async fn every_change_is_recorded_with_who_and_why() {
             .any(|line| parts.iter().all(|part| line.contains(part)));
         assert!(found, "{parts:?} is missing in:\n{history}");
     }
-    let trail = "SELECT CAST(CONCAT_WS(' ', who, what, detail, why) AS CHAR) FROM audit_trail";
-    let trail = cluster.sql("meta").await.fetch_all(trail).await.unwrap();
-    let trail: Vec<String> = trail.iter().map(|row| row.get(0)).collect();
+    let log = "SELECT CAST(CONCAT_WS(' ', who, what, detail, why) AS CHAR) FROM audit_trail";
+    let log = cluster.sql("meta").await.fetch_all(log).await.unwrap();
+    let log: Vec<String> = log.iter().map(|row| row.get(0)).collect();
     for step in ["begun on all servers", "done on all servers"] {
         assert!(
-            trail.contains(&format!("bob stock rebuild {step} a fire drill")),
-            "{step}: {trail:?}"
+            log.contains(&format!("bob stock rebuild {step} a fire drill")),
+            "{step}: {log:?}"
         );
     }
     win_all(&cluster, 10, 40).await;

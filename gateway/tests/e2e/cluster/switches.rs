@@ -49,7 +49,7 @@ async fn set(cluster: &Cluster, setting: Value) {
     assert_eq!(response.status, 200, "{}", response.text());
 }
 
-/// Waits until draws at all gateways are answered like this; answers how long that took.
+/// Waits until draws at all gateways are answered like this; returns how long that took.
 async fn all_answer(
     cluster: &Cluster,
     activity: u64,
@@ -196,7 +196,7 @@ async fn without_the_meta_database_switches_stay_expire_and_cannot_be_set() {
             cluster.restart("meta").await;
         }
         sleep(SOME_POLLS).await;
-        // What was refused was not done behind anybody's back.
+        // What was refused was not done later.
         for gateway in cluster.all_gateways() {
             ask(gateway, &Request::keyless_draw("u", ACTIVITY))
                 .await

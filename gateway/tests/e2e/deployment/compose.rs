@@ -8,7 +8,7 @@ use crate::support::{Place, run, text_of};
 
 const FOLDER: &str = "deploy/compose";
 
-/// What services may say here; anything else is a slip of the pen.
+/// The keys that services may have; any other is a mistake.
 const KEYS: [&str; 20] = [
     "build",
     "cap_drop",
@@ -112,7 +112,7 @@ fn every_service_is_pinned_watched_and_refers_to_what_there_is() {
     assert_eq!(
         (secrets_used, volumes_used),
         (all("secrets"), all("volumes")),
-        "declared, and used by nobody"
+        "declared, and never used"
     );
     let expected = [
         "gateway-0",

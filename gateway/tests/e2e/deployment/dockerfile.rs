@@ -21,7 +21,7 @@ fn instructions(file: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn the_image_is_built_from_pinned_ones_by_the_pinned_compiler_and_runs_as_nobody_special() {
+fn the_image_is_built_from_pinned_ones_by_the_pinned_compiler_and_runs_without_special_rights() {
     let file = text("Dockerfile");
     let all = instructions(&file);
     let of = |word: &str| {
@@ -74,7 +74,7 @@ fn the_image_is_built_from_pinned_ones_by_the_pinned_compiler_and_runs_as_nobody
 }
 
 /// Players reach a container by the port that is published, operations only from within; and no key
-/// is laid over the configuration that somebody mounts.
+/// is laid over the configuration that is mounted.
 #[tokio::test]
 async fn a_container_is_reached_by_players_and_its_configuration_is_a_file_like_any_other() {
     let all = instructions(&text("Dockerfile"));
@@ -111,14 +111,14 @@ async fn a_container_is_reached_by_players_and_its_configuration_is_a_file_like_
         .env("DRAWBRIDGE_CONFIG", place.file("drawbridge.toml", &free))
         .env("DRAWBRIDGE_DRAIN_GRACE_MS", "0");
     let server = Server::started(&place, serve).await;
-    let told = server.stdout();
-    let hint = told
+    let reported = server.stdout();
+    let line = reported
         .lines()
         .find(|line| line.starts_with("try: "))
-        .expect("a hint");
+        .expect("a line to try");
     assert!(
-        hint.contains(&format!("http://127.0.0.1:{}/", server.listen.port())),
-        "{told}"
+        line.contains(&format!("http://127.0.0.1:{}/", server.listen.port())),
+        "{reported}"
     );
     assert!(
         server.stderr().contains("identity.kind is open"),

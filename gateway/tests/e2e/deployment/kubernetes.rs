@@ -275,7 +275,7 @@ fn services_probes_budgets_and_policies_mean_the_gateways() {
 }
 
 #[test]
-fn a_route_leads_to_the_players_port_and_takes_the_identity_header_away() {
+fn a_route_leads_to_the_players_port_and_removes_the_identity_header() {
     let manifests = Manifests::read();
     let policy = manifests.of("NetworkPolicy").next().expect("a policy");
     let let_in = &policy["spec"]["ingress"][0]["from"][0]["namespaceSelector"]["matchLabels"];

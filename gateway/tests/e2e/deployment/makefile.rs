@@ -20,8 +20,8 @@ async fn make(arguments: &[&str]) -> Ran {
 
 #[tokio::test]
 async fn make_help_lists_every_target() {
-    let told = make(&["--no-print-directory", "help"]).await.ok();
-    let listed: BTreeSet<&str> = told
+    let reported = make(&["--no-print-directory", "help"]).await.ok();
+    let listed: BTreeSet<&str> = reported
         .lines()
         .filter_map(|line| line.split(' ').next())
         .filter(|word| !word.is_empty())
@@ -67,10 +67,11 @@ async fn make_run_takes_another_port_and_says_so_of_one_that_is_taken_before_it_
     };
     // A port that is too high to have a next one is none of those that are chosen.
     if port.parse::<u16>().is_ok_and(|port| port < 65_000) {
-        let told = check(&port).await.failed(1);
+        let reported = check(&port).await.failed(1);
         assert!(
-            told.contains(&format!("port {port} already")) && told.contains("make run PORT="),
-            "{told}"
+            reported.contains(&format!("port {port} already"))
+                && reported.contains("make run PORT="),
+            "{reported}"
         );
     }
     for bad in ["", "80x", "0", "99999", "-1"] {

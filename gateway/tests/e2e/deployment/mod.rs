@@ -52,7 +52,7 @@ pub fn files_below(folder: &Path, ending: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The documents of a YAML text, with what they merge in.
+/// The documents of a YAML file, with what they merge in.
 fn yaml(text: &str) -> Vec<Value> {
     let documents = serde_yaml_ng::Deserializer::from_str(text).map(|document| {
         let mut document = serde_yaml_ng::Value::deserialize(document).expect("YAML");
@@ -86,7 +86,7 @@ async fn check(config: &str) {
     let folder = place.path("secrets");
     std::fs::create_dir(&folder).expect("a folder");
     for name in secrets_of(config) {
-        // The login service's key is looked into; everything else is a text.
+        // The login service's key is looked into; everything else is any string.
         let secret = if name == "login.pem" {
             include_str!("../../keys/rsa.pem")
         } else {
@@ -99,8 +99,11 @@ async fn check(config: &str) {
         config.replace(folder, &here)
     });
     let file = place.file("config.toml", &config);
-    let told = place.run(&["check-config", "--config", &file]).await.ok();
-    assert!(told.starts_with("# the configuration is good"), "{told}");
+    let reported = place.run(&["check-config", "--config", &file]).await.ok();
+    assert!(
+        reported.starts_with("# the configuration is good"),
+        "{reported}"
+    );
 }
 
 /// How long a stop may take with a configuration, by its own word.
@@ -165,21 +168,22 @@ async fn dangerous_pairs_of_settings_are_warned_of() {
     let place = Place::new();
     let file = place.file("config.toml", WIDE);
     let checked = place.run(&["check-config", "--config", &file]).await;
-    let told = checked.stderr.clone();
+    let reported = checked.stderr.clone();
     // Apart from what can be used as a config file.
     assert!(!checked.ok().contains("warning: "));
-    let warned: Vec<_> = told
+    let warned: Vec<_> = reported
         .lines()
         .filter(|line| line.starts_with("warning: "))
         .collect();
     assert!(
         matches!(&warned[..], [line] if line.contains("10.0.0.0/8 has room for more than proxies")),
-        "{told}"
+        "{reported}"
     );
     assert!(
-        told.lines()
+        reported
+            .lines()
             .any(|line| line.starts_with("note: identity.header is x-player")),
-        "{told}"
+        "{reported}"
     );
     let data = text_of(&place.data());
     let server = Server::started(

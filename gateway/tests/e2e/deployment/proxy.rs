@@ -1,7 +1,7 @@
 //! `deploy/nginx`: its bounds fit the gateways', and each other.
 use super::{shipped, text, words, yaml};
 
-/// The values of a directive, wherever it stands in a text.
+/// The values of a directive, anywhere in a file.
 #[track_caller]
 fn values(text: &str, directive: &str) -> Vec<u64> {
     let line = text

@@ -177,7 +177,7 @@ async fn malformed_forms_are_refused_and_nothing_stumbles() {
                 .await
                 .unwrap_or_else(|error| panic!("{shown}: {error}"));
             let answer = answer.envelope();
-            // Nobody has drawn, so what is well-formed after all finds nothing.
+            // There are no draws, so a form that is well-formed after all finds nothing.
             assert!(
                 [(400, "0002"), (404, "ERR_REQ_002")].contains(&(answer.status, &*answer.code)),
                 "{shown}: {answer:?}"

@@ -11,7 +11,7 @@ use crate::support::campaign::{LOAD, LOAD_ACTIVITY};
 use crate::support::{Connection, Place, Request, Server, eventually};
 
 /// For what a timeout of a second or two brings about, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// What a connection may cost the server that only waits: its buffer of 8 KiB, a task, a timer.
 const IDLE_BYTES_MAX: u64 = 24 * KIB;
@@ -27,7 +27,7 @@ fn closed(why: &str) -> String {
     format!("drawbridge_http_connections_closed_total{{why=\"{why}\"}}")
 }
 
-/// So many from one address, each with some first bytes.
+/// Opens `count` connections from one address, and sends some first bytes over each.
 async fn open_from(server: &Server, source: &str, count: usize, bytes: &[u8]) -> Vec<Connection> {
     let mut opened = Vec::new();
     for _ in 0..count {
@@ -41,7 +41,7 @@ async fn open_from(server: &Server, source: &str, count: usize, bytes: &[u8]) ->
     opened
 }
 
-/// So many at once, however slowly they are opened.
+/// Opens `count` connections, and returns when all are open.
 async fn open(server: &Server, count: usize) -> Vec<Connection> {
     const OPENERS: usize = 20;
     let address = server.listen;
@@ -62,7 +62,7 @@ async fn open(server: &Server, count: usize) -> Vec<Connection> {
 }
 
 #[tokio::test]
-async fn half_open_connections_are_closed_in_time_and_keep_nobody_out() {
+async fn half_open_connections_are_closed_in_time_and_keep_no_caller_out() {
     const HALF_OPEN: usize = 1_000;
     const CONNECTIONS_MAX: u64 = 300;
     let place = Place::with_campaigns(&[LOAD]).await;
@@ -86,7 +86,7 @@ async fn half_open_connections_are_closed_in_time_and_keep_nobody_out() {
             assert!(answer.is_empty(), "half a request was answered");
         });
     }
-    eventually("the house is full", PATIENCE, async || {
+    eventually("the house is full", WAIT_MAX, async || {
         (server.metric(CONNECTIONS).await >= CONNECTIONS_MAX).then_some(())
     })
     .await;
@@ -106,7 +106,7 @@ async fn half_open_connections_are_closed_in_time_and_keep_nobody_out() {
 }
 
 #[tokio::test]
-async fn in_a_full_house_connections_without_a_request_give_way() {
+async fn at_the_bound_connections_without_a_request_give_way() {
     const CONNECTIONS_MAX: u64 = 100;
     let place = Place::with_campaigns(&[LOAD]).await;
     let server = Server::start_with(
@@ -130,7 +130,7 @@ async fn in_a_full_house_connections_without_a_request_give_way() {
     );
     assert!(server.metric(CONNECTIONS).await <= CONNECTIONS_MAX);
     assert!(server.metric(&closed("gave_way")).await >= 2 * CONNECTIONS_MAX);
-    // Those who never asked for anything go first, though this one was there before them.
+    // Those that never had a request go first, though this one was there before them.
     served
         .exchange(&Request::draw("u", LOAD_ACTIVITY, "2"))
         .await
@@ -157,7 +157,7 @@ async fn one_address_takes_no_more_than_its_places_and_proxies_what_they_need() 
     let silent = open_from(&server, "127.0.0.2", 3 * EACH, b"P").await;
     eventually(
         "the address has its places and no more",
-        PATIENCE,
+        WAIT_MAX,
         async || (server.metric(CONNECTIONS).await == EACH as u64).then_some(()),
     )
     .await;
@@ -218,7 +218,7 @@ async fn the_first_head_has_less_time_than_later_ones() {
 }
 
 #[tokio::test]
-async fn ten_thousand_idle_connections_cost_little_and_keep_nobody_out() {
+async fn ten_thousand_idle_connections_cost_little_and_keep_no_caller_out() {
     const WANTED: usize = 10_000;
     const WANTED_MIN: usize = 2_000;
     /// For the other tests of this process.
@@ -242,7 +242,7 @@ async fn ten_thousand_idle_connections_cost_little_and_keep_nobody_out() {
 
     let before = server.memory_bytes();
     let connections = open(&server, idle).await;
-    eventually("all are held", PATIENCE, async || {
+    eventually("all are held", WAIT_MAX, async || {
         (server.metric(CONNECTIONS).await >= idle as u64).then_some(())
     })
     .await;
@@ -258,7 +258,7 @@ async fn ten_thousand_idle_connections_cost_little_and_keep_nobody_out() {
         .expect(200, "0000");
 
     drop(connections);
-    eventually("all have gone", PATIENCE, async || {
+    eventually("all have gone", WAIT_MAX, async || {
         (server.metric(CONNECTIONS).await < idle as u64 / 10).then_some(())
     })
     .await;
@@ -268,7 +268,7 @@ async fn ten_thousand_idle_connections_cost_little_and_keep_nobody_out() {
 }
 
 #[tokio::test]
-async fn bodies_that_trickle_in_are_refused_in_time_and_keep_nobody_out() {
+async fn bodies_that_trickle_in_are_refused_in_time_and_keep_no_caller_out() {
     const TRICKLES: usize = 400;
     let place = Place::with_campaigns(&[LOAD]).await;
     let server = Server::start_with(&place, "[http]\nbody_timeout_ms = 1500\n").await;
@@ -304,7 +304,7 @@ async fn bodies_that_trickle_in_are_refused_in_time_and_keep_nobody_out() {
             }
             let answer = connection.closed().await.expect("it is closed");
             let answer = String::from_utf8(answer).expect("text");
-            // Those who still send when they are refused may lose the answer.
+            // A caller that still sends when it is refused may lose the answer.
             assert!(
                 answer.is_empty() || answer.starts_with("HTTP/1.1 408 "),
                 "{answer}"
@@ -312,29 +312,29 @@ async fn bodies_that_trickle_in_are_refused_in_time_and_keep_nobody_out() {
             !answer.is_empty()
         });
     }
-    eventually("all are being read", PATIENCE, async || {
+    eventually("all are being read", WAIT_MAX, async || {
         (server.metric("drawbridge_http_in_flight_requests").await >= TRICKLES as u64).then_some(())
     })
     .await;
     honest.draw_on().await;
     let each = server.memory_bytes().saturating_sub(before) / TRICKLES as u64;
     assert!(each < 2 * IDLE_BYTES_MAX, "{each} bytes for each of them");
-    let told = trickles
+    let reported = trickles
         .join_all()
         .await
         .into_iter()
-        .filter(|&told| told)
+        .filter(|&reported| reported)
         .count();
-    assert!(told > 0, "nobody was told the reason");
+    assert!(reported > 0, "no answer gave the reason");
     let made = honest.leave().await;
     server.stop().await;
     assert_eq!(place.audited_at_rest().await, made);
 }
 
 #[tokio::test]
-async fn who_does_not_read_the_answers_is_closed_in_time() {
+async fn a_connection_that_does_not_read_its_answers_is_closed_in_time() {
     const DEAF: usize = 20;
-    /// The page has 17 KB: so many fill all buffers between the two ends.
+    /// The page has 17 KB: this number fills all buffers between the two ends.
     const PAGES: usize = 2_000;
     let place = Place::with_campaigns(&[LOAD]).await;
     let server = Server::start_with(&place, "[http]\nwrite_timeout_ms = 1000\n").await;
@@ -355,14 +355,14 @@ async fn who_does_not_read_the_answers_is_closed_in_time() {
         });
     }
     let deaf = senders.join_all().await;
-    eventually("the deaf are closed", PATIENCE, async || {
+    eventually("the deaf are closed", WAIT_MAX, async || {
         (server.metric(CONNECTIONS).await == 0).then_some(())
     })
     .await;
     let grown = server.memory_bytes().saturating_sub(before);
     assert!(
         grown < 16 * MIB,
-        "{grown} bytes for answers that nobody reads"
+        "{grown} bytes for answers that are not read"
     );
     // Not by this end, which is still here.
     drop(deaf);

@@ -9,12 +9,12 @@ use crate::support::campaign::{LOAD, LOAD_ACTIVITY};
 use crate::support::{Connection, Place, Request, Server, eventually};
 
 /// Gauges of keys are counted each second, but the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(30);
+const WAIT_MAX: Duration = Duration::from_secs(30);
 
 const DRAW: &str = "POST /api/v1/raffle/activity/draw HTTP/1.1\r\nHost: x\r\n";
 
-/// Sends one piece again and again until the other side has had enough, or so many bytes; answers
-/// what it said.
+/// Sends one piece again and again until the other side closes, or `bytes_max` are sent. Returns the
+/// answer.
 async fn flood(server: &Server, head: &str, piece: &[u8], bytes_max: usize) -> String {
     let mut connection = server.connect().await;
     let mut sent = connection.send(head.as_bytes()).await;
@@ -210,14 +210,14 @@ async fn users_and_addresses_without_end_leave_a_bounded_number_behind() {
         };
         eventually(
             &format!("{gauge}: there is room for so many"),
-            PATIENCE,
+            WAIT_MAX,
             there,
         )
         .await;
     }
     let grown = server.memory_bytes().saturating_sub(before);
     assert!(grown < 16 * MIB, "{grown} bytes for {USERS} users");
-    // Whoever comes now is limited as ever.
+    // Users who come now are limited as ever.
     let from = |client: &str, request: Request| request.header("X-Forwarded-For", client);
     server
         .ask(&from("192.0.2.1", Request::account("late", LOAD_ACTIVITY)))

@@ -10,11 +10,11 @@ use crate::support::{Connection, Request, Server, eventually};
 
 const USERS: usize = 4;
 
-/// So many draws of theirs say that they are served.
+/// The number of their draws that proves that they are served.
 const DRAWS: u64 = 40;
 
-/// With a busy machine and a crowd before them in the queue.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The longest wait for a draw: the machine is busy, and others are in the queue.
+const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// Some users, each with a connection that is opened again when it was closed for being idle. Each
 /// of their draws must be made.
@@ -62,13 +62,13 @@ impl HonestUsers {
     /// Waits until they have drawn some more times.
     pub async fn draw_on(&self) {
         let before = self.made.load(Ordering::Relaxed);
-        eventually("honest users keep drawing", PATIENCE, async || {
+        eventually("honest users keep drawing", WAIT_MAX, async || {
             (self.made.load(Ordering::Relaxed) >= before + DRAWS).then_some(())
         })
         .await;
     }
 
-    /// Ends it; answers how many draws were made.
+    /// Ends it; returns how many draws were made.
     pub async fn leave(mut self) -> u64 {
         self.leave.send_replace(true);
         while let Some(user) = self.users.join_next().await {

@@ -1,6 +1,5 @@
-//! Hostile clients: whoever holds connections open, floods, or bends the protocol gets a clear
-//! refusal or a closed connection, costs a bounded amount of memory, and keeps no honest user from
-//! drawing. (Bad tokens are in `identity`, single malformed requests in `refusals`.)
+//! Hostile clients hold connections open, flood, or bend the protocol. They get a clear refusal or
+//! a closed connection, cost a bounded amount of memory, and keep no honest user from drawing. (Bad tokens are in `identity`, single malformed requests in `refusals`.)
 mod bodies;
 mod connections;
 mod floods;
@@ -13,5 +12,5 @@ const KIB: u64 = 1024;
 /// Bytes in a MiB.
 const MIB: u64 = 1024 * KIB;
 
-/// Lets in bodies that are worth being hostile with.
+/// Allows bodies that are large enough for an attack.
 const LARGE_BODIES: &str = "[http]\nbody_max_bytes = 65536\n";

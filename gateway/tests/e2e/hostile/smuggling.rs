@@ -36,7 +36,7 @@ fn body() -> String {
     format!("{{\"userId\":\"seen\",\"activityId\":{LOAD_ACTIVITY}}}")
 }
 
-/// A text as one chunk, its size spelled by `size`.
+/// Bytes as one chunk, its size spelled by `size`.
 fn chunk(text: &str, size: impl Fn(usize) -> String) -> String {
     format!("{}\r\n{text}\r\n", size(text.len()))
 }
@@ -45,8 +45,8 @@ fn hex(size: usize) -> String {
     format!("{size:x}")
 }
 
-/// Two ways to tell the length of a body, or one that is spelled strangely. What hides follows
-/// where a reader ends who believes the other way.
+/// Two ways to give the length of a body, or one that is spelled strangely. The hidden request
+/// begins where the other way ends the body.
 fn lengths() -> Vec<(&'static str, String, Handling)> {
     let (hidden, body) = (hidden(), body());
     let (short, all) = (body.len(), body.len() + hidden.len());

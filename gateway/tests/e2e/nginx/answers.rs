@@ -208,5 +208,9 @@ async fn however_many_gateways_stand_still_two_are_waited_for() {
     let unknown = Request::json("activity/credit", &json!({"userId": "u"}));
     let unknown = nginx.send_bytes(&unknown.bytes()).await.expect("an answer");
     is_envelope(&unknown, 504, "ERR_GW_006");
-    assert_eq!(asked(&counts), 5, "what nobody knows goes out once");
+    assert_eq!(
+        asked(&counts),
+        5,
+        "a draw with an unknown outcome is sent once"
+    );
 }

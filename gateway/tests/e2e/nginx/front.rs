@@ -157,7 +157,7 @@ impl Answer {
         self
     }
 
-    /// What every answer has, whoever gives it.
+    /// What every answer has, from nginx or a gateway.
     #[track_caller]
     pub fn is_an_envelope(&self) {
         for header in [
@@ -272,7 +272,7 @@ impl Nginx {
             .collect()
     }
 
-    /// Asks for a path, with more words for curl.
+    /// Asks for a path, with more arguments for curl.
     pub async fn ask(&self, path: &str, words: &[&str]) -> Answer {
         let mut command = Command::new("curl");
         command.args([
@@ -296,8 +296,8 @@ impl Nginx {
             .args(["--write-out", "\n%{http_version} %{http_code}"])
             .args(words);
         command.arg(format!("{scheme}://{NAME}:{port}/api/v1/raffle/{path}"));
-        let told = run(command).await.ok();
-        let (rest, numbers) = told.rsplit_once('\n').expect("what curl adds");
+        let reported = run(command).await.ok();
+        let (rest, numbers) = reported.rsplit_once('\n').expect("what curl adds");
         let (headers, body) = rest.rsplit_once("\r\n\r\n").expect("a head");
         let (version, status) = numbers.split_once(' ').expect("two numbers");
         let body = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {body}"));

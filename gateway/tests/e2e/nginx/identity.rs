@@ -1,5 +1,5 @@
-//! Nobody is anybody behind nginx: in every location of every form the identity header of callers
-//! does not pass, before an operator has filled in `identity.conf` and after.
+//! No caller can choose a user behind nginx: no location of any form passes the identity header of
+//! callers on, before an operator has filled in `identity.conf` and after.
 use std::collections::BTreeSet;
 
 use serde_json::json;
@@ -80,7 +80,7 @@ fn every_location_that_proxies_includes_the_headers_itself() {
     assert_eq!(names, ["@drawbridge_again", "@drawbridge_once"]);
 }
 
-/// A gateway that believes the header of whoever comes from this machine.
+/// A gateway that believes the header of callers on this machine.
 async fn believing(header: &str) -> (Place, Server) {
     let place = Place::with_campaigns(&[&unlimited(ACTIVITY)]).await;
     let config = format!(
@@ -115,8 +115,8 @@ fn spellings(header: &str) -> Vec<Vec<String>> {
     ]
 }
 
-/// Sends the header from outside in all spellings, with more words for curl. Whoever calls is
-/// `known`, or nobody.
+/// Sends the header from outside in all spellings, with more arguments for curl. The caller is
+/// `known`, or not identified.
 async fn attack(nginx: &Nginx, header: &str, more: &[&str], known: Option<&str>) {
     for spelling in spellings(header) {
         let words: Vec<_> = spelling
@@ -131,7 +131,7 @@ async fn attack(nginx: &Nginx, header: &str, more: &[&str], known: Option<&str>)
             "--header",
             "Content-Type: application/json",
         ];
-        let told = nginx
+        let reported = nginx
             .ask("activity/draw", &[&draw, &words[..]].concat())
             .await;
         let record = nginx
@@ -140,10 +140,10 @@ async fn attack(nginx: &Nginx, header: &str, more: &[&str], known: Option<&str>)
                 &words,
             )
             .await;
-        for told in [told, record] {
+        for reported in [reported, record] {
             match known {
-                None => told.expect(401, "ERR_ID_001"),
-                Some(_) => told.expect(403, "ERR_ID_004"),
+                None => reported.expect(401, "ERR_ID_001"),
+                Some(_) => reported.expect(403, "ERR_ID_004"),
             };
         }
         let body = json!({"activityId": ACTIVITY, "requestId": "own"}).to_string();
@@ -153,12 +153,12 @@ async fn attack(nginx: &Nginx, header: &str, more: &[&str], known: Option<&str>)
             "--header",
             "Content-Type: application/json",
         ];
-        let told = nginx
+        let reported = nginx
             .ask("activity/draw_by_token", &[&draw, &words[..]].concat())
             .await;
         match known {
-            None => told.expect(401, "ERR_ID_001"),
-            Some(_) => told.expect(200, "0000"),
+            None => reported.expect(401, "ERR_ID_001"),
+            Some(_) => reported.expect(200, "0000"),
         };
         if let Some(user) = known {
             let record = format!("activity/draw_record?userId={user}&requestId=own");
@@ -168,7 +168,7 @@ async fn attack(nginx: &Nginx, header: &str, more: &[&str], known: Option<&str>)
 }
 
 #[tokio::test]
-async fn no_caller_is_anybody_in_any_location_of_any_form() {
+async fn no_caller_chooses_a_user_in_any_location_of_any_form() {
     let (place, server) = believing("X-User-Id").await;
     for shape in Shape::ALL {
         for (number, location) in proxying().iter().enumerate() {
@@ -254,7 +254,8 @@ struct FilledIn<'a> {
 }
 
 impl FilledIn<'_> {
-    /// Attacks every location, by callers with more words for curl. They are `known`, or nobody.
+    /// Attacks every location, by callers with more arguments for curl. They are `known`, or not
+    /// identified.
     async fn attacked(&self, words: &[&str], known: Option<&str>) {
         let (place, server) = believing("X-User-Id").await;
         let (elsewhere, here) = example(self.number);
@@ -331,7 +332,7 @@ async fn the_operator_says_who_calls_by_a_balancer() {
         more: &[],
     };
     balanced.attacked(&words, Some(OPERATORS)).await;
-    // Everybody else may say so for nothing, whatever they say of their address.
+    // The header of all others is ignored, whatever address they claim.
     let elsewhere = FilledIn {
         number: 3,
         shape: Shape::Tls,

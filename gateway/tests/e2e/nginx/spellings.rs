@@ -17,15 +17,15 @@ const USER: &str = "USER";
 /// What nginx can know of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// A draw, whose key can be told.
+    /// A draw, whose key can be named.
     Draw,
-    /// A draw whose key cannot be told: nothing in nginx could decode or escape it.
+    /// A draw whose key cannot be named: nothing in nginx could decode or escape it.
     Untold,
     /// It changes nothing.
     Read,
-    /// Nobody knows what it does.
+    /// nginx cannot know what it does.
     Unknown,
-    /// nginx itself says no.
+    /// nginx itself refuses it.
     Refused,
 }
 
@@ -38,7 +38,7 @@ struct Case {
     target: String,
     headers: Vec<(&'static str, &'static str)>,
     body: String,
-    /// Sent in chunks of so many bytes.
+    /// Sent in chunks of this number of bytes.
     chunk: Option<usize>,
 }
 
@@ -113,7 +113,8 @@ fn body_with(more: &str) -> String {
     format!("{{\"userId\":\"{USER}\",\"activityId\":{ACTIVITY},{more}}}")
 }
 
-/// The body of a draw with so many bytes, for users whose names are as long as the placeholder.
+/// The body of a draw with this number of bytes, for users whose names have the length of the
+/// placeholder.
 fn body_of(bytes: usize) -> String {
     let bare = body_with("\"x\":\"\"");
     body_with(&format!("\"x\":\"{}\"", "x".repeat(bytes - bare.len())))
@@ -351,15 +352,15 @@ async fn a_call_is_the_same_through_nginx_however_it_is_spelled() {
             through.text(),
             alone.text()
         );
-        let (told, alone) = (through.envelope(), alone.envelope());
-        if told.code == "0000" && told.request.is_some() {
+        let (reported, alone) = (through.envelope(), alone.envelope());
+        if reported.code == "0000" && reported.request.is_some() {
             drawn.push(number);
-            let record = Request::record(&user('b', number), "requestId", told.key());
+            let record = Request::record(&user('b', number), "requestId", reported.key());
             server.ask(&record).await.expect(200, "0000");
         }
         // A key of the caller's is the caller's for both; one that was made is another each time.
-        if told.request.as_ref().is_some_and(|key| key.len() != 32) {
-            assert_eq!(told.request, alone.request, "{case:?}");
+        if reported.request.as_ref().is_some_and(|key| key.len() != 32) {
+            assert_eq!(reported.request, alone.request, "{case:?}");
         }
     }
     assert!(drawn.len() > 25, "{drawn:?}");
@@ -386,7 +387,7 @@ async fn frozen(server: &Server, nginx: &Nginx, cases: &[Case], drawn: &[usize])
     server.signal("CONT").await;
     for (number, answer) in &answers {
         let case = &cases[*number];
-        let told = (
+        let reported = (
             answer.status,
             answer.code.as_str(),
             answer.request.is_some(),
@@ -397,9 +398,9 @@ async fn frozen(server: &Server, nginx: &Nginx, cases: &[Case], drawn: &[usize])
             Kind::Read => (503, "ERR_GW_009", false),
             Kind::Refused => (413, "ERR_REQ_006", true),
         };
-        assert_eq!(told, expected, "{case:?}: {}", answer.body);
+        assert_eq!(reported, expected, "{case:?}: {}", answer.body);
     }
-    // Nobody was told so, but they are drawn: each under the key that the answer names.
+    // The answers do not say so, but they are drawn: each under the key that its answer names.
     for number in drawn {
         let Some(key) = &answers[number].request else {
             continue;

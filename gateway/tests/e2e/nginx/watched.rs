@@ -10,15 +10,16 @@ async fn connections_and_own_answers_are_there_to_be_watched() {
         ..Form::of(server.listen)
     };
     let nginx = Nginx::start(&place, "watched", &form).await;
-    let told = nginx
+    let reported = nginx
         .draw("user-4711", CLIENT, &[])
         .await
         .expect(200, "0000");
     assert!(
-        told.headers
+        reported
+            .headers
             .contains("strict-transport-security: max-age=31536000\r"),
         "{}",
-        told.headers
+        reported.headers
     );
     assert_eq!(
         nginx.own_answers(),
@@ -26,15 +27,16 @@ async fn connections_and_own_answers_are_there_to_be_watched() {
         "gateways log what they answer"
     );
     server.kill();
-    let told = nginx
+    let reported = nginx
         .draw("user-4711", CLIENT, &[])
         .await
         .expect(504, "ERR_GW_006");
     assert!(
-        told.headers
+        reported
+            .headers
             .contains("strict-transport-security: max-age=31536000\r"),
         "{}",
-        told.headers
+        reported.headers
     );
     nginx
         .ask("activity/draw_record?userId=user-4711", &[])
@@ -68,9 +70,11 @@ async fn connections_and_own_answers_are_there_to_be_watched() {
     );
     let trace = answers[0]["trace"].as_str().expect("a name");
     assert!(
-        told.headers.contains(&format!("x-request-id: {trace}\r")),
+        reported
+            .headers
+            .contains(&format!("x-request-id: {trace}\r")),
         "{}",
-        told.headers
+        reported.headers
     );
     let log = std::fs::read_to_string(nginx.folder().join(OWN_ANSWERS)).expect("the log");
     assert!(!log.contains("4711") && !log.contains(CLIENT), "{log}");

@@ -1,4 +1,4 @@
-//! One draw, however often it is asked for.
+//! One draw, and the calls that ask for it.
 use serde_json::Value;
 
 use testkit::http::{Envelope, Request};
@@ -20,11 +20,11 @@ impl Call {
         Request::record(&self.user, "requestId", &self.key)
     }
 
-    /// Checks that the record of this draw says what the client was told.
+    /// Checks that the record of this draw is what the client was answered.
     #[track_caller]
-    pub fn assert_told(&self, told: &Envelope, record: &Value) {
+    pub fn assert_as_answered(&self, reported: &Envelope, record: &Value) {
         for name in ["awardId", "awardTitle", "awardIndex", "orderId"] {
-            assert_eq!(record[name], told.data[name], "{name} of {self:?}");
+            assert_eq!(record[name], reported.data[name], "{name} of {self:?}");
         }
         let (activity, key) = (record["activityId"].as_u64(), record["requestId"].as_str());
         assert_eq!((activity, key), (Some(self.activity), Some(&*self.key)));

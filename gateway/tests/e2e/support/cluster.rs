@@ -23,7 +23,7 @@ pub const TABLES: u16 = 4;
 /// A start takes about two seconds, but the machine may be busy; so may a database that recovers.
 const START_MAX: Duration = Duration::from_mins(3);
 
-/// A cluster is nine processes: more than so many at once would only slow each other down.
+/// The most clusters at once. Each has nine processes: more would only slow each other down.
 static ROOM: Semaphore = Semaphore::const_new(2);
 
 /// So many of each log are shown when a test fails.
@@ -65,11 +65,11 @@ impl Cluster {
         Self::of_gateways(2).await
     }
 
-    /// Starts one of so many gateways, two at least.
+    /// Starts one with this number of gateways, two at least.
     pub async fn of_gateways(gateways: usize) -> Self {
         let room = ROOM.acquire().await.expect("never closed");
         let place = Place::new();
-        // Another build must not change the program under the feet of a test.
+        // Another build must not replace the program during a test.
         let (built, program) = (env!("CARGO_BIN_EXE_drawbridge"), place.path("drawbridge"));
         if std::fs::hard_link(built, &program).is_err() {
             std::fs::copy(built, &program).expect("a copy of the program");
@@ -247,7 +247,7 @@ impl Cluster {
     pub async fn kill(&self, part: &str) {
         let stat = format!("/proc/{}/stat", self.pid(part));
         self.signal(part, "KILL").await;
-        // One that has ended, but that nobody has asked about yet, is a zombie.
+        // One that has ended, but whose exit status was not read yet, is a zombie.
         let gone = || std::fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z "));
         eventually("it is gone", Duration::from_secs(5), async || {
             gone().then_some(())
@@ -398,7 +398,7 @@ impl Cluster {
             .collect()
     }
 
-    /// Where the units of a prize are, asked one place after the other and nobody of the program.
+    /// Where the units of a prize are, read from each server directly and not by the program.
     pub async fn units(&self, activity: u64, award: u64) -> Units {
         let prize = format!("{activity}:{award}:");
         let left = self.hash("drawbridge:stock").await;
@@ -449,7 +449,7 @@ impl Cluster {
             .stock(activity, award)
     }
 
-    /// The audit must be green and skip nothing. Answers how many orders there are.
+    /// The audit must be green and skip nothing. Returns how many orders there are.
     pub async fn audited(&self) -> u64 {
         let report = eventually("the audit skips nothing", SETTLED, async || {
             let ran = self.run(&["audit", "--json"]).await;

@@ -15,7 +15,7 @@ pub async fn open(file: &Path) -> SqliteConnection {
         .expect("a database file")
 }
 
-/// Runs a statement on a file that no server uses; answers how many rows it touched.
+/// Runs a statement on a file that no server uses; returns how many rows it touched.
 pub async fn plant(file: &Path, sql: &str) -> u64 {
     let mut connection = open(file).await;
     let touched = connection

@@ -14,6 +14,6 @@ pub use database::{lock, open, plant};
 pub use place::Place;
 pub use server::Server;
 pub use testkit::http::{Connection, Envelope, Request, Response, ask_all};
-pub use testkit::servers::{Proxy, Way};
+pub use testkit::servers::{Proxy, ProxyWay};
 pub use testkit::{Ran, campaign, eventually, run, run_as_it_is, text_of};
 pub use wait::{FOLLOWED, away_from_midnight};

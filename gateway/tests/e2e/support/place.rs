@@ -85,7 +85,7 @@ impl Place {
         self.run_here(&["audit", "--json"]).await.green_report()
     }
 
-    /// The same at rest, where nothing need be skipped. Answers how many orders there are.
+    /// The same at rest, where nothing need be skipped. Returns how many orders there are.
     pub async fn audited_at_rest(&self) -> u64 {
         orders_in(&self.audited().await)
     }

@@ -9,7 +9,7 @@ use testkit::http::{Connection, Envelope, Request, Response};
 use testkit::{Program, text_of};
 
 /// A start or a stop takes far less, but the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(20);
+const WAIT_MAX: Duration = Duration::from_secs(20);
 
 /// A server that is killed when the test ends, however it ends.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl Server {
     /// Waits until it is ready.
     pub async fn await_ready(&mut self) {
         self.await_listening().await;
-        eventually("the server is ready", PATIENCE, async || {
+        eventually("the server is ready", WAIT_MAX, async || {
             (self.readiness().await == Some(200)).then_some(())
         })
         .await;
@@ -55,7 +55,7 @@ impl Server {
     /// Waits until it listens. Ports that were free a moment ago may be taken now, so the server
     /// chooses them and says which.
     pub async fn await_listening(&mut self) {
-        let announced = eventually("the server says where it listens", PATIENCE, async || {
+        let announced = eventually("the server says where it listens", WAIT_MAX, async || {
             assert!(
                 self.ending().is_none(),
                 "the server ended: {}",
@@ -84,7 +84,7 @@ impl Server {
         self.program.stderr()
     }
 
-    /// The status of `/readyz`; `None` when nobody answers.
+    /// The status of `/readyz`; `None` without an answer.
     pub async fn readiness(&self) -> Option<u16> {
         let mut connection = Connection::open(self.admin).await.ok()?;
         let response = connection
@@ -125,10 +125,10 @@ impl Server {
             .expect("an answer")
     }
 
-    /// Waits until so many requests are being answered.
+    /// Waits until this number of requests are being answered.
     pub async fn answers_at_once(&self, requests: usize) {
         let line = format!("drawbridge_http_in_flight_requests {requests}");
-        eventually("the requests are under way", PATIENCE, async || {
+        eventually("the requests are under way", WAIT_MAX, async || {
             self.ask_admin("GET", "/metrics")
                 .await
                 .text()
@@ -177,7 +177,7 @@ impl Server {
 
     /// Waits until it ends by itself.
     pub async fn ended(&mut self) -> ExitStatus {
-        eventually("the server ends", PATIENCE, async || self.ending()).await
+        eventually("the server ends", WAIT_MAX, async || self.ending()).await
     }
 
     /// Asks it to stop, and waits until it has done so well.

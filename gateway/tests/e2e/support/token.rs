@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 /// A secret that is long enough.
 pub const SECRET: &str = "a secret of at least thirty-two bytes";
 
-/// Whoever signs.
+/// Who signs a token.
 pub enum Signer {
     Secret(Vec<u8>),
     Ed25519(Ed25519KeyPair),
     Rsa(RsaKeyPair),
     /// Leaves the signature empty.
-    Nobody,
+    Unsigned,
 }
 
 impl Signer {
@@ -35,7 +35,7 @@ impl Signer {
         Signer::Ed25519(Ed25519KeyPair::from_pkcs8_maybe_unchecked(key).expect("a key"))
     }
 
-    /// Somebody with a new key of Ed25519.
+    /// A stranger with a new key of Ed25519.
     pub fn stranger() -> Self {
         let key = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).expect("a key");
         Signer::Ed25519(Ed25519KeyPair::from_pkcs8(key.as_ref()).expect("a key"))
@@ -47,7 +47,7 @@ impl Signer {
             Signer::Secret(_) => "HS256",
             Signer::Ed25519(_) => "EdDSA",
             Signer::Rsa(_) => "RS256",
-            Signer::Nobody => "none",
+            Signer::Unsigned => "none",
         }
     }
 
@@ -65,7 +65,7 @@ impl Signer {
                 let public = RsaPublicKeyComponents::<Vec<u8>>::from(key.public_key());
                 json!({"kty": "RSA", "kid": kid, "use": "sig", "n": text(&public.n), "e": text(&public.e)})
             }
-            Signer::Nobody => panic!("nobody has no key"),
+            Signer::Unsigned => panic!("an unsigned token has no key"),
         }
     }
 
@@ -105,7 +105,7 @@ impl Signer {
                 .expect("a signature");
                 signature
             }
-            Signer::Nobody => Vec::new(),
+            Signer::Unsigned => Vec::new(),
         }
     }
 }

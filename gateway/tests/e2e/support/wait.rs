@@ -1,4 +1,4 @@
-//! Waiting for conditions, never for a while and the best.
+//! Waiting for conditions, never for a fixed time.
 use std::time::Duration;
 
 use jiff::Timestamp;

@@ -23,7 +23,7 @@ use crate::bench::options::{ACTIVITY, Effort, Programs};
 use crate::bench::results;
 
 use crate::error::Error;
-use crate::request::Case;
+use crate::request::RequestCase;
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct GrowthArgs {
@@ -130,7 +130,7 @@ async fn drive_on(
     let mut plan = plan(
         args.effort,
         cluster.gateway(),
-        Case::Draw,
+        RequestCase::Draw,
         setting.connections,
     );
     plan.activity = activity;

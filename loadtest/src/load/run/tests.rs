@@ -8,17 +8,17 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, LoadCommand};
 use crate::hello;
 use crate::keep::lines;
-use crate::load::report::Report;
+use crate::load::report::LoadReport;
 
 fn plan(address: SocketAddr, options: &str) -> LoadPlan {
     let url = format!("http://{address}");
     let fixed = ["loadtest", "load", "--spacing", "even", "--url", &url];
     let args =
         Cli::try_parse_from(fixed.into_iter().chain(options.split_whitespace())).expect(options);
-    let Command::Load(args) = args.command else {
+    let LoadCommand::Load(args) = args.command else {
         panic!("another command")
     };
     args.plan
@@ -87,7 +87,7 @@ async fn every_arrival_is_sent_once_and_counted_once() {
     assert_eq!(run.record.arrivals, 750);
     assert_eq!(run.record.counts.ok, 750, "{:?}", run.record.counts);
     assert_eq!(answered.load(Ordering::Relaxed), 750);
-    let report = Report::new(&plan, &run);
+    let report = LoadReport::new(&plan, &run);
     assert_eq!(
         report
             .series

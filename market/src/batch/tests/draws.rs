@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::command::draw::{Order, Rule};
 use crate::ids::AwardId;
-use crate::order::{Order, Rule};
 use crate::refusal::Refusal;
 
 proptest! {
@@ -31,7 +31,7 @@ proptest! {
 fn short_chances_refuse_the_call_or_shorten_it() {
     for (before, count, refusal) in [(5, 3, Refusal::DayLimit), (0, 10, Refusal::DayLimit)] {
         let refused = settled(
-            CAMPAIGN,
+            &campaign().text(),
             vec![call("u", "k", count)],
             before,
             9,
@@ -79,7 +79,7 @@ fn a_refused_call_leaves_its_chances_and_its_key_to_the_next() {
         call("u", "k", 1),
         call("u", "l", 2),
     ];
-    let settlement = settled(CAMPAIGN, calls, 0, 9, &Supply::There);
+    let settlement = settled(&campaign().text(), calls, 0, 9, &Supply::There);
     assert_eq!(settlement.answers[0], Err(Refusal::DayLimit));
     assert_eq!(orders(&settlement.answers[1]).len(), 5);
     assert_eq!(
@@ -87,7 +87,9 @@ fn a_refused_call_leaves_its_chances_and_its_key_to_the_next() {
         "the same call again"
     );
     assert_eq!(settlement.answers[3], Err(Refusal::RequestCountDiffers));
-    let later: Vec<_> = settlement.rows.orders[1]
+    let later: Vec<_> = settlement.rows.made[1]
+        .made
+        .orders()
         .iter()
         .map(|order| order.ordinal)
         .collect();
@@ -96,7 +98,7 @@ fn a_refused_call_leaves_its_chances_and_its_key_to_the_next() {
 
 #[test]
 fn a_call_that_needs_a_unit_is_refused_whole_while_the_stock_is_unavailable() {
-    for text in [CAMPAIGN, &partial()] {
+    for text in [&campaign().text(), &partial()] {
         // The fourth draw is the car.
         let unavailable = settled(
             text,
@@ -122,7 +124,7 @@ fn only_draws_that_need_what_is_on_its_way_are_refused() {
             .map(|number| call("u", &number.to_string(), 1))
             .collect::<Vec<_>>()
     };
-    let there = settled(CAMPAIGN, calls(), 1, 9, &Supply::There);
+    let there = settled(&campaign().text(), calls(), 1, 9, &Supply::There);
     let car = Prize {
         activity: ActivityId::new(1).expect("an id"),
         award: AwardId::new(3).expect("an id"),
@@ -132,7 +134,13 @@ fn only_draws_that_need_what_is_on_its_way_are_refused() {
         "the seed draws a car: {:?}",
         there.used
     );
-    let without = settled(CAMPAIGN, calls(), 1, 9, &Supply::Without([car].into()));
+    let without = settled(
+        &campaign().text(),
+        calls(),
+        1,
+        9,
+        &Supply::Without([car].into()),
+    );
     let refused = |settlement: &Settlement| {
         settlement
             .answers
@@ -149,11 +157,7 @@ fn only_draws_that_need_what_is_on_its_way_are_refused() {
         "{:?}",
         without.used
     );
-    let falls_back = CAMPAIGN.replacen(
-        "state =",
-        "when_stock_unavailable = \"fallback\"\nstate =",
-        1,
-    );
+    let falls_back = campaign().falling_back().text();
     let fallen = settled(&falls_back, calls(), 1, 9, &Supply::Without([car].into()));
     assert_eq!(refused(&fallen), 0);
     assert!(
@@ -166,7 +170,7 @@ fn only_draws_that_need_what_is_on_its_way_are_refused() {
 #[test]
 fn units_go_out_in_order_of_arrival_and_within_a_call_in_its_order() {
     let calls = vec![call("u", "k", 3), call("v", "k", 3), call("w", "k", 3)];
-    let all = settled(CAMPAIGN, calls.clone(), 2, 9, &Supply::There);
+    let all = settled(&campaign().text(), calls.clone(), 2, 9, &Supply::There);
     let wanted: Vec<OrderId> = all
         .rows
         .orders()
@@ -174,7 +178,7 @@ fn units_go_out_in_order_of_arrival_and_within_a_call_in_its_order() {
         .map(|order| order.id)
         .collect();
     assert!(wanted.len() > 2, "the seed draws mugs: {wanted:?}");
-    let few = settled(CAMPAIGN, calls, 2, 2, &Supply::There);
+    let few = settled(&campaign().text(), calls, 2, 2, &Supply::There);
     let got: Vec<OrderId> = few
         .rows
         .orders()

@@ -3,7 +3,6 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::batch::plan::PlannedCommand;
-use crate::call::EarlierCall;
 use crate::refusal::Refusal;
 
 /// Whether each command of a batch was refused, is made, or is the same as another one.
@@ -19,7 +18,7 @@ fn holders(plan: &Plan) -> Vec<Option<usize>> {
 fn planned_new(commands: Vec<Command>) -> Plan {
     let batch = Batch::gather(commands);
     let known = unknown(&batch, 0);
-    planned(CAMPAIGN, batch, known, &Supply::There)
+    planned(&campaign().text(), batch, known, &Supply::There)
 }
 
 /// A call for one draw, two, or more than the day allows; or one chance, or two.
@@ -75,7 +74,7 @@ fn what_a_refused_or_repeated_command_is_answered_it_has_not_made() {
         call("u", "l", 8),
         call("v", "k", 2),
     ];
-    let settlement = settled(CAMPAIGN, commands, 0, 9, &Supply::There);
+    let settlement = settled(&campaign().text(), commands, 0, 9, &Supply::There);
     let made: Vec<bool> = settlement.made_now().collect();
     assert_eq!(made, [true, false, false, false, true]);
 }
@@ -83,10 +82,7 @@ fn what_a_refused_or_repeated_command_is_answered_it_has_not_made() {
 /// What `again` is answered after `first` was made under the same key.
 fn answered_after(first: Command, again: Command) -> (CommandAnswer, CommandAnswer) {
     let made = settled(&partial(), vec![first], 0, 9, &Supply::There);
-    let earlier = EarlierCall {
-        call: made.rows.calls[0].clone(),
-        made: made.answers[0].clone().expect("it is made"),
-    };
+    let earlier = made.rows.made[0].clone();
     let around = Circumstances {
         catalogue: &catalogue(&partial()),
         supply: &Supply::There,
@@ -98,7 +94,7 @@ fn answered_after(first: Command, again: Command) -> (CommandAnswer, CommandAnsw
         calls: vec![Some(earlier)],
     };
     let mut numbers = [CommandNumbers::default()];
-    let plan = plan(batch, known, &around, &mut numbers, &mut Seeded::new(1));
+    let plan = plan(batch, known, &around, &mut numbers, &mut seeded(1));
     let mut settlement = settle(plan, &[], |_| unreachable!("nothing is made"));
     assert!(settlement.rows.is_empty());
     (made.answers[0].clone(), settlement.answers.remove(0))

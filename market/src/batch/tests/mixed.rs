@@ -4,8 +4,11 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 use router::{OrderNumbers, Run, Slot, nth_after};
 
+use testkit::campaign::{in_state, with};
+use testkit::random::Seeded;
+
 use super::*;
-use crate::call::{Call, EarlierCall};
+use crate::call::{Call, MadeCall};
 use crate::refusal::Refusal;
 
 /// Users who draw, and get chances, under few keys.
@@ -26,7 +29,7 @@ fn any_command() -> impl Strategy<Value = Command> {
 /// A shard that has all units, and keeps the random numbers of commands as a lane does.
 struct Shard {
     accounts: HashMap<AccountKey, Account>,
-    calls: HashMap<(UserId, RequestId), EarlierCall>,
+    calls: HashMap<(UserId, RequestId), MadeCall>,
     ids: OrderNumbers,
 }
 
@@ -71,7 +74,7 @@ impl Shard {
                 .collect(),
         };
         let around = Circumstances {
-            catalogue: &catalogue(CAMPAIGN),
+            catalogue: &catalogue(&campaign().text()),
             supply: &Supply::There,
             now: noon(),
         };
@@ -88,7 +91,7 @@ impl Shard {
     fn commit(&mut self, commands: &mut [Numbered], source: &mut Seeded) -> Vec<CommandAnswer> {
         let settlement = self.settle(commands, source);
         let made_now = settlement.made_now().filter(|made| *made).count();
-        assert_eq!(made_now, settlement.rows.calls.len());
+        assert_eq!(made_now, settlement.rows.made.len());
         let Settlement { answers, rows, .. } = settlement;
         let [new, changed] = written(&rows);
         for (key, account) in new {
@@ -97,12 +100,12 @@ impl Shard {
         for (key, account) in changed {
             assert!(self.accounts.insert(key, account).is_some(), "it was there");
         }
-        let mut made = answers.iter().flatten();
-        for call in rows.calls {
-            let key = (call.user.clone(), call.request.clone());
-            let made = made.find(|made| made.first_id() == call.first_id);
-            let made = made.expect("answers are in the order of calls").clone();
-            let earlier = self.calls.insert(key, EarlierCall { call, made });
+        let mut answered = answers.iter().flatten();
+        for made in rows.made {
+            let key = (made.call.user.clone(), made.call.request.clone());
+            let is_answered = answered.any(|answer| *answer == made.made);
+            assert!(is_answered, "answers are in the order of calls");
+            let earlier = self.calls.insert(key, made);
             assert_eq!(earlier, None, "a key has two calls");
         }
         answers
@@ -129,7 +132,7 @@ proptest! {
         seed in any::<u64>(),
         parts in prop::collection::vec(1_usize..6, 1..20),
     ) {
-        let mut source = Seeded::new(seed);
+        let mut source = seeded(seed);
         let mut commands = numbered(&commands);
         let tried = Shard::default().settle(&mut commands, &mut source);
         let (mut shard, mut halves) = (Shard::default(), Vec::new());
@@ -155,13 +158,13 @@ proptest! {
         batches in prop::collection::vec(prop::collection::vec(any_command(), 1..12), 1..4),
         seed in any::<u64>(),
     ) {
-        let (mut shard, mut source) = (Shard::default(), Seeded::new(seed));
+        let (mut shard, mut source) = (Shard::default(), seeded(seed));
         for commands in &batches {
             shard.commit(&mut numbered(commands), &mut source);
         }
         for ((user, _), account) in &shard.accounts {
             let (mut granted, mut used) = (9, 0);
-            for ((_, request), EarlierCall { call, made }) in
+            for ((_, request), MadeCall { call, made }) in
                 shard.calls.iter().filter(|((of, _), _)| of == user)
             {
                 prop_assert_eq!((&call.user, &call.request), (user, request));
@@ -195,7 +198,7 @@ fn chances_that_are_given_can_be_drawn_by_the_next_command() {
             ..unknown(&batch, 0)
         };
         settle(
-            planned(CAMPAIGN, batch, known, &Supply::There),
+            planned(&campaign().text(), batch, known, &Supply::There),
             &[],
             minted(),
         )
@@ -214,12 +217,12 @@ fn chances_that_are_given_can_be_drawn_by_the_next_command() {
 
 #[test]
 fn chances_are_given_after_the_end_but_only_where_something_is_published() {
-    let closed = CAMPAIGN.replace("state = \"open\"", "state = \"close\"");
+    let closed = in_state(&campaign().text(), "close");
     let given = settled(&closed, vec![grant("u", "k", 3)], 0, 0, &Supply::There);
     let [new, _] = written(&given.rows);
     assert_eq!(new[0].1.granted, 12, "the welcome chances too");
     assert_eq!((new[0].1.used, new[0].1.day), (0, Day::NEVER));
-    let other = CAMPAIGN.replace("id = 1\nname", "id = 2\nname");
+    let other = with(&campaign().text(), "id = 1\nname", "id = 2\nname");
     let refused = settled(&other, vec![grant("u", "k", 3)], 0, 0, &Supply::There);
     assert_eq!(refused.answers, [Err(Refusal::ActivityUnknown)]);
     assert!(refused.rows.is_empty());
@@ -240,7 +243,7 @@ fn an_account_is_never_given_more_than_it_holds() {
         accounts: vec![Some(full)],
         ..unknown(&batch, 0)
     };
-    let plan = planned(CAMPAIGN, batch, known, &Supply::There);
+    let plan = planned(&campaign().text(), batch, known, &Supply::There);
     let settlement = settle(plan, &[], minted());
     assert!(settlement.answers[0].is_ok());
     assert_eq!(

@@ -4,77 +4,33 @@ mod keys;
 mod mixed;
 
 use jiff::Timestamp;
+use testkit::campaign::{Award, CampaignFile, Tree};
+use testkit::random::seeded;
 
 use super::*;
 use crate::calendar::Day;
-use crate::call::Made;
 use crate::campaign::{Campaign, Catalogue, Published};
 use crate::chances::Account;
-use crate::command::{Ask, Command};
-use crate::draw::DrawAsk;
-use crate::grant::{ChanceCount, GrantAsk};
+use crate::command::draw::{DrawAsk, DrawCount, Orders};
+use crate::command::grant::{ChanceCount, GrantAsk};
+use crate::command::{Ask, Command, Made};
 use crate::ids::{ActivityId, OrderId, RequestId, UserId};
-use crate::order::{DrawCount, Orders};
-use crate::random::{CommandNumbers, Seeded};
+use crate::random::CommandNumbers;
 
 /// A prize behind a lock of two draws today, one guaranteed on the fourth draw, points for the
 /// rest.
-pub(super) const CAMPAIGN: &str = r#"
-format = 1
-[activity]
-id = 1
-name = "test"
-begins_at = 2026-01-01T00:00:00+00:00
-ends_at = 2027-01-01T00:00:00+00:00
-state = "open"
-time_zone = "UTC"
-[chances]
-welcome = 9
-month_limit = 8
-day_limit = 7
-[strategy]
-id = 1
-rule_models = ["rule_weight"]
-[[strategy.rule_weight]]
-draw = 4
-awards = [3]
-[[award]]
-id = 1
-title = "mug"
-sort = 1
-rate = 0.5
-count = 10
-tree = "locked"
-[[award]]
-id = 2
-title = "points"
-sort = 2
-rate = 0.499
-[[award]]
-id = 3
-title = "car"
-sort = 3
-rate = 0.001
-count = 10
-tree = "stock"
-[[award]]
-id = 101
-title = "luck"
-sort = 4
-rate = 0
-[[tree]]
-id = "locked"
-root = "rule_lock"
-nodes = [
-    { key = "rule_lock", draws = 2, allow = "rule_stock", take_over = "rule_luck_award" },
-    { key = "rule_stock", allow = "rule_luck_award" },
-    { key = "rule_luck_award", award = 101, config = "1,100" },
-]
-[[tree]]
-id = "stock"
-root = "rule_stock"
-nodes = [{ key = "rule_stock", allow = "rule_luck_award" }, { key = "rule_luck_award", award = 101, config = "1,100" }]
-"#;
+pub(super) fn campaign() -> CampaignFile {
+    CampaignFile::new(1)
+        .between("2026-01-01T00:00:00+00:00", "2027-01-01T00:00:00+00:00")
+        .chances(9, 7, 8)
+        .weight(4, &[3])
+        .award(Award::new(1, "mug", "0.5").count(10, "locked"))
+        .award(Award::new(2, "points", "0.499"))
+        .award(Award::new(3, "car", "0.001").count(10, "stock"))
+        .award(Award::luck())
+        .tree(Tree::locked("locked", 2, CampaignFile::LUCK, Some("1,100")))
+        .tree(Tree::stock("stock", CampaignFile::LUCK, Some("1,100")))
+}
 
 pub(super) fn catalogue(text: &str) -> Catalogue {
     Catalogue::new([Published {
@@ -84,7 +40,7 @@ pub(super) fn catalogue(text: &str) -> Catalogue {
 }
 
 pub(super) fn partial() -> String {
-    CAMPAIGN.replacen("state =", "when_chances_short = \"partial\"\nstate =", 1)
+    campaign().partial().text()
 }
 
 pub(super) fn activity() -> ActivityId {
@@ -111,7 +67,7 @@ pub(super) fn grant(user: &str, request: &str, chances: u32) -> Command {
     command(user, request, Ask::Grant(GrantAsk { activity, chances }))
 }
 
-/// An account with so many draws on the day of the batch.
+/// An account with this number of draws on the day of the batch.
 pub(super) fn after(draws: u32) -> Option<Account> {
     let account = Account {
         granted: 9,
@@ -139,10 +95,10 @@ pub(super) fn planned(text: &str, batch: Batch, known: Known, supply: &Supply) -
         .iter()
         .map(|_| CommandNumbers::default())
         .collect();
-    plan(batch, known, &around, &mut numbers, &mut Seeded::new(7))
+    plan(batch, known, &around, &mut numbers, &mut seeded(7))
 }
 
-/// What is known where nothing was called before: so many draws of each account.
+/// What is known where nothing was called before; each account has this number of draws.
 pub(super) fn unknown(batch: &Batch, before: u32) -> Known {
     let Needs { accounts, calls } = batch.needs();
     Known {
@@ -160,7 +116,7 @@ pub(super) fn minted() -> impl FnMut(&UserId) -> OrderId {
     }
 }
 
-/// One batch of one user's or some new users' calls; so many mugs and as many cars as are wanted.
+/// One batch of calls of one user or some new users. There are `mugs` mugs, and enough of the rest.
 pub(super) fn settled(
     text: &str,
     commands: Vec<Command>,

@@ -7,7 +7,7 @@
 //! 3. the rest of each award, which may name a tree;
 //! 4. the rules before the draw, which name awards.
 //!
-//! A section with a fault is passed on as [`Faulted`], and what depends on it is not judged, so
+//! A section with a fault is passed on as [`Faulted`], and what depends on it is not checked, so
 //! that one mistake gives one message.
 mod activity;
 mod award;

@@ -49,8 +49,7 @@ fn a_restriction_for_all_holds_where_an_activity_was_set_on() {
 }
 
 proptest! {
-    /// Whatever is set, and in whatever order: a user may do as much as the strictest setting
-    /// allows, no more and no less.
+    /// For all settings in any order, a user may do exactly what the strictest setting allows.
     #[test]
     fn the_strictest_setting_holds_for_each_user(
         switch in prop::sample::select(&Switch::ALL[..]),

@@ -1,5 +1,5 @@
--- Of rows that are there, which the caller sees by the count: an UPDATE with a join would make a
--- temporary table on disk for each batch.
+-- Updates existing rows; the caller checks the count. An UPDATE with a join would make a temporary table on
+-- disk for each batch.
 INSERT INTO raffle_account_{table} (user_id, activity_id, granted, used, day, day_used, month_used)
 VALUES {rows}
 ON DUPLICATE KEY UPDATE

@@ -1,4 +1,5 @@
--- What servers gave to withdrawals that are not done yet: it has left the segments and not the total.
+-- The units that servers gave to withdrawals that are not done yet: they are gone from the segments, but not
+-- from the total.
 SELECT o.activity_id, o.award_id, CAST(SUM(d.units) AS SIGNED)
 FROM stock_operation AS o
 JOIN stock_delivery AS d ON d.operation_id = o.operation_id

@@ -1,8 +1,8 @@
 -- [[user, activity, request], ...], sorted -> the indexes of those that another transaction has locked, or
--- has written and not committed yet: their account, or the call under their request id, is seen when
--- uncommitted rows are (which the caller must ask for) but cannot be locked. Waits for no lock.
--- Each row is tried to be locked before it is looked for, so one that was committed in between counts
--- as held too. The inner queries lock nothing; LIMIT keeps MariaDB from reading their tables whole.
+-- has written and not committed yet: their account, or the call under their request id, is visible among
+-- uncommitted rows (the caller must set that isolation level) but cannot be locked. Waits for no lock. The
+-- attempt to lock a row comes before the look-up, so a row that was committed in between counts as held too.
+-- The inner queries lock nothing; LIMIT keeps MariaDB from reading their tables whole.
 SELECT STRAIGHT_JOIN CAST(j.k AS SIGNED) - 1
 FROM (
     SELECT * FROM JSON_TABLE(?, '$[*]' COLUMNS (

@@ -1,5 +1,5 @@
--- [[user, request]] -> the id of the call's first row, if the call is there when the transaction that inserts
--- it has ended. The array is a query of its own: as in lock_batch.
+-- [[user, request]] -> the id of the call's first row, if the call exists. Waits for the end of a transaction
+-- that inserts it. The array is a query of its own, as in lock_batch.
 SELECT STRAIGHT_JOIN c.first_id
 FROM (
     SELECT * FROM JSON_TABLE(?, '$[*]' COLUMNS (

@@ -1,9 +1,9 @@
--- [[user, activity, request], ...], sorted -> the account, the call that was made under the request id;
--- NULL where there is none. Accounts are locked in the order of the array, because it is joined first
--- and read from front to end. ORDER BY would sort what is locked already. The call is looked for when
--- the account is locked, and as it is by then, so that the same request on two gateways meets there.
--- Without FORCE INDEX a table of a few rows is scanned, and a scan waits for the locks of others.
--- The array is a query of its own, because MySQL cannot lock what stands beside a JSON_TABLE.
+-- [[user, activity, request], ...], sorted -> the account, the call that was made under the request id; NULL
+-- when there is none. Accounts are locked in the order of the array, because it is joined first and read from
+-- front to end. ORDER BY would sort rows that are locked already. The call is looked up after its account is
+-- locked, as it is then, so that the account's lock orders equal requests on two gateways. Without FORCE
+-- INDEX a table of a few rows is scanned, and a scan waits for the locks of others. The array is a query of
+-- its own, because MySQL cannot lock rows of a query with a JSON_TABLE.
 SELECT STRAIGHT_JOIN CAST(j.k AS SIGNED) - 1, a.granted, a.used, a.day, a.day_used, a.month_used,
        c.kind, c.activity_id, c.asked, c.first_id, c.made, c.created_at_ms
 FROM (

@@ -1,2 +1,2 @@
--- What time it is, in milliseconds since 1970, when the statement begins.
+-- The time when the statement begins, in milliseconds since 1970.
 SELECT CAST(1000 * UNIX_TIMESTAMP(NOW(6)) AS SIGNED)

@@ -1,5 +1,5 @@
--- [[idle_s]], by the clock of this database alone -> server, activity, award, segment, run, lane of counters
--- that their lanes have not touched for so long. Looked up without locks: no batch under way is waited for.
+-- [[idle_s]], by this database's clock -> server, activity, award, segment, run, lane of counters that have
+-- not changed for this time. Read without locks, so it does not wait for batches.
 SELECT CAST(i.server AS SIGNED), i.activity_id, i.award_id, CAST(i.segment AS SIGNED), i.run, CAST(i.lane AS SIGNED)
 FROM JSON_TABLE(?, '$[*]' COLUMNS (idle_s BIGINT PATH '$[0]' ERROR ON EMPTY ERROR ON ERROR)) AS j
 STRAIGHT_JOIN stock_issued AS i

@@ -1,5 +1,5 @@
--- [[server, activity, award, segment, run, lane], ...], sorted: two who fold at once lock in one order.
--- -> place, count
+-- [[server, activity, award, segment, run, lane], ...], sorted: two folds at once lock in the same order.
+-- -> index, count
 SELECT STRAIGHT_JOIN CAST(j.k AS SIGNED) - 1, i.issued
 FROM (
     SELECT * FROM JSON_TABLE(?, '$[*]' COLUMNS (

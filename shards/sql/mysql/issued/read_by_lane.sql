@@ -1,5 +1,5 @@
--- What lanes that still write, or did a while ago, have issued: each lane writes the orders of one table,
--- whose number it has. Run 0 has what others have left, whichever lane they were.
+-- The units issued by lanes that write, or did so a while ago. Each lane writes the orders of one table, the
+-- table of its number. Run 0 has the sums of earlier lanes, whichever table they had.
 SELECT activity_id, award_id, CAST(lane AS SIGNED), CAST(SUM(issued) AS SIGNED)
 FROM stock_issued
 WHERE run > 0

@@ -1,3 +1,3 @@
--- How many orders there are, and how many the calls for draws say there are, at one moment.
+-- How many orders exist, and how many the calls for draws name, at one moment.
 SELECT CAST((SELECT COUNT(*) FROM raffle_order_{table}) AS SIGNED),
        CAST((SELECT COALESCE(SUM(made), 0) FROM raffle_call_{table} WHERE kind = 1) AS SIGNED)

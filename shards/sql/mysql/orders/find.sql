@@ -1,5 +1,5 @@
--- [[user, order]] -> the order's call, and the order. The call is looked for in the user's range of the key of
--- calls, once the order is there. Ids of a call are 1,024 apart.
+-- [[user, order]] -> the order's call, and the order. The order is looked up first, then its call in the
+-- user's range of the key of calls. Ids of a call are 1,024 apart.
 SELECT STRAIGHT_JOIN
        c.user_id, c.request_id, c.kind, c.activity_id, c.asked, c.first_id, c.made, c.created_at_ms,
        o.order_id, o.user_id, o.activity_id, o.version, o.ordinal, o.day, o.award_id,

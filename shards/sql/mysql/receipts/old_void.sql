@@ -1,5 +1,5 @@
--- [[min_age_s]], by the clock of this database alone -> grant, by grant. Read by itself: within a DELETE it
--- would wait for the receipts of batches under way.
+-- [[min_age_s]], by this database's clock -> grant, by grant. It is a statement of its own: within a DELETE
+-- it would wait for receipts of batches that are under way.
 SELECT r.grant_id
 FROM JSON_TABLE(?, '$[*]' COLUMNS (min_age_s BIGINT PATH '$[0]' ERROR ON EMPTY ERROR ON ERROR)) AS j
 STRAIGHT_JOIN stock_receipt AS r

@@ -1,5 +1,6 @@
--- Which cluster the database belongs to, which part of it it is (meta, shard-0, ...), and how that cluster
--- is laid out. The same table in the meta database and in each shard; no row until the first migration is done.
+-- Which cluster the database belongs to, which part of the cluster it is (meta, shard-0, ...), and how that
+-- cluster is laid out. The same table in the meta database and in each shard; no row until the first
+-- migration is done.
 CREATE TABLE IF NOT EXISTS cluster_identity (
     only_row TINYINT NOT NULL PRIMARY KEY CHECK (only_row = 1),
     cluster  VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,

@@ -5,7 +5,7 @@ CREATE TABLE IF NOT EXISTS slot_map (
     tables  SMALLINT UNSIGNED NOT NULL
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
--- Run numbers: whoever claims one builds ids from it that nobody else builds.
+-- Run numbers: a process that claims one builds ids from it that no other process builds.
 CREATE TABLE IF NOT EXISTS id_run (
     only_row TINYINT NOT NULL PRIMARY KEY CHECK (only_row = 1),
     claimed  BIGINT NOT NULL
@@ -21,15 +21,15 @@ CREATE TABLE IF NOT EXISTS campaign (
     PRIMARY KEY (activity_id, version)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
--- Raised by every change of campaigns or stock: what running servers poll. Locked by whoever writes here.
+-- Raised by every change of campaigns or stock: running servers poll it. Every writing transaction locks it.
 CREATE TABLE IF NOT EXISTS revision (
     only_row TINYINT NOT NULL PRIMARY KEY CHECK (only_row = 1),
     number   BIGINT NOT NULL
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 INSERT IGNORE INTO revision (only_row, number) VALUES (1, 0);
 
--- A prize's total is the sum of what was applied. A withdrawal waits with applied = NULL until
--- the holder of the stock has done it.
+-- A prize's total is the sum of the applied changes. A withdrawal waits with applied = NULL until the holder
+-- of the stock has done it.
 CREATE TABLE IF NOT EXISTS stock_operation (
     operation_id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
     activity_id  BIGINT NOT NULL,
@@ -55,7 +55,7 @@ CREATE TABLE IF NOT EXISTS stock_picture (
     PRIMARY KEY (activity_id, award_id)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
--- How often each stock server was rebuilt, and which run of it the units of that epoch lie in.
+-- How often each stock server was rebuilt, and which run of the server has the units of that epoch.
 CREATE TABLE IF NOT EXISTS stock_server (
     server TINYINT UNSIGNED NOT NULL PRIMARY KEY,
     epoch  BIGINT NOT NULL,
@@ -90,7 +90,7 @@ CREATE TABLE IF NOT EXISTS stock_segment (
     PRIMARY KEY (activity_id, award_id, segment)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
--- What of an operation each server has to do, and under which epoch it was recorded.
+-- Each server's share of an operation, and the epoch under which it was recorded.
 CREATE TABLE IF NOT EXISTS stock_delivery (
     operation_id BIGINT NOT NULL,
     server       TINYINT UNSIGNED NOT NULL,
@@ -100,7 +100,7 @@ CREATE TABLE IF NOT EXISTS stock_delivery (
     PRIMARY KEY (operation_id, server)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
--- Who does a job for now. Leases save work, nothing more: a job is right with two holders too.
+-- The present holder of each job. Leases only save work: a job is correct with two holders too.
 CREATE TABLE IF NOT EXISTS job_lease (
     job        VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL PRIMARY KEY,
     holder     VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,

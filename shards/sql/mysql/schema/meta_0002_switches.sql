@@ -1,4 +1,4 @@
--- Degrade switches as they are set; activity 0 stands for all, expiry 0 for never.
+-- How degrade switches are set; activity 0 stands for all, expiry 0 for never.
 CREATE TABLE IF NOT EXISTS switch_setting (
     name          VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     activity_id   BIGINT NOT NULL,
@@ -7,7 +7,7 @@ CREATE TABLE IF NOT EXISTS switch_setting (
     PRIMARY KEY (name, activity_id)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
--- Every change ever made: who, why, before and after.
+-- All changes: who, why, before and after.
 CREATE TABLE IF NOT EXISTS switch_change (
     change_id     BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
     at_ms         BIGINT NOT NULL,

@@ -1,4 +1,4 @@
--- What operations set for all gateways, switches excepted; the value is JSON, expiry 0 is never.
+-- Settings that operators made for all gateways, without switches; the value is JSON, expiry 0 is never.
 CREATE TABLE IF NOT EXISTS fleet_setting (
     kind          VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     target        VARCHAR(256) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
@@ -11,7 +11,7 @@ CREATE TABLE IF NOT EXISTS fleet_setting (
     PRIMARY KEY (kind, target)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
--- What each gateway last reported of itself. The time is this database's.
+-- The latest report of each gateway. The time is by this database's clock.
 CREATE TABLE IF NOT EXISTS gateway (
     name          VARCHAR(80) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL PRIMARY KEY,
     instance      VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,

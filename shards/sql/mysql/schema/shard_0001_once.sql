@@ -1,5 +1,5 @@
--- How often each stock server (1 to 15) was rebuilt, as this shard has heard: a batch commits units
--- of a server only under the epoch that stands here. Row 0 is for grants themselves and never changes.
+-- How often each stock server (1 to 15) was rebuilt, as far as this shard knows: a batch commits units of a
+-- server only under the epoch of this row. Row 0 is for grants themselves and never changes.
 CREATE TABLE IF NOT EXISTS stock_epoch (
     server TINYINT UNSIGNED NOT NULL PRIMARY KEY,
     epoch  BIGINT NOT NULL

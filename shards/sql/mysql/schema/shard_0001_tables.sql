@@ -10,7 +10,7 @@ CREATE TABLE IF NOT EXISTS raffle_account_{table} (
     PRIMARY KEY (user_id, activity_id)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
--- Order ids of one run ascend, so rows are appended. One request id, one order, whatever the activity.
+-- Order ids of one run ascend, so rows are appended. One request id, one order, in all activities.
 CREATE TABLE IF NOT EXISTS raffle_order_{table} (
     order_id      BIGINT NOT NULL PRIMARY KEY,
     user_id       VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,

@@ -1,7 +1,7 @@
--- A call may ask for several draws: seq is an order's place in its call, asked what the call asked for.
--- One request id, one call, whatever the activity: each call has a first order. With defaults, so that
--- a gateway of the version before draws on meanwhile. All in one change, which is made whole or not at
--- all; prepared, because MySQL cannot add a column only where there is none.
+-- A call may ask for several draws: seq is an order's index in its call, asked is the number that the call
+-- asked for. One request id, one call, in all activities: each call has a first order. With defaults, so that
+-- a gateway of the version before can draw meanwhile. All in one change, which is made whole or not at all.
+-- Prepared, because MySQL cannot add a column only if it is missing.
 SET @change = IF(
     (SELECT COUNT(*) FROM information_schema.columns
      WHERE table_schema = DATABASE() AND table_name = 'raffle_order_{table}' AND column_name = 'seq') = 0,

@@ -1,8 +1,8 @@
--- Issued units are counted by each lane for itself; a grant has one row for all servers, and only for as
--- long as it may be open on one of them. This runs again from its beginning when it was cut off.
+-- Issued units are counted by each lane for itself; a grant has one row for all servers, and only for as long
+-- as it may be open on one of them. After it was cut off, this runs again from its beginning.
 
--- Where a batch that took units and whoever takes it for dead meet: the first of the two inserts the grant.
--- units: [[server, epoch, [[activity, award, segment, count], ...]], ...]
+-- Here a batch that took units meets a process that takes it for dead: the first of the two inserts the
+-- grant. units: [[server, epoch, [[activity, award, segment, count], ...]], ...]
 CREATE TABLE IF NOT EXISTS stock_receipt (
     grant_id   BIGINT NOT NULL PRIMARY KEY,
     void       TINYINT NOT NULL,
@@ -10,8 +10,8 @@ CREATE TABLE IF NOT EXISTS stock_receipt (
     created_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
--- Units that batches have issued, by who issued them: a lane of a run writes its own rows alone, so that no
--- lane waits for another. Run 0, lane 0 has what lanes that write no more have left.
+-- Units that batches have issued, by lane. A lane of a run writes only its own rows, so that no lane waits
+-- for another. Run 0, lane 0 has the units of lanes that have ended.
 CREATE TABLE IF NOT EXISTS stock_issued (
     server      TINYINT UNSIGNED NOT NULL,
     activity_id BIGINT NOT NULL,
@@ -24,8 +24,8 @@ CREATE TABLE IF NOT EXISTS stock_issued (
     PRIMARY KEY (server, activity_id, award_id, segment, run, lane)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
--- Out of the way first: a gateway of the version before that still runs can commit nothing from here on,
--- so what is counted below is all there is. Waits for the batches under way.
+-- First of all: from here on a running gateway of the version before can commit nothing, so the counts below
+-- are complete. Waits for the running batches.
 SET @change = IF(
     (SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'stock_grant') = 1,
     'RENAME TABLE stock_grant TO stock_grant_before',
@@ -41,7 +41,7 @@ PREPARE changing FROM @change;
 EXECUTE changing;
 DEALLOCATE PREPARE changing;
 
--- Empty where they were moved and dropped already.
+-- Empty when they were moved and dropped already.
 CREATE TABLE IF NOT EXISTS stock_grant_before (
     server     TINYINT UNSIGNED NOT NULL,
     grant_id   BIGINT NOT NULL,
@@ -60,8 +60,8 @@ CREATE TABLE IF NOT EXISTS award_issued_before (
     PRIMARY KEY (activity_id, award_id, server, segment)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
--- Moved whole or not at all. A grant has committed when one of its rows says so; the rows of server 0 were
--- the grants' own, and only void ones still mean something.
+-- Moved whole or not at all. A grant has committed when one of its rows shows it. The rows of server 0 were
+-- those of the grants themselves, and only void ones still have a meaning.
 SET SESSION group_concat_max_len = 16777216;
 START TRANSACTION;
 INSERT INTO stock_issued (server, activity_id, award_id, segment, run, lane, issued)

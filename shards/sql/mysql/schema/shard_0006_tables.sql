@@ -1,5 +1,5 @@
--- A user's request ids, whatever they were used for. A call for draws names its orders by the first: their
--- ids are 1,024 apart, without a gap.
+-- A user's request ids, of all kinds of calls. A call for draws has the id of its first order: the others
+-- follow, 1,024 apart, without a gap.
 CREATE TABLE IF NOT EXISTS raffle_call_{table} (
     user_id       VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     request_id    VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
@@ -12,7 +12,7 @@ CREATE TABLE IF NOT EXISTS raffle_call_{table} (
     PRIMARY KEY (user_id, request_id)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
--- Chances that users were given. Ids of one run ascend, so rows are appended.
+-- Chances that operators gave to users. Ids of one run ascend, so rows are appended.
 CREATE TABLE IF NOT EXISTS recharge_order_{table} (
     order_id      BIGINT NOT NULL PRIMARY KEY,
     user_id       VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
@@ -23,8 +23,8 @@ CREATE TABLE IF NOT EXISTS recharge_order_{table} (
     created_at_ms BIGINT NOT NULL
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
--- From here on a gateway of the version before commits nothing: it reads each batch by the key's old name. So the
--- orders that are converted next are all there are. Waits for the batches under way.
+-- From here on a gateway of the version before commits nothing: it reads each batch by the key's old name. So
+-- the orders that are converted next are complete. Waits for the running batches.
 SET @change = IF(
     (SELECT COUNT(*) FROM information_schema.statistics
      WHERE table_schema = DATABASE() AND table_name = 'raffle_order_{table}' AND index_name = 'raffle_order_request') > 0,

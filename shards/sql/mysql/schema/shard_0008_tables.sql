@@ -1,4 +1,5 @@
--- Every order has its call: what the call says stands there alone, and its key instead of the orders' one.
+-- Every order has a call by now: drops the columns that calls have, and the orders' unique key, which that of
+-- the calls replaces.
 SET @change = IF(
     (SELECT COUNT(*) FROM information_schema.statistics
      WHERE table_schema = DATABASE() AND table_name = 'raffle_order_{table}' AND index_name = 'raffle_order_to_convert') > 0,

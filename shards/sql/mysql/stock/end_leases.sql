@@ -1,4 +1,4 @@
--- [[job, holder]]. Whoever asks next may have the job at once.
+-- [[job, holder]]. The next process that asks gets the lease at once.
 UPDATE job_lease AS l
 JOIN JSON_TABLE(?, '$[*]' COLUMNS (
     job    VARCHAR(64)  CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[0]' ERROR ON EMPTY ERROR ON ERROR,

@@ -1,4 +1,4 @@
--- [[server]]. Additions that the server has not got yet.
+-- [[server]]. Additions that were not delivered to the server yet.
 SELECT d.operation_id, d.epoch, o.activity_id, o.award_id, o.units
 FROM JSON_TABLE(?, '$[*]' COLUMNS (server INT PATH '$[0]' ERROR ON EMPTY ERROR ON ERROR)) AS j
 JOIN stock_delivery AS d ON d.server = j.server AND d.done = 0

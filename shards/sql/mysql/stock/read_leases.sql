@@ -1,4 +1,4 @@
--- [[job]]. Who has each job, and for how many ms still by the database's clock; leases that have ended are left out.
+-- [[job]] -> job, its holder, the ms left by the database's clock. Leases that have ended are left out.
 SELECT l.job, l.holder, TIMESTAMPDIFF(MICROSECOND, NOW(3), l.expires_at) DIV 1000
 FROM JSON_TABLE(?, '$[*]' COLUMNS (
     job VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[0]' ERROR ON EMPTY ERROR ON ERROR

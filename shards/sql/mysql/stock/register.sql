@@ -1,4 +1,4 @@
--- [[server, epoch, run_id]]. Not when the epoch was raised meanwhile.
+-- [[server, epoch, run_id]]. Changes nothing if the epoch was raised meanwhile.
 UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
     server INT         PATH '$[0]' ERROR ON EMPTY ERROR ON ERROR,
     epoch  BIGINT      PATH '$[1]' ERROR ON EMPTY ERROR ON ERROR,

@@ -1,4 +1,4 @@
--- [[job, holder, ttl_ms]]. The database's clock decides; whoever holds a lease may prolong it.
+-- [[job, holder, ttl_ms]]. The database's clock decides. The holder of a lease may prolong it.
 INSERT INTO job_lease (job, holder, expires_at)
 SELECT j.job, j.holder, NOW(3) + INTERVAL (j.ttl_ms * 1000) MICROSECOND
 FROM JSON_TABLE(?, '$[*]' COLUMNS (

@@ -1,5 +1,5 @@
--- [[user, activity, request], ...] -> the account, the call that was made under the request id; NULL
--- where there is none. The whole file is locked already: SQLite has one writer.
+-- [[user, activity, request], ...] -> the account, the call that was made under the request id; NULL when
+-- there is none. The whole file is locked already: SQLite has one writer.
 WITH wanted AS MATERIALIZED (
     SELECT key, value ->> 0 AS user_id, value ->> 1 AS activity_id, value ->> 2 AS request_id FROM json_each($1)
 )

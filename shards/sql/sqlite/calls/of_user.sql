@@ -1,4 +1,4 @@
--- [user, after]: the user's calls behind that request id, in the order of the key.
+-- [user, after]: the user's calls after that request id, in the order of the key.
 SELECT user_id, request_id, kind, activity_id, asked, first_id, made, created_at_ms
 FROM raffle_call_{table}
 WHERE user_id = $1 ->> '$[0]'

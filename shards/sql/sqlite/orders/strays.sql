@@ -1,4 +1,4 @@
--- Orders that belong to no call. Slow: only where the counts say that there are some.
+-- Orders that belong to no call. Slow: runs only when the counts differ.
 SELECT o.order_id, o.user_id
 FROM raffle_order_{table} AS o
 WHERE NOT EXISTS (

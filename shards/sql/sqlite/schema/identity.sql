@@ -1,5 +1,6 @@
--- Which installation the file belongs to, which part of it it is (meta, shard-0, ...), and how that is laid
--- out. The same table in the meta file and in each shard; no row until the first start has laid it out.
+-- Which installation the file belongs to, which part of it this is (meta, shard-0, ...), and how the
+-- installation is laid out. The same table in the meta file and in each shard; no row until the first start
+-- has laid it out.
 CREATE TABLE cluster_identity (
     only_row INTEGER NOT NULL PRIMARY KEY CHECK (only_row = 1),
     cluster  TEXT    NOT NULL,

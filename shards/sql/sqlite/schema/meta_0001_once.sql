@@ -5,7 +5,7 @@ CREATE TABLE slot_map (
     tables  INTEGER NOT NULL
 ) STRICT;
 
--- Run numbers: whoever claims one builds ids from it that nobody else builds.
+-- Run numbers: a process that claims one builds ids from it that no other process builds.
 CREATE TABLE id_run (
     only_row INTEGER NOT NULL PRIMARY KEY CHECK (only_row = 1),
     claimed  INTEGER NOT NULL
@@ -21,15 +21,15 @@ CREATE TABLE campaign (
     PRIMARY KEY (activity_id, version)
 ) STRICT, WITHOUT ROWID;
 
--- Raised by every change of campaigns or stock: what a running server polls.
+-- Raised by every change of campaigns or stock: a running server polls it.
 CREATE TABLE revision (
     only_row INTEGER NOT NULL PRIMARY KEY CHECK (only_row = 1),
     number   INTEGER NOT NULL
 ) STRICT;
 INSERT INTO revision VALUES (1, 0);
 
--- A prize's total is the sum of what was applied. A withdrawal waits with applied = NULL until
--- the holder of the stock has done it.
+-- A prize's total is the sum of the applied changes. A withdrawal waits with applied = NULL until the holder
+-- of the stock has done it.
 CREATE TABLE stock_operation (
     operation_id INTEGER NOT NULL PRIMARY KEY,
     activity_id  INTEGER NOT NULL,

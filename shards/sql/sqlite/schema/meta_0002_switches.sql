@@ -1,4 +1,4 @@
--- Degrade switches as they are set; activity 0 stands for all, expiry 0 for never.
+-- How degrade switches are set; activity 0 stands for all, expiry 0 for never.
 CREATE TABLE switch_setting (
     name          TEXT    NOT NULL,
     activity_id   INTEGER NOT NULL,
@@ -7,7 +7,7 @@ CREATE TABLE switch_setting (
     PRIMARY KEY (name, activity_id)
 ) STRICT, WITHOUT ROWID;
 
--- Every change ever made: who, why, before and after.
+-- All changes: who, why, before and after.
 CREATE TABLE switch_change (
     change_id     INTEGER NOT NULL PRIMARY KEY,
     at_ms         INTEGER NOT NULL,

@@ -1,4 +1,4 @@
--- What operations set for all gateways, switches excepted; the value is JSON, expiry 0 is never.
+-- Settings that operators made for all gateways, without switches; the value is JSON, expiry 0 is never.
 CREATE TABLE fleet_setting (
     kind          TEXT    NOT NULL,
     target        TEXT    NOT NULL,

@@ -1,4 +1,4 @@
--- The latest batch of the shard's lane: how a lane learns whether a commit that failed has landed.
+-- The latest batch of the shard's lane: it shows whether a failed commit was made.
 CREATE TABLE stock_grant (
     grant_id INTEGER NOT NULL PRIMARY KEY,
     void     INTEGER NOT NULL

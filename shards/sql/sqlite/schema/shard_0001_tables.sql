@@ -27,5 +27,5 @@ CREATE TABLE raffle_order_{table} (
     created_at_ms INTEGER NOT NULL
 ) STRICT;
 
--- One request id, one order, whatever the activity.
+-- One request id, one order, in all activities.
 CREATE UNIQUE INDEX raffle_order_request_{table} ON raffle_order_{table} (user_id, request_id);

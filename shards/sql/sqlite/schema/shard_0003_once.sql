@@ -1,2 +1,2 @@
--- A lane finds out by its order ids whether a commit that failed has landed.
+-- A lane finds out by its order ids whether a failed commit was made.
 DROP TABLE stock_grant;

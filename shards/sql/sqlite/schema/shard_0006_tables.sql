@@ -1,5 +1,5 @@
--- A user's request ids, whatever they were used for. A call for draws names its orders by the first: their
--- ids are 1,024 apart, without a gap.
+-- A user's request ids, of all kinds of calls. A call for draws has the id of its first order: the others
+-- follow, 1,024 apart, without a gap.
 CREATE TABLE raffle_call_{table} (
     user_id       TEXT    NOT NULL,
     request_id    TEXT    NOT NULL,
@@ -12,7 +12,7 @@ CREATE TABLE raffle_call_{table} (
     PRIMARY KEY (user_id, request_id)
 ) STRICT, WITHOUT ROWID;
 
--- Chances that users were given. Ids of one run ascend, so rows are appended.
+-- Chances that operators gave to users. Ids of one run ascend, so rows are appended.
 CREATE TABLE recharge_order_{table} (
     order_id      INTEGER NOT NULL PRIMARY KEY,
     user_id       TEXT    NOT NULL,

@@ -1,5 +1,5 @@
--- Every order has its call: what the call says stands there alone, and its key instead of the orders' one.
--- Dropping the columns one by one would write the table four times.
+-- Every order has a call by now: drops the columns that calls have, and the orders' unique key, which that of
+-- the calls replaces. Dropping the columns one by one would write the table four times.
 CREATE TABLE raffle_order_converted_{table} (
     order_id    INTEGER NOT NULL PRIMARY KEY,
     user_id     TEXT    NOT NULL,

@@ -1,55 +1,64 @@
-//! A call has what it says that it made. Its orders stand one after the other: a lane makes all of
-//! them in one go.
-use super::draw_check::DrawCheck;
-use crate::audit::history::{Context, History, Place};
-use crate::audit::report::Check;
+//! A call made the rows that it names, and they are stored. Its orders follow each other without a
+//! gap, because a lane makes all of them at once.
+use super::row_check::RowCheck;
+use crate::audit::history::{DrawHistory, RowContext, TableLocation};
+use crate::audit::report::CheckReport;
 use crate::audit::rows::{StoredCall, StoredOrder};
 
-#[derive(Debug)]
-pub(in crate::audit) struct CallsAreWhole {
-    pub(super) check: Check,
+#[derive(Debug, Default)]
+pub(super) struct CallsAreWhole {
     /// The call for several draws whose orders are being read.
-    call: Option<Call>,
+    call: Option<CallBeingRead>,
 }
 
 #[derive(Debug)]
-struct Call {
+struct CallBeingRead {
     request: Box<str>,
     asked: i64,
     version: i64,
-    /// How many of its orders were read, were none missing.
+    /// How many of its orders there are up to here, if none is missing.
     made: i64,
 }
 
-impl Default for CallsAreWhole {
-    fn default() -> Self {
-        Self {
-            check: Check::new("calls_are_whole"),
-            call: None,
+impl RowCheck for CallsAreWhole {
+    fn name(&self) -> &'static str {
+        "calls_are_whole"
+    }
+
+    fn call(&mut self, report: &mut CheckReport, at: TableLocation, user: &str, call: &StoredCall) {
+        report.checked += 1;
+        let (made, found, request) = (call.made, call.found, &call.request);
+        if made != found || made < 1 {
+            report.violation(|| {
+                format!(
+                    "{at}: request id {request:?} of user {user:?} made {made} rows, {found} are stored"
+                )
+            });
         }
     }
-}
 
-impl DrawCheck for CallsAreWhole {
-    fn order(&mut self, context: &Context<'_>, history: &History, order: &StoredOrder) {
+    fn order(
+        &mut self,
+        report: &mut CheckReport,
+        context: &RowContext<'_>,
+        history: &DrawHistory,
+        order: &StoredOrder,
+    ) {
         let (seq, asked, request) = (order.seq, order.asked, &order.request);
-        let follows =
-            |call: &&mut Call| (&call.request, call.asked, call.made) == (request, asked, seq);
+        let follows = |call: &&mut CallBeingRead| {
+            (&call.request, call.asked, call.made) == (request, asked, seq)
+        };
         if let Some(call) = self.call.as_mut().filter(follows) {
             call.made += 1;
         } else {
-            self.end_call(context, history);
-            self.check.checked += 1;
+            self.end_call(report, context, history);
+            report.checked += 1;
             if seq != 0 {
-                self.violation(
-                    context,
-                    history,
-                    order,
-                    "and the one before it is not there",
-                );
+                let why = "but the draw before it is missing";
+                misplaced(report, context, history, order, why);
             }
             let several = (asked, seq) != (1, 0);
-            let call = || Call {
+            let call = || CallBeingRead {
                 request: request.clone(),
                 asked,
                 version: order.version,
@@ -58,65 +67,25 @@ impl DrawCheck for CallsAreWhole {
             self.call = several.then(call);
         }
         if seq == asked {
-            self.violation(context, history, order, "which is one too many");
+            let why = "which is one more than the call asked for";
+            misplaced(report, context, history, order, why);
         }
     }
 
-    fn end(&mut self, context: &Context<'_>, history: &History) {
-        self.end_call(context, history);
+    fn end(&mut self, report: &mut CheckReport, context: &RowContext<'_>, history: &DrawHistory) {
+        self.end_call(report, context, history);
     }
 }
 
 impl CallsAreWhole {
-    /// The next call, whatever it was for.
-    pub(in crate::audit) fn call(&mut self, place: Place, user: &str, call: &StoredCall) {
-        self.check.checked += 1;
-        let (made, found, request) = (call.made, call.found, &call.request);
-        if made != found || made < 1 {
-            self.check.violation(|| {
-                format!("{place}: request id {request:?} of user {user:?} made {made} rows, {found} are there")
-            });
-        }
-    }
-
-    /// Whether a call was found that is not.
-    pub(in crate::audit) fn is_broken(&self) -> bool {
-        self.check.is_broken()
-    }
-
-    /// Adds what was found elsewhere.
-    pub(in crate::audit) fn add(&mut self, other: Self) {
-        self.check.add(other.check);
-    }
-
-    fn violation(
-        &mut self,
-        context: &Context<'_>,
-        history: &History,
-        order: &StoredOrder,
-        what: &str,
-    ) {
-        let (
-            place,
-            StoredOrder {
-                id,
-                seq,
-                asked,
-                request,
-                ..
-            },
-        ) = (context.place, order);
-        self.check.violation(|| {
-            format!(
-                "{place}: order {id} of {history} is draw {} of {asked} under request id {request:?}, {what}",
-                seq + 1
-            )
-        });
-    }
-
     /// A call that made fewer draws than it asked for needs a version that allows it.
-    fn end_call(&mut self, context: &Context<'_>, history: &History) {
-        let Some(Call {
+    fn end_call(
+        &mut self,
+        report: &mut CheckReport,
+        context: &RowContext<'_>,
+        history: &DrawHistory,
+    ) {
+        let Some(CallBeingRead {
             request,
             asked,
             version,
@@ -125,16 +94,33 @@ impl CallsAreWhole {
         else {
             return;
         };
-        if made < asked
-            && context
-                .known
-                .versions
-                .is_all_or_nothing(history.activity, version)
-        {
-            let place = context.place;
-            self.check.violation(|| {
-                format!("{place}: request id {request:?} of {history} has {made} draws of {asked}, the version makes all or none")
+        let versions = &context.known.versions;
+        if made < asked && versions.is_all_or_nothing(history.activity, version) {
+            let at = context.at;
+            report.violation(|| {
+                format!(
+                    "{at}: request id {request:?} of {history} has {made} draws of {asked}, \
+                     but its version makes all of them or none"
+                )
             });
         }
     }
+}
+
+fn misplaced(
+    report: &mut CheckReport,
+    context: &RowContext<'_>,
+    history: &DrawHistory,
+    order: &StoredOrder,
+    why: &str,
+) {
+    let (at, number) = (context.at, order.seq + 1);
+    let StoredOrder {
+        id, asked, request, ..
+    } = order;
+    report.violation(|| {
+        format!(
+            "{at}: order {id} of {history} is draw {number} of {asked} under request id {request:?}, {why}"
+        )
+    });
 }

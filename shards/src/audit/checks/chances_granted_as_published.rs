@@ -1,52 +1,78 @@
-//! An account was granted what its campaign welcomes new users with, and what recharge orders say.
-//! The version that welcomed the user is that of the first order, with which the account was made;
-//! where there are recharge orders, one of them may have made it, under any version.
-use super::draw_check::DrawCheck;
-use crate::audit::history::{Context, History};
-use crate::audit::report::Check;
+//! An account was granted the welcome chances of its campaign and the chances of its recharge
+//! orders.
+//!
+//! The account of a user without recharge orders was made by the first order. So the version of
+//! that order says how many welcome chances there were. Where there are recharge orders, one of them
+//! may have made the account, under any version.
+use super::row_check::RowCheck;
+use crate::audit::history::{DrawHistory, RowContext};
+use crate::audit::report::CheckReport;
+use crate::store::StoredMade;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct ChancesGrantedAsPublished {
-    pub(super) check: Check,
+    /// The chances of the recharge orders that were read in the activity at hand.
+    recharged: i64,
 }
 
-impl Default for ChancesGrantedAsPublished {
-    fn default() -> Self {
-        Self {
-            check: Check::new("chances_granted_as_published"),
+impl RowCheck for ChancesGrantedAsPublished {
+    fn name(&self) -> &'static str {
+        "chances_granted_as_published"
+    }
+
+    fn begin(&mut self, _: &mut CheckReport, _: &RowContext<'_>, _: &DrawHistory) {
+        self.recharged = 0;
+    }
+
+    fn made(
+        &mut self,
+        _: &mut CheckReport,
+        _: &RowContext<'_>,
+        _: &DrawHistory,
+        made: &StoredMade,
+    ) {
+        if let StoredMade::Recharge(order) = made {
+            self.recharged += order.chances;
+        }
+    }
+
+    fn end(&mut self, report: &mut CheckReport, context: &RowContext<'_>, history: &DrawHistory) {
+        let Some(account) = history.account else {
+            return;
+        };
+        report.checked += 1;
+        let (at, recharged) = (context.at, self.recharged);
+        let welcome = account.granted - recharged;
+        if let Some(expected) = self.unexpected(context, history, welcome) {
+            report.violation(|| {
+                format!(
+                    "{at}: {history} was granted {welcome} chances and {recharged} by recharge \
+                     orders; {expected}"
+                )
+            });
         }
     }
 }
 
-impl DrawCheck for ChancesGrantedAsPublished {
-    fn end(&mut self, context: &Context<'_>, history: &History) {
-        let Some(account) = history.account else {
-            return;
-        };
-        self.check.checked += 1;
+impl ChancesGrantedAsPublished {
+    /// What was expected instead of these welcome chances; `None` where they are right.
+    fn unexpected(
+        &self,
+        context: &RowContext<'_>,
+        history: &DrawHistory,
+        welcome: i64,
+    ) -> Option<String> {
         let (versions, activity) = (&context.known.versions, history.activity);
-        let (place, recharged) = (context.place, history.recharged);
-        let granted = account.granted - recharged;
-        let first_version = history.first_version.filter(|_| recharged == 0);
-        let expected = match first_version {
-            // An unreadable version is a violation already, and nobody knows what it granted.
-            Some(version) => versions
-                .welcome(activity, version)
-                .filter(|welcome| *welcome != granted)
-                .map(|welcome| {
-                    format!(
-                        "version {version}, which the first order names, welcomes with {welcome}"
-                    )
-                }),
-            None => (!versions.may_welcome_with(activity, granted))
-                .then(|| "no version of the activity welcomes with as many".to_owned()),
-        };
-        if let Some(expected) = expected {
-            self.check.violation(|| {
-                format!(
-                    "{place}: {history} was granted {granted} chances and {recharged} by recharge orders; {expected}"
-                )
-            });
+        match history.first_version.filter(|_| self.recharged == 0) {
+            // A version that cannot be read is a violation of its own, and what it granted is unknown.
+            Some(version) => {
+                let published = versions.welcome(activity, version)?;
+                (published != welcome).then(|| {
+                    format!("version {version}, which the first order names, grants {published}")
+                })
+            }
+            None => (!versions.may_welcome_with(activity, welcome))
+                .then(|| "no version of the activity grants this number".to_owned()),
         }
     }
 }

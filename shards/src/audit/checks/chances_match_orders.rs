@@ -1,64 +1,64 @@
-//! An account says what its orders say: how many there are, how many on its day and in its month.
-//! Ordinals have no gaps, days never go back, and no more chances are used than were granted.
-use super::draw_check::DrawCheck;
-use crate::audit::history::{Context, History};
-use crate::audit::report::Check;
+//! An account matches its orders: how many there are, and how many on its day and in its month.
+//! Ordinals have no gaps, days do not go back, and no more chances are used than were granted.
+use super::row_check::RowCheck;
+use crate::audit::history::{DrawHistory, RowContext};
+use crate::audit::report::CheckReport;
 use crate::audit::rows::{StoredAccount, StoredOrder};
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct ChancesMatchOrders {
-    pub(super) check: Check,
-    /// One report of an ordinal out of order will do: all that follow are too.
+    /// An ordinal out of order is reported once in a history: all that follow are wrong too.
     misnumbered: bool,
 }
 
-impl Default for ChancesMatchOrders {
-    fn default() -> Self {
-        Self {
-            check: Check::new("chances_match_orders"),
-            misnumbered: false,
-        }
+impl RowCheck for ChancesMatchOrders {
+    fn name(&self) -> &'static str {
+        "chances_match_orders"
     }
-}
 
-impl DrawCheck for ChancesMatchOrders {
-    fn begin(&mut self, _: &Context<'_>, _: &History) {
+    fn begin(&mut self, _: &mut CheckReport, _: &RowContext<'_>, _: &DrawHistory) {
         self.misnumbered = false;
     }
 
-    fn order(&mut self, context: &Context<'_>, history: &History, order: &StoredOrder) {
-        let (place, id) = (context.place, order.id);
+    fn order(
+        &mut self,
+        report: &mut CheckReport,
+        context: &RowContext<'_>,
+        history: &DrawHistory,
+        order: &StoredOrder,
+    ) {
+        let (at, id) = (context.at, order.id);
         let expected = history.orders + 1;
         if order.ordinal != expected && !self.misnumbered {
             self.misnumbered = true;
             let ordinal = order.ordinal;
-            self.check.violation(|| {
-                format!("{place}: order {id} of {history} is numbered {ordinal}, not {expected}")
+            report.violation(|| {
+                format!("{at}: order {id} of {history} has the ordinal {ordinal}, not {expected}")
             });
         }
         let before = history.labels.day;
         if order.day < before {
             let day = order.day;
-            self.check.violation(|| {
+            report.violation(|| {
                 format!(
-                    "{place}: order {id} of {history} is of day {day}, the one before of {before}"
+                    "{at}: order {id} of {history} is of day {day}, the order before it of {before}"
                 )
             });
         }
     }
 
-    fn end(&mut self, context: &Context<'_>, history: &History) {
-        self.check.checked += 1;
-        let (place, orders) = (context.place, history.orders);
+    fn end(&mut self, report: &mut CheckReport, context: &RowContext<'_>, history: &DrawHistory) {
+        report.checked += 1;
+        let (at, orders) = (context.at, history.orders);
         match history.account {
-            None => self
-                .check
-                .violation(|| format!("{place}: {history} has {orders} orders and no account")),
+            None => {
+                report.violation(|| format!("{at}: {history} has {orders} orders and no account"));
+            }
             Some(account) => {
                 let faults = faults(history, account);
                 if !faults.is_empty() {
-                    self.check.violation(|| {
-                        format!("{place}: the account of {history}: {}", faults.join("; "))
+                    report.violation(|| {
+                        format!("{at}: the account of {history}: {}", faults.join("; "))
                     });
                 }
             }
@@ -66,7 +66,7 @@ impl DrawCheck for ChancesMatchOrders {
     }
 }
 
-fn faults(history: &History, account: StoredAccount) -> Vec<String> {
+fn faults(history: &DrawHistory, account: StoredAccount) -> Vec<String> {
     let labels = history.labels;
     let counted = [
         ("used", account.used, history.orders),
@@ -76,9 +76,10 @@ fn faults(history: &History, account: StoredAccount) -> Vec<String> {
     ];
     let differ = counted
         .into_iter()
-        .filter(|(_, stored, counted)| stored != counted);
-    let differ = differ
-        .map(|(name, stored, counted)| format!("{name} is {stored}, its orders say {counted}"));
+        .filter(|(_, stored, counted)| stored != counted)
+        .map(|(name, stored, counted)| {
+            format!("{name} is {stored}, according to its orders {counted}")
+        });
     let (used, granted) = (account.used, account.granted);
     let exceeded =
         (used > granted).then(|| format!("{used} chances are used and {granted} were granted"));

@@ -1,38 +1,38 @@
-//! No two orders have one id, on whatever shards they are. Within a table its primary key sees to
-//! that. An id carries a slot, and two tables share none; so it is enough that each order's id
-//! carries a slot of its table, and a run that was claimed.
+//! No two orders have the same id, on whatever shards they are.
+//!
+//! Within a table the primary key ensures that. An id carries a slot, and two tables have no slot
+//! in common. So it is enough that each order's id carries a slot of its table and a claimed run.
 use router::{run_of, slot_of};
 
-use super::draw_check::DrawCheck;
-use crate::audit::history::{Context, History, Place};
-use crate::audit::report::Check;
+use super::row_check::RowCheck;
+use crate::audit::history::{DrawHistory, RowContext, TableLocation};
+use crate::audit::report::CheckReport;
 use crate::audit::rows::StoredOrder;
 
 #[derive(Debug)]
-pub(super) struct OrderIdsAreUnique {
-    pub(super) check: Check,
-}
+pub(super) struct OrderIdsAreUnique;
 
-impl Default for OrderIdsAreUnique {
-    fn default() -> Self {
-        Self {
-            check: Check::new("order_ids_are_unique"),
-        }
+impl RowCheck for OrderIdsAreUnique {
+    fn name(&self) -> &'static str {
+        "order_ids_are_unique"
     }
-}
 
-impl DrawCheck for OrderIdsAreUnique {
-    fn order(&mut self, context: &Context<'_>, history: &History, order: &StoredOrder) {
-        self.check.checked += 1;
+    fn order(
+        &mut self,
+        report: &mut CheckReport,
+        context: &RowContext<'_>,
+        history: &DrawHistory,
+        order: &StoredOrder,
+    ) {
+        report.checked += 1;
         if let Some(fault) = fault(context, order.id) {
-            let (place, id) = (context.place, order.id);
-            self.check
-                .violation(|| format!("{place}: order {id} of {history}: {fault}"));
+            let (at, id) = (context.at, order.id);
+            report.violation(|| format!("{at}: order {id} of {history}: {fault}"));
         }
     }
 }
 
-fn fault(context: &Context<'_>, id: i64) -> Option<String> {
+fn fault(context: &RowContext<'_>, id: i64) -> Option<String> {
     let minted = u64::try_from(id)
         .ok()
         .and_then(|number| Some((slot_of(number), run_of(number)?)));
@@ -45,7 +45,6 @@ fn fault(context: &Context<'_>, id: i64) -> Option<String> {
             "its id is of run {run}, and runs were claimed up to {claimed}"
         ));
     }
-    let belongs = Place::of(context.map.route_slot(slot));
-    (belongs != context.place)
-        .then(|| format!("its id is one of {belongs}: it carries the slot {slot}"))
+    let home = TableLocation::of(context.map.route_slot(slot));
+    (home != context.at).then(|| format!("its id is one of {home}: it carries the slot {slot}"))
 }

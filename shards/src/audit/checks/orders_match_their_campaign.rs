@@ -1,27 +1,27 @@
 //! Each order is one that the campaign version it names can have made, and each version can be
 //! read.
-use super::draw_check::DrawCheck;
+use super::row_check::RowCheck;
 use crate::audit::campaigns::{Drawer, Versions};
-use crate::audit::history::{Context, History};
-use crate::audit::report::Check;
+use crate::audit::history::{DrawHistory, RowContext};
+use crate::audit::report::CheckReport;
 use crate::audit::rows::StoredOrder;
 
 #[derive(Debug)]
-pub(super) struct OrdersMatchTheirCampaign {
-    pub(super) check: Check,
-}
+pub(super) struct OrdersMatchTheirCampaign;
 
-impl Default for OrdersMatchTheirCampaign {
-    fn default() -> Self {
-        Self {
-            check: Check::new("orders_match_their_campaign"),
-        }
+impl RowCheck for OrdersMatchTheirCampaign {
+    fn name(&self) -> &'static str {
+        "orders_match_their_campaign"
     }
-}
 
-impl DrawCheck for OrdersMatchTheirCampaign {
-    fn order(&mut self, context: &Context<'_>, history: &History, order: &StoredOrder) {
-        self.check.checked += 1;
+    fn order(
+        &mut self,
+        report: &mut CheckReport,
+        context: &RowContext<'_>,
+        history: &DrawHistory,
+        order: &StoredOrder,
+    ) {
+        report.checked += 1;
         let drawer = Drawer {
             user: history.id.as_ref(),
             activity: history.activity,
@@ -29,26 +29,24 @@ impl DrawCheck for OrdersMatchTheirCampaign {
         };
         let faults = context.known.versions.faults(drawer, order);
         if !faults.is_empty() {
-            let (place, id, version) = (context.place, order.id, order.version);
-            self.check.violation(|| {
+            let (at, id, version) = (context.at, order.id, order.version);
+            report.violation(|| {
                 format!(
-                    "{place}: order {id} of {history}, version {version}: {}",
+                    "{at}: order {id} of {history}, version {version}: {}",
                     faults.join("; ")
                 )
             });
         }
     }
-}
 
-impl OrdersMatchTheirCampaign {
-    /// Together with what the versions are themselves.
-    pub(super) fn with_versions(self, versions: &Versions) -> Check {
-        let mut check = Check::new(self.check.name);
-        check.checked = versions.count() as u64;
+    /// Puts the versions before the orders: one that cannot be read explains what follows.
+    fn all_over(&mut self, report: &mut CheckReport, versions: &Versions) {
+        let mut of_versions = CheckReport::new(self.name());
+        of_versions.checked = versions.count() as u64;
         for unreadable in versions.unreadable() {
-            check.violation(|| unreadable.clone());
+            of_versions.violation(|| unreadable.clone());
         }
-        check.add(self.check);
-        check
+        let of_orders = std::mem::replace(report, of_versions);
+        report.add(of_orders);
     }
 }

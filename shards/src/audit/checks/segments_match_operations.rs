@@ -1,11 +1,14 @@
-//! In a cluster a prize's units lie in segments. Their totals sum to what stock operations sum to,
-//! less what servers have given to a withdrawal that is not done yet; and each segment is one of
-//! the layout, on its server.
+//! In a cluster a prize's units are in segments. Their totals sum to the stock operations, less what
+//! servers have given to withdrawals that are not done yet. Each segment is one of the layout, and on
+//! its server.
 use std::collections::BTreeMap;
 
+use crate::audit::audited::{AuditError, Audited};
 use crate::audit::counts::read_counts;
-use crate::audit::report::Check;
+use crate::audit::report::CheckReport;
 use crate::audit::stock::{Counts, PrizeKey, name, prizes, units};
+use crate::audit::sums::StoredSums;
+use crate::meta::StockOperationStatements;
 use crate::stock::ServerId;
 use crate::stock::cluster::Spread;
 use crate::store::{Columns, Connection, Database, StoreError};
@@ -13,35 +16,49 @@ use crate::store::{Columns, Connection, Database, StoreError};
 const READ_SEGMENTS: &str = include_str!("../../../sql/mysql/audit/read_segments.sql");
 const READ_WITHDRAWING: &str = include_str!("../../../sql/mysql/audit/read_withdrawing.sql");
 
-/// A segment of a prize.
+/// A segment of a prize, as stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::audit) struct Segment {
+pub(in crate::audit) struct StoredSegment {
     pub(in crate::audit) prize: PrizeKey,
     pub(in crate::audit) number: i64,
     pub(in crate::audit) server: i64,
     pub(in crate::audit) total: i64,
 }
 
-/// What the meta database says of the stock, at one moment.
+/// What the meta database says of segments, at one moment.
 #[derive(Debug, Default)]
-pub(in crate::audit) struct Segments {
-    pub(in crate::audit) rows: Vec<Segment>,
-    /// Given to withdrawals that are not done yet.
+pub(in crate::audit) struct StoredSegments {
+    pub(in crate::audit) rows: Vec<StoredSegment>,
+    /// Units that servers gave to withdrawals that are not done yet.
     pub(in crate::audit) withdrawing: Counts,
     pub(in crate::audit) totals: Counts,
 }
 
-/// Reads what the check compares. Only MySQL has segments.
-pub(in crate::audit) async fn read<D: Database>(meta: &D) -> Result<Segments, StoreError> {
+/// Only clusters have segments.
+pub(super) async fn check<A: Audited>(
+    sums: &StoredSums<'_, A>,
+) -> Result<Option<CheckReport>, AuditError> {
+    let installation = sums.installation;
+    let Some(spread) = installation.spread() else {
+        return Ok(None);
+    };
+    let segments = read(&installation.meta())
+        .await
+        .map_err(|error| installation.meta_failed(error))?;
+    Ok(Some(segments_match_operations(&segments, spread)))
+}
+
+/// Reads what the check compares.
+async fn read<D: Database>(meta: &D) -> Result<StoredSegments, StoreError> {
     let mut connection = meta.connect().await?;
     connection.begin_snapshot().await?;
-    let read_totals = crate::meta::StockOperationStatements::of::<D>().read_totals;
+    let read_totals = StockOperationStatements::of::<D>().read_totals;
     let totals = read_counts(&mut connection, read_totals).await?;
     let withdrawing = read_counts(&mut connection, READ_WITHDRAWING).await?;
     let rows = connection.rows(READ_SEGMENTS, "[]").await?;
     connection.rollback().await?;
     let segment = |row: &<D::Connection as Connection>::Row| {
-        Ok(Segment {
+        Ok(StoredSegment {
             prize: (row.integer(0)?, row.integer(1)?),
             number: row.integer(2)?,
             server: row.integer(3)?,
@@ -52,24 +69,27 @@ pub(in crate::audit) async fn read<D: Database>(meta: &D) -> Result<Segments, St
         .iter()
         .map(segment)
         .collect::<Result<_, StoreError>>()?;
-    Ok(Segments {
+    Ok(StoredSegments {
         rows: segments,
         withdrawing,
         totals,
     })
 }
 
-pub(in crate::audit) fn segments_match_operations(read: &Segments, spread: Spread) -> Check {
-    let mut check = Check::new("segments_match_operations");
+pub(in crate::audit) fn segments_match_operations(
+    read: &StoredSegments,
+    spread: Spread,
+) -> CheckReport {
+    let mut report = CheckReport::new("segments_match_operations");
     let mut sums: BTreeMap<PrizeKey, i64> = BTreeMap::new();
-    for Segment {
+    for StoredSegment {
         prize,
         number,
         server,
         total,
     } in &read.rows
     {
-        check.checked += 1;
+        report.checked += 1;
         let sum = sums.entry(*prize).or_default();
         *sum = sum.saturating_add(*total);
         let belongs = u16::try_from(*number)
@@ -78,10 +98,10 @@ pub(in crate::audit) fn segments_match_operations(read: &Segments, spread: Sprea
         let belongs = belongs.map(|number| spread.server_of(number));
         if belongs.map(|ServerId(server)| i64::from(server)) != Some(*server) {
             let expected = belongs.map_or_else(
-                || format!("there are {} segments", spread.segments),
+                || format!("the layout has {} segments", spread.segments),
                 |expected| format!("it belongs on server {expected}"),
             );
-            check.violation(|| {
+            report.violation(|| {
                 format!(
                     "{}: segment {number} is on server {server}; {expected}",
                     name(*prize)
@@ -89,7 +109,7 @@ pub(in crate::audit) fn segments_match_operations(read: &Segments, spread: Sprea
             });
         }
         if *total < 0 {
-            check
+            report
                 .violation(|| format!("{}: segment {number} has a total of {total}", name(*prize)));
         }
     }
@@ -100,9 +120,9 @@ pub(in crate::audit) fn segments_match_operations(read: &Segments, spread: Sprea
             let given = if given == 0 {
                 String::new()
             } else {
-                format!(" with {given} that are being withdrawn")
+                format!(" and {given} that are being withdrawn")
             };
-            check.violation(|| {
+            report.violation(|| {
                 format!(
                     "{}: its segments have {sum} units{given}, stock operations sum to {total}",
                     name(prize)
@@ -110,5 +130,5 @@ pub(in crate::audit) fn segments_match_operations(read: &Segments, spread: Sprea
             });
         }
     }
-    check
+    report
 }

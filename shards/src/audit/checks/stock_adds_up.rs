@@ -1,73 +1,108 @@
-//! What is left of each prize and what was issued of it are its total.
+//! The units left of each prize and the units issued of it sum to its total.
 //!
-//! Where nothing moves that is a sum. While draws go on, the stock tells how it stood at one
-//! moment, and the shards' counters are read before it and after it: what was issued by that
-//! moment lies in between, and of the units under open grants some were issued and some will go
-//! back. So a look says between which bounds the units lie that are missing. Zero must lie within
-//! them; only what moves meanwhile can hide anything, and only while it moves.
+//! Where nothing changes, that is an exact sum. While draws go on, a snapshot shows the stock at one
+//! moment, and the shards' counters are read before and after it. What was issued by that moment is
+//! between the two counts; of the units under open grants some were issued and some will go back. So
+//! an observation gives the least and the most units that can be missing. Zero must be between them.
+//! Only units that move meanwhile can hide a fault, and only while they move.
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
+use crate::audit::audited::{AuditError, Audited};
 use crate::audit::campaigns::signed;
-use crate::audit::report::Check;
+use crate::audit::report::CheckReport;
 use crate::audit::stock::{Counts, PrizeKey, name, prizes, units};
+use crate::audit::sums::StoredSums;
 use crate::stock::Snapshot;
 
-/// A sum that is wrong in looks that lie as far apart is wrong. An addition is recorded before its
-/// units lie where they are drawn from, and a withdrawal after they are gone from there; both take
-/// less. A running server tells its view of the stock six times in it.
+/// A sum that stays wrong for this long is wrong. An addition is recorded before its units can be
+/// drawn, and a withdrawal after its units are gone; both take less time. A running server of the
+/// embedded default stores its snapshots six times in it.
 const QUIET: Duration = Duration::from_secs(3);
 
-/// What is known of the stock beside the orders, at about one moment.
+/// The time between two observations.
+const OBSERVE_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Observes the stock until the sum can be judged.
+pub(super) async fn check<A: Audited>(
+    sums: &StoredSums<'_, A>,
+) -> Result<Option<CheckReport>, AuditError> {
+    let mut judged = StockAddsUp::new(Instant::now(), A::QUIET_AWAITED);
+    loop {
+        let observed = observe(sums).await?;
+        if let Some(report) = judged.observe(observed, Instant::now()) {
+            return Ok(Some(report));
+        }
+        sleep(OBSERVE_INTERVAL).await;
+    }
+}
+
+async fn observe<A: Audited>(sums: &StoredSums<'_, A>) -> Result<StockObservation, AuditError> {
+    let issued_before = if A::STOCK_IS_OF_NOW {
+        Some(sums.issued().await?)
+    } else {
+        None
+    };
+    let (held, snapshots) = sums.installation.stock().await?;
+    Ok(StockObservation {
+        held,
+        snapshots,
+        issued_before,
+        issued: sums.issued().await?,
+        totals: sums.totals().await?,
+    })
+}
+
+/// Everything that is compared, read at about one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::audit) struct Look {
-    /// Whether somebody holds stock now: a running server of the folder, the stock servers of a
+pub(in crate::audit) struct StockObservation {
+    /// Whether a process holds stock now: a running server of the folder, or the stock servers of a
     /// cluster.
     pub(in crate::audit) held: bool,
-    /// How it stands there, or why that cannot be told.
+    /// The stock there, or why it cannot be read.
     pub(in crate::audit) snapshots: Result<Vec<Snapshot>, String>,
-    /// What the shards' counters said before the moment of the snapshots; `None` where the snapshots
-    /// are not made when they are asked for.
+    /// The shards' counters before the snapshots were made; `None` where the snapshots were made at an
+    /// earlier, unknown time.
     pub(in crate::audit) issued_before: Option<Counts>,
-    /// What they said after it.
+    /// The shards' counters after it.
     pub(in crate::audit) issued: Counts,
     /// What stock operations sum to.
     pub(in crate::audit) totals: Counts,
 }
 
-/// What is missing of a prize: the least and the most that it can be.
+/// The least and the most units of a prize that can be missing.
 type Missing = (i64, i64);
 
-/// What a look says about a prize.
+/// What an observation says about a prize.
 enum Finding {
     Missing(Missing),
     Fault(String),
 }
 
-/// Looks until the sum can be judged.
+/// Judges the sum by one observation after the other.
 #[derive(Debug)]
 pub(in crate::audit) struct StockAddsUp {
     begun: Instant,
-    /// How long a look at which nothing moves is waited for.
-    timeouts: Duration,
-    last: Option<Look>,
+    /// How long to wait for an observation at which nothing changes.
+    quiet_awaited: Duration,
+    last: Option<StockObservation>,
     /// The last snapshots that differed, oldest first, each with counters that were read before it
     /// was seen.
     shown: VecDeque<(Vec<Snapshot>, Option<Counts>)>,
-    /// Whether anything moved between two looks.
+    /// Whether anything has changed between two observations.
     moves: bool,
-    /// Since when each prize was found wrong in every look, under one total.
+    /// Prizes that were wrong in each observation since this time, under this total.
     wrong: BTreeMap<PrizeKey, (Instant, i64)>,
 }
 
 impl StockAddsUp {
-    pub(in crate::audit) fn new(now: Instant, timeouts: Duration) -> Self {
+    pub(in crate::audit) fn new(now: Instant, quiet_awaited: Duration) -> Self {
         let (shown, wrong) = (VecDeque::new(), BTreeMap::new());
         Self {
             begun: now,
-            timeouts,
+            quiet_awaited,
             last: None,
             shown,
             moves: false,
@@ -75,31 +110,39 @@ impl StockAddsUp {
         }
     }
 
-    /// Takes in a look; the check once it can be judged.
-    pub(in crate::audit) fn look(&mut self, mut look: Look, now: Instant) -> Option<Check> {
-        let still = self.last.as_ref().is_some_and(|last| last.is_as(&look));
+    /// Takes the next observation. Returns the report once the sum can be judged.
+    pub(in crate::audit) fn observe(
+        &mut self,
+        mut observed: StockObservation,
+        now: Instant,
+    ) -> Option<CheckReport> {
+        let still = self
+            .last
+            .as_ref()
+            .is_some_and(|last| last.equals(&observed));
         self.moves |= self.last.is_some() && !still;
-        if look.issued_before.is_none() {
-            look.issued_before = self.counters_before(&look, still);
+        if observed.issued_before.is_none() {
+            observed.issued_before = self.counters_before(&observed, still);
         }
-        let late = now - self.begun >= self.timeouts;
-        let check = if !look.held {
-            still.then(|| look.at_rest())
-        } else if let Some(reason) = look.unknown() {
+        let late = now - self.begun >= self.quiet_awaited;
+        let report = if !observed.held {
+            still.then(|| observed.at_rest())
+        } else if let Some(reason) = observed.unknown() {
             late.then(|| skipped(reason))
         } else {
-            self.judge(&look, now, late)
+            self.judge(&observed, now, late)
         };
-        self.last = Some(look);
-        check
+        self.last = Some(observed);
+        report
     }
 
-    /// Counters that were read before the moment of a snapshot that somebody writes now and then.
-    /// What it shows was looked at after the snapshot before was written, and that one came after
-    /// the last look that showed the one before it. Where nothing moves between two looks there
-    /// is nothing to be told apart.
-    fn counters_before(&mut self, look: &Look, still: bool) -> Option<Counts> {
-        let snapshots = look.snapshots.as_ref().ok()?;
+    /// Counters that were read before a snapshot was made which a server stores at intervals.
+    ///
+    /// The server makes a snapshot after it stored the one before, and stored that one after the last
+    /// observation that showed the one before it. So the counters of that observation are old enough.
+    /// Where nothing changes between two observations, any counters will do.
+    fn counters_before(&mut self, observed: &StockObservation, still: bool) -> Option<Counts> {
+        let snapshots = observed.snapshots.as_ref().ok()?;
         let before = self.last.as_ref().map(|last| last.issued.clone());
         match self.shown.back_mut() {
             Some((shown, known)) if shown == snapshots => *known = before,
@@ -109,7 +152,7 @@ impl StockAddsUp {
             self.shown.pop_front();
         }
         if still {
-            return Some(look.issued.clone());
+            return Some(observed.issued.clone());
         }
         if self.shown.len() < 3 {
             None
@@ -118,17 +161,22 @@ impl StockAddsUp {
         }
     }
 
-    fn judge(&mut self, look: &Look, now: Instant, late: bool) -> Option<Check> {
-        let findings = look.findings();
+    fn judge(
+        &mut self,
+        observed: &StockObservation,
+        now: Instant,
+        late: bool,
+    ) -> Option<CheckReport> {
+        let findings = observed.findings();
         if findings
             .values()
             .all(|finding| matches!(finding, Finding::Missing((0, 0))))
         {
-            return Some(check(findings.len(), Vec::new()));
+            return Some(report(findings.len(), Vec::new()));
         }
         let mut lasting = Vec::new();
         for (prize, finding) in &findings {
-            let total = units(&look.totals, *prize);
+            let total = units(&observed.totals, *prize);
             if finding.may_be_right() {
                 self.wrong.remove(prize);
                 continue;
@@ -137,26 +185,26 @@ impl StockAddsUp {
             if of_total != total {
                 self.wrong.insert(*prize, (now, total));
             } else if now - since >= QUIET {
-                lasting.push(look.fault(*prize, finding));
+                lasting.push(observed.fault(*prize, finding));
             }
         }
         if !lasting.is_empty() {
-            return Some(check(findings.len(), lasting));
+            return Some(report(findings.len(), lasting));
         }
-        let wrong_yet = !self.wrong.is_empty() && now - self.begun < self.timeouts + 2 * QUIET;
+        let wrong_yet = !self.wrong.is_empty() && now - self.begun < self.quiet_awaited + 2 * QUIET;
         if !late || wrong_yet {
             return None;
         }
         if self.moves && self.wrong.is_empty() {
-            return Some(check(findings.len(), Vec::new()));
+            return Some(report(findings.len(), Vec::new()));
         }
-        let open = look
+        let open = observed
             .snapshots
             .iter()
             .flatten()
             .find(|snapshot| snapshot.open > 0);
         Some(skipped(open.map_or_else(
-            || "the stock was seen to change all the time".to_owned(),
+            || "the stock changed all the time".to_owned(),
             |snapshot| {
                 format!(
                     "{}: {} units are under open grants",
@@ -174,37 +222,33 @@ impl Finding {
     }
 }
 
-fn check(prizes: usize, faults: Vec<String>) -> Check {
-    let mut check = Check::new("stock_adds_up");
-    check.checked = prizes as u64;
+fn report(prizes: usize, faults: Vec<String>) -> CheckReport {
+    let mut report = CheckReport::new("stock_adds_up");
+    report.checked = prizes as u64;
     for fault in faults {
-        check.violation(|| fault);
+        report.violation(|| fault);
     }
-    check
+    report
 }
 
-fn skipped(reason: String) -> Check {
-    Check {
+fn skipped(reason: String) -> CheckReport {
+    CheckReport {
         skipped: Some(reason),
-        ..check(0, Vec::new())
+        ..report(0, Vec::new())
     }
 }
 
-impl Look {
-    fn is_as(&self, other: &Self) -> bool {
-        let of = |look: &Self| {
-            (
-                look.held,
-                look.snapshots.clone(),
-                look.issued.clone(),
-                look.totals.clone(),
-            )
-        };
-        of(self) == of(other)
+impl StockObservation {
+    /// Whether both show the same; the counters before do not matter.
+    fn equals(&self, other: &Self) -> bool {
+        self.held == other.held
+            && self.snapshots == other.snapshots
+            && self.issued == other.issued
+            && self.totals == other.totals
     }
 
-    /// What the next server will start with.
-    fn at_rest(&self) -> Check {
+    /// Checks what the next server will start with.
+    fn at_rest(&self) -> CheckReport {
         let prizes = prizes([&self.issued, &self.totals]);
         let faults = prizes.iter().filter_map(|&prize| {
             let (issued, total) = (units(&self.issued, prize), units(&self.totals, prize));
@@ -213,13 +257,13 @@ impl Look {
                 Some(format!("{name}: its stock operations sum to {total}"))
             } else if issued > total {
                 Some(format!(
-                    "{name}: {issued} units are issued and there are {total}"
+                    "{name}: {issued} units are issued, but the total is {total}"
                 ))
             } else {
                 None
             }
         });
-        check(prizes.len(), faults.collect())
+        report(prizes.len(), faults.collect())
     }
 
     /// Why the running stock cannot be judged.
@@ -227,13 +271,13 @@ impl Look {
         match &self.snapshots {
             Err(reason) => Some(reason.clone()),
             Ok(snapshots) if snapshots.is_empty() && !self.totals.is_empty() => {
-                Some("the server has just started and not yet written down its stock".to_owned())
+                Some("the server has just started and has not stored its snapshots yet".to_owned())
             }
             Ok(_) => None,
         }
     }
 
-    /// What can be said of each prize.
+    /// What the observation says about each prize.
     fn findings(&self) -> BTreeMap<PrizeKey, Finding> {
         let snapshots: BTreeMap<_, _> = self
             .snapshots
@@ -252,7 +296,7 @@ impl Look {
         let total = units(&self.totals, prize);
         let Some(snapshot) = snapshot else {
             return Finding::Fault(format!(
-                "the running server does not know its stock of {total}"
+                "the running server has no stock of it, stock operations sum to {total}"
             ));
         };
         let believed = signed(snapshot.total);
@@ -293,7 +337,7 @@ impl Look {
                     format!(", {open} under open grants")
                 };
                 format!(
-                    "{name}: {left} units left{open} and {issued} issued are not the total of {total}"
+                    "{name}: {left} units left{open} and {issued} issued do not sum to the total of {total}"
                 )
             }
         }

@@ -1,22 +1,32 @@
-//! No prize has more units in orders than there are.
-use crate::audit::report::Check;
+//! No prize has more units in orders than its stock operations sum to.
+use crate::audit::audited::{AuditError, Audited};
+use crate::audit::report::CheckReport;
 use crate::audit::stock::{Counts, name, prizes, units};
+use crate::audit::sums::StoredSums;
 
-/// `issued` are the units in the orders of all shards. They must have been read before the totals:
-/// additions and withdrawals in between cannot make sound stock look oversold then.
-pub(in crate::audit) fn stock_not_oversold(issued: &Counts, totals: &Counts) -> Check {
-    let mut check = Check::new("stock_not_oversold");
+/// Reads the totals after the orders. So additions and withdrawals in between cannot make sound
+/// stock look oversold.
+pub(super) async fn check<A: Audited>(
+    sums: &StoredSums<'_, A>,
+) -> Result<Option<CheckReport>, AuditError> {
+    let totals = sums.totals().await?;
+    Ok(Some(stock_not_oversold(&sums.in_orders(), &totals)))
+}
+
+/// `issued` are the units in the orders of all shards.
+pub(in crate::audit) fn stock_not_oversold(issued: &Counts, totals: &Counts) -> CheckReport {
+    let mut report = CheckReport::new("stock_not_oversold");
     for prize in prizes([issued, totals]) {
-        check.checked += 1;
+        report.checked += 1;
         let (issued, total) = (units(issued, prize), units(totals, prize).max(0));
         if issued > total {
-            check.violation(|| {
+            report.violation(|| {
                 format!(
-                    "{}: {issued} units are in orders and there are {total}",
+                    "{}: {issued} units are in orders, but the total is {total}",
                     name(prize)
                 )
             });
         }
     }
-    check
+    report
 }

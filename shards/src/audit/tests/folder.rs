@@ -10,9 +10,9 @@ use prometheus::Registry;
 use tempfile::TempDir;
 use tokio::time::sleep;
 
-use super::super::history::Place;
+use super::super::history::TableLocation;
 use super::super::run::{Audit, run as audit};
-use super::super::{AuditError, Progress, Report, Verdict};
+use super::super::{AuditError, AuditProgress, AuditReport, AuditVerdict};
 use super::{CAMPAIGN, check, first_violation, red};
 use crate::installation::embedded::{EmbeddedOptions, Folder};
 use crate::installation::serving::{Kept, Serving};
@@ -23,7 +23,7 @@ use crate::{GatewaySizes, LaneLimits, ReadLimits, Shards, Timeouts};
 
 const SHARDS: u16 = 2;
 
-const SIZES: GatewaySizes = GatewaySizes {
+pub(super) const SIZES: GatewaySizes = GatewaySizes {
     lane: LaneLimits {
         queue_max: 1000,
         queue_target: Duration::from_secs(1),
@@ -40,7 +40,7 @@ const SIZES: GatewaySizes = GatewaySizes {
         queue_max: 16,
         timeout: Duration::from_secs(5),
     },
-    breakers: crate::breaker::Settings::DEFAULT,
+    breakers: crate::breaker::BreakerSettings::DEFAULT,
 };
 
 const USERS: u32 = 60;
@@ -69,8 +69,8 @@ pub(super) async fn start(folder: &Folder) -> Serving {
     Serving::new(running.expect("started"), Kept::Embedded(held))
 }
 
-/// Each user draws this often in parallel, one of them blacklisted. The third draws of all want
-/// more mugs than there are.
+/// Each user draws this often in parallel; one of them is blacklisted. The third draws of all users
+/// want more mugs than there are.
 async fn play(shards: &Shards, round: &str, draws: u32) {
     let users = (1..USERS)
         .map(|number| format!("u{number}"))
@@ -111,11 +111,13 @@ pub(super) async fn plant(file: SqliteFile, sql: &str) {
         .expect(sql);
 }
 
-pub(super) async fn audited(folder: &Folder) -> Report {
-    audit(folder, &Progress::default()).await.expect("audited")
+pub(super) async fn audited(folder: &Folder) -> AuditReport {
+    audit(folder, &AuditProgress::default())
+        .await
+        .expect("audited")
 }
 
-fn checked(report: &Report, name: &str) -> u64 {
+fn checked(report: &AuditReport, name: &str) -> u64 {
     check(report, name).checked
 }
 
@@ -132,10 +134,9 @@ async fn a_sound_folder_is_green_at_rest() {
     assert_eq!(checked(&report, "stock_not_oversold"), 1);
 }
 
-/// Calls for one draw and for several, some of which got fewer: as sound after the conversion as
-/// before.
+/// Calls for one draw and for several; some got fewer than they asked for.
 #[tokio::test]
-async fn a_folder_of_the_version_before_is_green_once_it_is_converted() {
+async fn a_folder_of_the_version_before_is_green_after_its_conversion() {
     let (_place, folder) = published().await;
     let server = start(&folder).await;
     play(&server.shards, "r", 2).await;
@@ -195,32 +196,28 @@ async fn a_sound_folder_is_green_while_the_server_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_changes_between_two_shards_turns_nothing_red() {
+async fn changes_between_the_reading_of_two_shards_turn_nothing_red() {
     let (_place, folder) = published().await;
     let server = start(&folder).await;
     play(&server.shards, "r", 3).await;
-    let progress = Progress::default();
+    let progress = AuditProgress::default();
     let mut audit = Audit::open(&folder, &progress).await.expect("opened");
-    let of_shard = |shard| [0, 1].map(|table| Place { shard, table });
-    audit.count_before().await.expect("looked");
-    audit.check_tables(&of_shard(0)).await.expect("looked");
+    let of_shard = |shard| [0, 1].map(|table| TableLocation { shard, table });
+    audit.sums.count_before().await.expect("read");
+    audit.check_tables(&of_shard(0)).await.expect("read");
     change(&folder, &server.shards).await;
     let newcomers = (0..400).map(|number| server.shards.execute(draw(&format!("n{number}"), "r")));
     assert!(join_all(newcomers).await.iter().all(Result::is_ok));
-    audit.check_tables(&of_shard(1)).await.expect("looked");
-    audit.count_after().await.expect("looked");
-    let issued: i64 = audit
-        .shards
-        .iter()
-        .flat_map(|shard| shard.in_orders().into_values())
-        .sum();
+    audit.check_tables(&of_shard(1)).await.expect("read");
+    audit.sums.count_after().await.expect("read");
+    let issued: i64 = audit.sums.in_orders().into_values().sum();
     assert!(issued > 50, "more than there were at first: {issued}");
-    let report = audit.report().await.expect("looked");
+    let report = audit.report().await.expect("read");
     assert!(report.ok(), "{report}");
 }
 
-/// Publishes a second version, adds stock and takes some unavailable, and waits until the server draws
-/// by it.
+/// Publishes a second version, adds and withdraws stock, and waits until the server draws by the new
+/// version.
 async fn change(folder: &Folder, shards: &Shards) {
     let (meta, activity) = (
         folder.meta().await.expect("meta"),
@@ -261,11 +258,11 @@ async fn change(folder: &Folder, shards: &Shards) {
     }
 }
 
-/// Plants a fault in a folder at rest and says which checks are red.
+/// Plants a fault in a folder at rest. Returns the red checks.
 async fn red_after(
     file: impl FnOnce(&Folder) -> SqliteFile,
     sql: &str,
-) -> (Vec<&'static str>, Report) {
+) -> (Vec<&'static str>, AuditReport) {
     let (_place, folder) = played().await;
     plant(file(&folder), sql).await;
     let report = audited(&folder).await;
@@ -284,7 +281,7 @@ fn meta(folder: &Folder) -> SqliteFile {
 async fn an_order_without_a_call_is_found() {
     let (mut red, report) =
         red_after(shard, "DELETE FROM raffle_call_0 WHERE request_id = 'r-0'").await;
-    // Orders without a call count for nothing. Whether some of them took a unit is a matter of luck.
+    // Orders without a call are not read. Whether some of them took a unit is random.
     red.retain(|name| *name != "issued_counters_match_orders");
     assert_eq!(
         red,
@@ -308,25 +305,25 @@ async fn an_order_of_two_calls_is_found() {
 }
 
 #[tokio::test]
-async fn chances_from_nowhere_are_found() {
+async fn chances_that_were_not_granted_are_found() {
     let (red, report) = red_after(shard, "UPDATE raffle_account_0 SET granted = granted + 1").await;
     assert_eq!(red, ["chances_granted_as_published"], "{report}");
 }
 
 #[tokio::test]
-async fn an_id_of_a_run_that_nobody_claimed_is_found() {
+async fn an_id_of_an_unclaimed_run_is_found() {
     let (red, report) = red_after(meta, "UPDATE id_run SET claimed = 0").await;
     assert_eq!(red, ["order_ids_are_unique"], "{report}");
 }
 
 #[tokio::test]
-async fn a_call_with_a_hole_is_found() {
-    // Each user's last call: the id behind it is nobody's.
+async fn a_call_with_a_missing_order_is_found() {
+    // The last call of each user: no order has the next id.
     let sql = "UPDATE raffle_call_0 SET asked = 2, made = 2 WHERE request_id = 'r-2'";
     let (red, report) = red_after(shard, sql).await;
     assert_eq!(red, ["calls_are_whole"], "{report}");
     assert!(
-        report.to_string().contains(" made 2 rows, 1 are there"),
+        report.to_string().contains(" made 2 rows, 1 are stored"),
         "{report}"
     );
 }
@@ -349,7 +346,7 @@ async fn a_counter_that_differs_from_its_orders_is_found() {
 #[tokio::test]
 async fn oversold_stock_is_found() {
     let (red, report) = red_after(meta, "UPDATE stock_operation SET applied = 1").await;
-    // The next start would have less than nothing to offer.
+    // The next server would start with a negative number of units.
     assert_eq!(red, ["stock_not_oversold", "stock_adds_up"], "{report}");
 }
 
@@ -400,8 +397,8 @@ async fn an_order_that_its_version_cannot_have_made_is_found() {
     assert_eq!(red, ["orders_match_their_campaign"], "{report}");
 }
 
-/// Holds the folder without a server, so that nobody corrects what the server is said to see.
-async fn sum_while_held(sql: &str) -> Report {
+/// Audits a folder that is held without a server, so that no server corrects the planted snapshot.
+async fn sum_while_held(sql: &str) -> AuditReport {
     let (_place, folder) = played().await;
     let snapshots = folder
         .meta_for_reading()
@@ -418,7 +415,7 @@ async fn sum_while_held(sql: &str) -> Report {
         .expect("checked");
     assert!(
         sum.skipped.is_some(),
-        "what an earlier server saw is forgotten"
+        "the snapshots of an earlier server do not count"
     );
     held.meta()
         .stock_snapshots()
@@ -439,7 +436,7 @@ async fn a_running_servers_lost_unit_is_found() {
 #[tokio::test]
 async fn the_sum_is_skipped_while_units_are_under_grants() {
     let report = sum_while_held("UPDATE stock_picture SET open_units = 1").await;
-    assert_eq!(report.verdict(), Verdict::Unknown);
+    assert_eq!(report.verdict(), AuditVerdict::Unknown);
     let skipped: Vec<_> = report.checks.iter().filter(|check| !check.ok()).collect();
     assert_eq!(skipped.len(), 1);
     assert_eq!(skipped[0].name, "stock_adds_up");
@@ -450,30 +447,30 @@ async fn the_sum_is_skipped_while_units_are_under_grants() {
 }
 
 #[tokio::test]
-async fn a_look_at_the_lock_does_not_keep_a_server_from_starting() {
+async fn reading_the_lock_does_not_keep_a_server_from_starting() {
     let (_place, folder) = published().await;
     let looking = std::thread::spawn({
         let folder = folder.clone();
         move || {
             let until = Instant::now() + Duration::from_millis(300);
             while Instant::now() < until {
-                folder.is_held().expect("looked");
+                folder.is_held().expect("read");
             }
         }
     });
     for _ in 0..20 {
         drop(folder.clone().hold().await.expect("free"));
     }
-    looking.join().expect("looked");
+    looking.join().expect("read");
     let _held = folder.clone().hold().await.expect("free");
-    assert!(folder.is_held().expect("looked"));
+    assert!(folder.is_held().expect("read"));
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_no_verdict() {
+async fn an_audit_that_cannot_read_a_file_fails() {
     let (place, folder) = played().await;
     std::fs::remove_file(folder.shard(1, Access::Read).path).expect("removed");
-    let missing = audit(&folder, &Progress::default())
+    let missing = audit(&folder, &AuditProgress::default())
         .await
         .expect_err("a shard is missing");
     assert!(
@@ -482,7 +479,7 @@ async fn what_cannot_be_read_is_no_verdict() {
     );
     plant(meta(&folder), "DELETE FROM slot_map").await;
     assert!(matches!(
-        audit(&folder, &Progress::default()).await,
+        audit(&folder, &AuditProgress::default()).await,
         Err(AuditError::NoMap(_))
     ));
     drop(place);

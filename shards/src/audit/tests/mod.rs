@@ -1,11 +1,12 @@
 //! Sound data is all green, and each planted fault turns exactly its own check red.
-mod fold;
+mod cluster;
 mod folder;
 mod pages;
 mod repair;
 mod sums;
+mod walk;
 
-use super::{Check, Report};
+use super::{AuditReport, CheckReport};
 use crate::meta::StoredCampaign;
 
 const CAMPAIGN: &str = include_str!("campaign.toml");
@@ -19,7 +20,7 @@ fn stored(version: u32, text: &str) -> StoredCampaign {
 }
 
 /// The names of the checks that found something.
-fn red(report: &Report) -> Vec<&'static str> {
+fn red(report: &AuditReport) -> Vec<&'static str> {
     report
         .checks
         .iter()
@@ -29,7 +30,7 @@ fn red(report: &Report) -> Vec<&'static str> {
 }
 
 /// The first violation of the first red check.
-fn first_violation(report: &Report) -> &str {
+fn first_violation(report: &AuditReport) -> &str {
     let found = report
         .checks
         .iter()
@@ -37,9 +38,9 @@ fn first_violation(report: &Report) -> &str {
     found.map_or("", String::as_str)
 }
 
-/// A check by its name.
+/// The report of a check, by its name.
 #[track_caller]
-fn check<'r>(report: &'r Report, name: &str) -> &'r Check {
+fn check<'r>(report: &'r AuditReport, name: &str) -> &'r CheckReport {
     report
         .checks
         .iter()

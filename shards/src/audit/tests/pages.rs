@@ -1,4 +1,5 @@
-//! Pages hand over each user once and whole, however many rows they have, and nothing is sorted.
+//! Pages return each user once and with all rows, however many rows there are, and no statement
+//! sorts.
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -8,9 +9,9 @@ use super::super::rows::{StoredCall, StoredOrder};
 use crate::store::{
     Access, Columns, Connection, Database, MysqlDatabase, SqliteFile, migrate_shard,
 };
-use crate::testing::Mariadb;
+use crate::testing::shared_database;
 
-/// Users in the order of their keys, with so many accounts, orders and repairs.
+/// Users in the order of their keys, each with its number of accounts, orders and repairs.
 const USERS: [(&str, i64, i64, i64); 15] = [
     ("A", 1, 2, 0),
     ("Big", 1, 9, 0),
@@ -42,7 +43,7 @@ async fn fill<D: Database>(database: &D) {
         }
         for ordinal in 1..=orders {
             id += 1024;
-            // Requests do not come in the order of the draws, and activities take turns.
+            // Request ids are not in the order of the draws, and activities take turns.
             let (request, activity) = (20 - ordinal, 1 + ordinal % 2);
             writeln!(
                 sql,
@@ -68,7 +69,7 @@ async fn fill<D: Database>(database: &D) {
         .expect("filled");
 }
 
-/// All users as pages of so many rows hand them over, and how many were giants.
+/// All users as pages of at most `rows_max` rows return them, and how many were giants.
 async fn read<D: Database>(database: &D, rows_max: usize) -> (BTreeMap<String, Stored>, usize) {
     let tables = PagedTables::new(&D::DIALECT, 1, rows_max);
     let mut connection = database.connect().await.expect("a connection");
@@ -100,7 +101,7 @@ async fn read<D: Database>(database: &D, rows_max: usize) -> (BTreeMap<String, S
     (all, giants)
 }
 
-/// All of a giant, put together from its parts.
+/// All rows of a giant, put together from its parts.
 async fn giant(connection: &mut impl Connection, giant: &mut Giant<'_>) -> Stored {
     let (mut whole, mut seen) = (Stored::default(), Vec::new());
     let mut see = |call: &StoredCall| seen.push(call.clone());
@@ -146,8 +147,8 @@ async fn pages_are_whole<D: Database>(database: &D) {
     }
 }
 
-/// What was drawn by a giant after its first part was read is left out.
-async fn giants_stand_still<D: Database>(database: &D) {
+/// Draws that a giant makes after its first part was read are left out.
+async fn giants_are_read_as_of_their_first_part<D: Database>(database: &D) {
     let tables = PagedTables::new(&D::DIALECT, 1, 2);
     let mut connection = database.connect().await.expect("a connection");
     connection
@@ -187,7 +188,7 @@ async fn pages_of_a_sqlite_file() {
         access: Access::Create,
     };
     pages_are_whole(&file).await;
-    giants_stand_still(&file).await;
+    giants_are_read_as_of_their_first_part(&file).await;
     let tables = PagedTables::new(&SqliteFile::DIALECT, 1, 10);
     let mut connection = file.connect().await.expect("a connection");
     for (text, value) in paged(&tables) {
@@ -208,9 +209,9 @@ async fn pages_of_a_sqlite_file() {
 
 #[tokio::test]
 async fn pages_of_a_mysql_database() {
-    let database: MysqlDatabase = Mariadb::shared_database().await;
+    let database: MysqlDatabase = shared_database().await;
     pages_are_whole(&database).await;
-    giants_stand_still(&database).await;
+    giants_are_read_as_of_their_first_part(&database).await;
     let tables = PagedTables::new(&MysqlDatabase::DIALECT, 1, 10);
     let mut connection = database.connect().await.expect("a connection");
     for (text, value) in paged(&tables) {
@@ -235,7 +236,7 @@ async fn pages_of_a_mysql_database() {
     }
 }
 
-/// The texts that go through tables, with a value.
+/// The statements that go through tables, with a value.
 fn paged(tables: &PagedTables) -> [(&str, String); 6] {
     let (between, of) = (json(&("B", "d")), json(&("Big", "r")));
     let sql = &tables.sql;

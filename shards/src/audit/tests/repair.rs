@@ -1,9 +1,9 @@
-//! Accounts that count for a day which has not begun, because a clock was ahead, are set back.
+//! The repair sets back accounts that count for a day which has not begun because a clock was ahead.
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use market::calendar::Day;
 
 use super::super::RepairError;
-use super::super::repair::{Mended, mend_labels};
+use super::super::repair::{LabelsRepaired, repair_labels};
 use super::super::run::run as audit;
 use super::folder::{audited, draw, plant, played, start};
 use super::{check, red};
@@ -12,7 +12,8 @@ use crate::store::{Access, Columns, Connection, Database};
 
 const AHEAD: SignedDuration = SignedDuration::from_hours(40 * 24);
 
-/// As if the clock had been forty days ahead when these users drew: of `table` and shard 0.
+/// Changes a table of shard 0 as if the clock had been forty days ahead at draws from
+/// `ordinal_min` on.
 async fn draw_ahead(folder: &Folder, table: u16, ordinal_min: i64) {
     let day = Day::of(
         Timestamp::now() + AHEAD,
@@ -63,18 +64,18 @@ async fn accounts_of_a_clock_that_was_ahead_are_set_back_and_can_draw_again() {
             .is_err(),
         "three draws were made on that day"
     );
-    let held = mend_labels(&folder, "test", "a clock was ahead")
+    let held = repair_labels(&folder, "test", "a clock was ahead")
         .await
         .expect_err("a server runs");
     assert!(matches!(held, RepairError::Held(_)), "{held}");
     refused.drain().await;
 
-    let mended = mend_labels(&folder, "test", "a clock was ahead")
+    let repaired = repair_labels(&folder, "test", "a clock was ahead")
         .await
-        .expect("mended");
+        .expect("repaired");
     assert_eq!(
-        mended,
-        Mended {
+        repaired,
+        LabelsRepaired {
             accounts: (ahead.len() + partly.len()) as u64,
             left: 0
         }
@@ -96,7 +97,7 @@ async fn accounts_of_a_clock_that_was_ahead_are_set_back_and_can_draw_again() {
     for user in &ahead {
         assert!(server.shards.execute(draw(user, "again")).await.is_ok());
     }
-    // One draw of today stood before those that were ahead: two are left, of three.
+    // One draw of today was before those that were ahead. So two of three draws are left.
     for number in 0..2 {
         assert!(
             server
@@ -122,12 +123,14 @@ async fn accounts_of_a_clock_that_was_ahead_are_set_back_and_can_draw_again() {
 async fn a_second_repair_changes_nothing() {
     let (_place, folder) = played().await;
     draw_ahead(&folder, 0, 3).await;
-    let first = mend_labels(&folder, "test", "once").await.expect("mended");
+    let first = repair_labels(&folder, "test", "once")
+        .await
+        .expect("repaired");
     assert!(first.accounts > 0);
     let before = contents(&folder).await;
     assert_eq!(
-        mend_labels(&folder, "test", "twice").await.expect("looked"),
-        Mended::default()
+        repair_labels(&folder, "test", "twice").await.expect("read"),
+        LabelsRepaired::default()
     );
     assert_eq!(contents(&folder).await, before);
     assert_eq!(
@@ -139,19 +142,19 @@ async fn a_second_repair_changes_nothing() {
             .expect("read")
             .len(),
         1,
-        "nothing was done, nothing is noted"
+        "nothing was changed, so nothing is in the audit log"
     );
 }
 
 #[tokio::test]
-async fn what_is_right_or_wrong_in_another_way_is_left_alone() {
+async fn correct_accounts_and_those_with_other_faults_are_left_alone() {
     let (_place, folder) = played().await;
     let before = contents(&folder).await;
     assert_eq!(
-        mend_labels(&folder, "test", "nothing")
+        repair_labels(&folder, "test", "nothing")
             .await
-            .expect("looked"),
-        Mended::default()
+            .expect("read"),
+        LabelsRepaired::default()
     );
     assert_eq!(contents(&folder).await, before);
     draw_ahead(&folder, 0, 1).await;
@@ -163,17 +166,17 @@ async fn what_is_right_or_wrong_in_another_way_is_left_alone() {
     let broken = users_without(&folder, 2).await;
     assert!(broken > 0);
     let before = contents(&folder).await;
-    let mended = mend_labels(&folder, "test", "two faults")
+    let repaired = repair_labels(&folder, "test", "two faults")
         .await
-        .expect("looked");
-    assert_eq!(mended.left, broken, "{mended:?}");
+        .expect("read");
+    assert_eq!(repaired.left, broken, "{repaired:?}");
     let kept = contents(&folder)
         .await
         .iter()
         .filter(|line| before.contains(line))
         .count() as u64;
-    assert_eq!(kept, before.len() as u64 - mended.accounts);
-    let report = audit(&folder, &super::super::Progress::default())
+    assert_eq!(kept, before.len() as u64 - repaired.accounts);
+    let report = audit(&folder, &super::super::AuditProgress::default())
         .await
         .expect("audited");
     assert_eq!(
@@ -187,7 +190,7 @@ async fn what_is_right_or_wrong_in_another_way_is_left_alone() {
     );
 }
 
-/// How many users of table 0 have no order of this number.
+/// How many users of table 0 have no order of this ordinal.
 async fn users_without(folder: &Folder, ordinal: i64) -> u64 {
     let mut connection = folder.shard(0, Access::Read).connect().await.expect("file");
     let sql = format!(
@@ -209,6 +212,6 @@ async fn contents(folder: &Folder) -> Vec<String> {
                ORDER BY 1";
     let rows = connection.rows(sql, "[]").await.expect("rows");
     rows.iter()
-        .map(|row| row.text(0).expect("a text").to_owned())
+        .map(|row| row.text(0).expect("a string").to_owned())
         .collect()
 }

@@ -1,4 +1,4 @@
-//! What is compared in sums, fault by fault.
+//! The checks that compare sums, fault by fault.
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -6,16 +6,14 @@ use market::batch::Prize;
 use market::{ActivityId, AwardId};
 use tokio::time::Instant;
 
-use super::super::Check;
-use super::super::checks::issued_counters_match_orders::{
-    Counters, ShardUnits, issued_counters_match_orders,
-};
+use super::super::CheckReport;
+use super::super::checks::issued_counters_match_orders::issued_counters_match_orders;
 use super::super::checks::segments_match_operations::{
-    Segment, Segments, segments_match_operations,
+    StoredSegment, StoredSegments, segments_match_operations,
 };
-use super::super::checks::stock_adds_up::{Look, StockAddsUp};
+use super::super::checks::stock_adds_up::{StockAddsUp, StockObservation};
 use super::super::checks::stock_not_oversold::stock_not_oversold;
-use super::super::stock::Counts;
+use super::super::stock::{Counts, IssuedCounters, ShardUnits};
 use crate::stock::Snapshot;
 use crate::stock::cluster::Spread;
 
@@ -33,22 +31,22 @@ fn overselling_is_found() {
     assert_eq!(
         check.violations,
         [
-            "activity 1, award 102: 51 units are in orders and there are 50",
-            "activity 1, award 103: 1 units are in orders and there are 0"
+            "activity 1, award 102: 51 units are in orders, but the total is 50",
+            "activity 1, award 103: 1 units are in orders, but the total is 0"
         ]
     );
 }
 
-fn counted(before: i64, after: i64) -> Counters {
+fn counted(before: i64, after: i64) -> IssuedCounters {
     let counts = |units| Counts::from([((1, 1), units)]);
-    Counters {
+    IssuedCounters {
         before: counts(before),
         after: counts(after),
         by_lane: BTreeMap::new(),
     }
 }
 
-fn compared(orders: i64, counters: Counters) -> Vec<String> {
+fn compared(orders: i64, counters: IssuedCounters) -> Vec<String> {
     let tables = vec![Counts::from([((1, 1), orders)])];
     issued_counters_match_orders(&[ShardUnits { tables, counters }]).violations
 }
@@ -57,10 +55,10 @@ fn compared(orders: i64, counters: Counters) -> Vec<String> {
 fn counters_are_compared_both_ways() {
     assert_eq!(compared(5, counted(5, 5)), [""; 0]);
     let less =
-        "shard 0, activity 1, award 1: the counters of issued units say 5, 4 orders took one";
+        "shard 0, activity 1, award 1: the counters of issued units are 5, 4 orders took a unit";
     assert_eq!(compared(4, counted(5, 5)), [less]);
     let more =
-        "shard 0, activity 1, award 1: the counters of issued units say 5, 6 orders took one";
+        "shard 0, activity 1, award 1: the counters of issued units are 5, 6 orders took a unit";
     assert_eq!(compared(6, counted(5, 5)), [more]);
     let other = ShardUnits {
         tables: vec![Counts::from([((1, 2), 1)])],
@@ -70,13 +68,13 @@ fn counters_are_compared_both_ways() {
     assert_eq!((check.checked, check.violations_total), (2, 1));
 }
 
-/// Two units of one lane were counted by another: the sum does not show it.
+/// Another lane counted two units of a lane: the sum does not show it.
 #[test]
-fn lanes_that_count_by_themselves_count_their_own() {
+fn counters_of_lanes_are_compared_with_their_tables() {
     let counts = |units| Counts::from([((1, 1), units)]);
     let lanes = |first, second| {
         let by_lane = BTreeMap::from([(0, counts(first)), (1, counts(second))]);
-        let counters = Counters {
+        let counters = IssuedCounters {
             by_lane,
             ..counted(9, 9)
         };
@@ -86,24 +84,23 @@ fn lanes_that_count_by_themselves_count_their_own() {
         }])
     };
     assert!(lanes(4, 5).ok());
-    assert!(lanes(3, 0).ok(), "the others were left to nobody's counter");
+    assert!(lanes(3, 0).ok(), "no lane has to count all of its orders");
     let moved = lanes(2, 7);
-    let expected =
-        "shard 0, table 1, activity 1, award 1: its lane counted 7 issued units, 5 orders took one";
+    let expected = "shard 0, table 1, activity 1, award 1: its lane counted 7 issued units, 5 orders took a unit";
     assert_eq!(moved.violations, [expected]);
 }
 
 #[test]
-fn orders_lie_between_the_counters_of_before_and_after() {
+fn orders_are_between_the_counters_before_and_after() {
     for orders in 5..=8 {
         assert_eq!(compared(orders, counted(5, 8)), [""; 0]);
     }
     assert_eq!(compared(4, counted(5, 8)).len(), 1);
-    let above = "shard 0, activity 1, award 1: the counters of issued units say 5 and then 8, 9 orders took one";
+    let above = "shard 0, activity 1, award 1: the counters of issued units are 5 and then 8, 9 orders took a unit";
     assert_eq!(compared(9, counted(5, 8)), [above]);
 }
 
-const PATIENCE: Duration = Duration::from_secs(6);
+const QUIET_AWAITED: Duration = Duration::from_secs(6);
 
 fn snapshot(left: u64, open: u64, issued: u64) -> Snapshot {
     let prize = Prize {
@@ -123,9 +120,9 @@ fn counts(units: i64) -> Counts {
     Counts::from([((1, 102), units)])
 }
 
-/// A look at a stock that is held and was told when it was asked for.
-fn look(snapshot: Snapshot, issued: (i64, i64), total: i64) -> Look {
-    Look {
+/// An observation of a stock that is held, with snapshots of that moment.
+fn observed(snapshot: Snapshot, issued: (i64, i64), total: i64) -> StockObservation {
+    StockObservation {
         held: true,
         snapshots: Ok(vec![snapshot]),
         issued_before: Some(counts(issued.0)),
@@ -134,24 +131,24 @@ fn look(snapshot: Snapshot, issued: (i64, i64), total: i64) -> Look {
     }
 }
 
-/// What is said at last, of looks that follow each other each second, the last one for ever.
-fn judged(looks: &[Look]) -> Check {
+/// The report after these observations, one each second; the last one repeats for ever.
+fn judged(observations: &[StockObservation]) -> CheckReport {
     let begun = Instant::now();
-    let mut sum = StockAddsUp::new(begun, PATIENCE);
-    let last = looks.last().expect("a look");
+    let mut sum = StockAddsUp::new(begun, QUIET_AWAITED);
+    let last = observations.last().expect("an observation");
     (0..60)
         .find_map(|second| {
-            let look = looks
+            let observed = observations
                 .get(usize::try_from(second).expect("few"))
                 .unwrap_or(last)
                 .clone();
-            sum.look(look, begun + Duration::from_secs(second))
+            sum.observe(observed, begun + Duration::from_secs(second))
         })
-        .expect("a verdict")
+        .expect("a report")
 }
 
-fn at_rest(snapshot: Snapshot, issued: i64, total: i64) -> Check {
-    judged(&[look(snapshot, (issued, issued), total)])
+fn at_rest(snapshot: Snapshot, issued: i64, total: i64) -> CheckReport {
+    judged(&[observed(snapshot, (issued, issued), total)])
 }
 
 #[test]
@@ -160,10 +157,10 @@ fn the_running_stock_adds_up_or_not() {
     let lost = at_rest(snapshot(40, 0, 10), 9, 50);
     assert_eq!(
         lost.violations,
-        ["activity 1, award 102: 40 units left and 9 issued are not the total of 50"]
+        ["activity 1, award 102: 40 units left and 9 issued do not sum to the total of 50"]
     );
     let found = at_rest(snapshot(40, 2, 8), 13, 50);
-    let expected = "activity 1, award 102: 40 units left, 2 under open grants and 13 issued are not the total of 50";
+    let expected = "activity 1, award 102: 40 units left, 2 under open grants and 13 issued do not sum to the total of 50";
     assert_eq!(found.violations, [expected]);
     let unknown = at_rest(snapshot(40, 0, 10), 10, 60);
     assert_eq!(
@@ -184,7 +181,9 @@ fn the_running_stock_adds_up_or_not() {
     );
     assert_eq!(
         missing.violations,
-        ["activity 1, award 102: the running server does not know its stock of 50"]
+        [
+            "activity 1, award 102: the running server has no stock of it, stock operations sum to 50"
+        ]
     );
 }
 
@@ -195,100 +194,107 @@ fn what_cannot_be_judged_at_rest_is_skipped() {
         open.skipped.as_deref(),
         Some("activity 1, award 102: 1 units are under open grants")
     );
-    let starting = judged(&[Look {
+    let starting = judged(&[StockObservation {
         snapshots: Ok(Vec::new()),
-        ..look(snapshot(40, 0, 10), (10, 10), 50)
+        ..observed(snapshot(40, 0, 10), (10, 10), 50)
     }]);
     assert!(
         starting
             .skipped
             .is_some_and(|reason| reason.contains("just started"))
     );
-    let unavailable = judged(&[Look {
+    let unavailable = judged(&[StockObservation {
         snapshots: Err("unavailable".to_owned()),
-        ..look(snapshot(40, 0, 10), (10, 10), 50)
+        ..observed(snapshot(40, 0, 10), (10, 10), 50)
     }]);
     assert_eq!(unavailable.skipped.as_deref(), Some("unavailable"));
 }
 
-/// Looks at a stock of 100 of which two more units are issued in each, with one under a grant, and
-/// of which `lost` are nowhere.
-fn under_load(lost: u64) -> Vec<Look> {
+/// Observations of a stock of 100 units. In each, two more are issued and one is under a grant;
+/// `lost` units are missing.
+fn under_load(lost: u64) -> Vec<StockObservation> {
     let at = |second: u64| {
         let issued = i64::try_from(2 * second).expect("few");
-        let stand = Snapshot {
+        let snapshot = Snapshot {
             total: 100,
             ..snapshot(100 - 2 * second - 1 - lost, 1, 2 * second)
         };
-        look(stand, (issued - 1, issued + 1), 100)
+        observed(snapshot, (issued - 1, issued + 1), 100)
     };
     (1..20).map(at).collect()
 }
 
 #[test]
-fn while_draws_go_on_the_sum_lies_within_bounds() {
+fn while_draws_go_on_the_sum_is_within_bounds() {
     let sound = judged(&under_load(0));
     assert!(sound.ok(), "{sound}");
-    assert!(judged(&under_load(1)).ok(), "as many as move may hide");
+    assert!(
+        judged(&under_load(1)).ok(),
+        "units that move can hide this many"
+    );
     let lost = judged(&under_load(2));
     assert_eq!(lost.violations_total, 1, "{lost}");
     // For two seconds an addition was recorded and not yet delivered.
     let mut delivered = under_load(0);
-    for look in &mut delivered[2..4] {
-        look.totals = counts(150);
+    for observed in &mut delivered[2..4] {
+        observed.totals = counts(150);
     }
-    for look in &mut delivered[4..] {
-        look.totals = counts(150);
-        look.snapshots.iter_mut().flatten().for_each(|snapshot| {
-            snapshot.total = 150;
-            snapshot.left += 50;
-        });
+    for observed in &mut delivered[4..] {
+        observed.totals = counts(150);
+        observed
+            .snapshots
+            .iter_mut()
+            .flatten()
+            .for_each(|snapshot| {
+                snapshot.total = 150;
+                snapshot.left += 50;
+            });
     }
     assert!(judged(&delivered).ok());
 }
 
-/// A server that writes its view down each second look, which is then a second old.
+/// A server that stores its snapshots before each second observation; they are a second old then.
 #[test]
-fn a_view_that_is_written_now_and_then_is_compared_with_counters_of_before_it() {
-    let told = |lost: u64| -> Vec<Look> {
+fn snapshots_stored_at_intervals_are_compared_with_earlier_counters() {
+    let stored = |lost: u64| -> Vec<StockObservation> {
         let at = |second: u64| {
             let seen = 2 * (second / 2 * 2);
-            let stand = Snapshot {
+            let snapshot = Snapshot {
                 total: 100,
                 ..snapshot(100 - seen - lost, 0, seen)
             };
             let issued = i64::try_from(2 * second + 1).expect("few");
-            Look {
+            StockObservation {
                 issued_before: None,
-                ..look(stand, (0, issued), 100)
+                ..observed(snapshot, (0, issued), 100)
             }
         };
         (1..20).map(at).collect()
     };
-    let sound = judged(&told(0));
+    let sound = judged(&stored(0));
     assert!(sound.ok(), "{sound}");
-    let lost = judged(&told(20));
+    let lost = judged(&stored(20));
     assert_eq!(lost.violations_total, 1, "{lost}");
-    let still = Look {
+    let still = StockObservation {
         issued_before: None,
-        ..look(snapshot(40, 0, 10), (0, 10), 50)
+        ..observed(snapshot(40, 0, 10), (0, 10), 50)
     };
     assert!(judged(&[still]).ok());
 }
 
 #[test]
-fn at_rest_the_next_start_must_have_something_to_offer() {
+fn at_rest_the_next_start_must_have_enough_units() {
     let at_rest = |issued, total| {
-        judged(&[Look {
+        judged(&[StockObservation {
             held: false,
-            ..look(snapshot(7, 7, 7), (issued, issued), total)
+            ..observed(snapshot(7, 7, 7), (issued, issued), total)
         }])
     };
-    // What a server that is gone believed last does not matter.
+    // The snapshots of a server that has stopped do not matter.
     assert!(at_rest(50, 50).ok());
     assert_eq!(
         at_rest(51, 50).violations,
-        ["activity 1, award 102: 51 units are issued and there are 50"]
+        ["activity 1, award 102: 51 units are issued, but the total is 50"]
     );
     assert_eq!(
         at_rest(0, -1).violations,
@@ -296,8 +302,8 @@ fn at_rest_the_next_start_must_have_something_to_offer() {
     );
 }
 
-fn segment(number: i64, server: i64, total: i64) -> Segment {
-    Segment {
+fn segment(number: i64, server: i64, total: i64) -> StoredSegment {
+    StoredSegment {
         prize: (1, 102),
         number,
         server,
@@ -305,8 +311,8 @@ fn segment(number: i64, server: i64, total: i64) -> Segment {
     }
 }
 
-fn segments(segments: &[Segment], withdrawing: i64, total: i64) -> Check {
-    let read = Segments {
+fn segments(segments: &[StoredSegment], withdrawing: i64, total: i64) -> CheckReport {
+    let read = StoredSegments {
         rows: segments.to_vec(),
         withdrawing: counts(withdrawing),
         totals: counts(total),
@@ -321,7 +327,7 @@ fn segments(segments: &[Segment], withdrawing: i64, total: i64) -> Check {
 }
 
 #[test]
-fn segments_sum_to_what_operations_say() {
+fn segments_sum_to_stock_operations() {
     let three = [segment(0, 1, 20), segment(1, 2, 15), segment(2, 1, 15)];
     assert!(segments(&three, 0, 50).ok());
     assert!(segments(&three, 4, 54).ok(), "being withdrawn");
@@ -331,14 +337,18 @@ fn segments_sum_to_what_operations_say() {
         ["activity 1, award 102: its segments have 50 units, stock operations sum to 51"]
     );
     let given = segments(&three, 4, 50);
-    let expected = "activity 1, award 102: its segments have 50 units with 4 that are being withdrawn, stock \
+    let expected = "activity 1, award 102: its segments have 50 units and 4 that are being withdrawn, stock \
                     operations sum to 50";
     assert_eq!(given.violations, [expected]);
-    assert_eq!(segments(&[], 0, 50).violations_total, 1, "none at all");
+    assert_eq!(
+        segments(&[], 0, 50).violations_total,
+        1,
+        "no segment at all"
+    );
 }
 
 #[test]
-fn segments_lie_on_their_servers() {
+fn segments_are_on_their_servers() {
     let astray = segments(&[segment(0, 2, 50)], 0, 50);
     assert_eq!(
         astray.violations,
@@ -347,7 +357,7 @@ fn segments_lie_on_their_servers() {
     let beyond = segments(&[segment(0, 1, 25), segment(3, 2, 25)], 0, 50);
     assert_eq!(
         beyond.violations,
-        ["activity 1, award 102: segment 3 is on server 2; there are 3 segments"]
+        ["activity 1, award 102: segment 3 is on server 2; the layout has 3 segments"]
     );
     let negative = segments(&[segment(0, 1, 51), segment(1, 2, -1)], 0, 50);
     assert_eq!(

@@ -10,16 +10,16 @@ pub enum ClusterError {
     /// The configured layout is impossible.
     #[error(transparent)]
     Map(#[from] MapError),
-    /// A stock server's options make no sense.
+    /// A stock server's options are invalid.
     #[error("storage.redis: {0}")]
     Notifications(String),
     /// Metrics cannot be registered.
     #[error("metrics cannot be registered: {0}")]
     Metrics(#[from] prometheus::Error),
     /// The meta database was never migrated.
-    #[error("the cluster was never laid out: run `drawbridge migrate` first")]
+    #[error("the cluster is not laid out yet: run `drawbridge migrate` first")]
     NotMigrated,
-    /// Gateways of the version before run, which cannot use the tables that are to be made.
+    /// Gateways of the version before are running. They cannot use the converted tables.
     #[error(
         "gateways of the version before run: {}; stop them, then run `drawbridge migrate` again (one that was killed counts for \
          {} seconds)",
@@ -33,9 +33,9 @@ pub enum ClusterError {
          configure what it has, or use empty databases"
     )]
     Layout {
-        /// What there is.
+        /// The layout that is stored.
         found: String,
-        /// What is configured.
+        /// The layout that is configured.
         configured: String,
     },
     /// The meta database.
@@ -57,7 +57,7 @@ pub enum ClusterError {
         /// What is wrong.
         error: String,
     },
-    /// Databases or stock servers are not what the configuration takes them for; one line for each.
+    /// Databases or stock servers are not the ones that the configuration means; one line for each.
     #[error("{}", .0.join("\n"))]
     NotOurs(Vec<String>),
 }

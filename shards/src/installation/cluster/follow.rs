@@ -1,4 +1,4 @@
-//! The stock servers, as the follower keeps them up to date.
+//! How the follower keeps the stock servers up to date.
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use crate::installation::follow::FollowedStock;
 use crate::stock::cluster::ReconcileError;
 use crate::store::StoreError;
 
-/// New units are brought to their servers before their campaign is drawn from, unless the servers
-/// do not answer: then draws are refused because the stock is unavailable.
+/// New units are brought to their servers before their campaign is drawn from. If the servers do
+/// not answer, draws are refused because the stock is unavailable.
 const DELIVERY_MAX: Duration = Duration::from_secs(1);
 
 pub(super) struct FollowedServers(pub(super) Arc<Parts>);
@@ -30,7 +30,7 @@ impl FollowedStock for FollowedServers {
                 tracing::warn!("new units are delivered later: the stock servers do not answer");
             }
         }
-        self.0.stock.look_again();
+        self.0.stock.forget_sold_out();
         Ok(())
     }
 }

@@ -1,26 +1,30 @@
-//! Whether the meta database is one, and which cluster it is of.
+//! Checks that the meta database is one, and finds out which cluster it belongs to.
 use super::cluster_error::ClusterError;
 use super::options::ClusterOptions;
 use crate::store::{
-    ClusterId, Database, Identity, Layout, Mismatch, MysqlDatabase, Role, StoreError, read_identity,
+    ClusterId, Database, DatabaseIdentity, DatabaseRole, IdentityMismatch, Layout, MysqlDatabase,
+    StoreError, read_identity,
 };
 
 impl ClusterOptions {
-    /// What the meta database says of itself.
-    pub(super) async fn meta_identity(&self) -> Result<Option<Identity>, StoreError> {
+    /// The identity that the meta database has stored.
+    pub(super) async fn meta_identity(&self) -> Result<Option<DatabaseIdentity>, StoreError> {
         read_identity::<MysqlDatabase>(&mut self.meta.connect().await?).await
     }
 
-    /// Refuses another part of a cluster in place of the meta database. Its schema is another one,
-    /// and to say so would help less.
-    pub(super) fn refuse_other_part(&self, found: Option<Identity>) -> Result<(), ClusterError> {
+    /// Refuses another part of a cluster in place of the meta database. Comes before the check of
+    /// the schema, whose message would help less.
+    pub(super) fn refuse_other_part(
+        &self,
+        found: Option<DatabaseIdentity>,
+    ) -> Result<(), ClusterError> {
         match found {
-            Some(found) if found.role != Role::Meta => {
-                let expected = Identity {
-                    role: Role::Meta,
+            Some(found) if found.role != DatabaseRole::Meta => {
+                let expected = DatabaseIdentity {
+                    role: DatabaseRole::Meta,
                     ..found.clone()
                 };
-                Err(self.not_ours(&Mismatch {
+                Err(self.not_ours(&IdentityMismatch {
                     expected,
                     found: Some(found),
                 }))
@@ -29,13 +33,13 @@ impl ClusterOptions {
         }
     }
 
-    /// The id of the cluster that the meta database is of.
+    /// The id of the cluster that the meta database belongs to.
     pub(super) async fn recognise_meta(&self, layout: Layout) -> Result<ClusterId, ClusterError> {
         let found = self.meta_identity().await.map_err(ClusterError::Meta)?;
         let found = found.ok_or(ClusterError::NotMigrated)?;
-        let expected = Identity {
+        let expected = DatabaseIdentity {
             cluster: found.cluster.clone(),
-            role: Role::Meta,
+            role: DatabaseRole::Meta,
             layout,
         };
         match expected.check(Some(&found)) {
@@ -44,7 +48,10 @@ impl ClusterOptions {
         }
     }
 
-    fn not_ours(&self, mismatch: &Mismatch) -> ClusterError {
-        ClusterError::NotOurs(vec![format!("{}: {mismatch}", self.name(Role::Meta))])
+    fn not_ours(&self, mismatch: &IdentityMismatch) -> ClusterError {
+        ClusterError::NotOurs(vec![format!(
+            "{}: {mismatch}",
+            self.name(DatabaseRole::Meta)
+        )])
     }
 }

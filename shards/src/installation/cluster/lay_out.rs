@@ -1,4 +1,4 @@
-//! Laying out: brings the databases up to date, and fixes the layout at the first time.
+//! Laying out: brings the databases up to date. The first time it fixes the layout.
 use router::SlotMap;
 
 use super::cluster_error::ClusterError;
@@ -17,24 +17,24 @@ impl ClusterOptions {
         self.lay_out(false, &progress).await.map(drop)
     }
 
-    /// Brings the meta database and all shards up to date, and at the first time fixes the layout
-    /// and has each database say whose it is. Does nothing when all is up to date; several
-    /// processes may do it at once. With `accept_older_meta` it does so whatever the meta database
-    /// has forgotten. Returns the greatest run that any shard's ids are of.
+    /// Brings the meta database and all shards up to date. The first time it also fixes the layout
+    /// and stores the identity of each database. Does nothing when all is up to date; several
+    /// processes may do it at once. With `accept_older_meta` it accepts a meta database that lacks
+    /// what the shards know. Returns the greatest run of any shard's ids.
     pub(super) async fn lay_out(
         &self,
         accept_older_meta: bool,
         progress: &ConversionProgress,
     ) -> Result<u64, ClusterError> {
         let meta = Meta::new(self.meta.clone());
-        // Before it is touched.
+        // Before it is changed.
         self.refuse_other_part(self.meta_identity().await.map_err(ClusterError::Meta)?)?;
         self.refuse_older_gateways(&meta).await?;
         let name = "meta database".to_owned();
         migrate_meta(&self.meta)
             .await
             .map_err(|error| ClusterError::Migrate { name, error })?;
-        // Before tables are looked for that are not there; nothing is written yet.
+        // Before missing tables are read; nothing is written yet.
         let map = match self.found_layout(&meta).await {
             Ok((map, _)) => map,
             Err(ClusterError::NotMigrated) => self.map(1)?,
@@ -96,7 +96,7 @@ impl ClusterOptions {
         self.found_layout(meta).await.map(drop)
     }
 
-    /// The layout that is there, which must be the configured one.
+    /// The stored layout, which must be the configured one.
     pub(super) async fn found_layout(
         &self,
         meta: &Meta<MysqlDatabase>,

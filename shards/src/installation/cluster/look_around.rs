@@ -1,4 +1,4 @@
-//! Looking around at the start: whether shards and stock servers are this cluster's.
+//! The checks at the start: whether shards and stock servers belong to this cluster.
 use futures_util::future::{join, join_all};
 
 use super::cluster_error::ClusterError;
@@ -6,17 +6,17 @@ use super::metrics::ClusterMetrics;
 use super::opened::{Cluster, Parts};
 use crate::stock::cluster::RedisOptions;
 use crate::store::{
-    Behind, Database, ExpectedIdentity, MigrateError, Mismatch, MysqlDatabase, RunCheck,
+    Database, ExpectedIdentity, IdentityMismatch, MigrateError, MysqlDatabase, OlderMeta, RunCheck,
     StoreError, check_durability, check_shard, read_identity,
 };
 
-/// What speaks against a shard.
+/// Why a shard is refused.
 #[derive(Debug, thiserror::Error)]
 enum ShardFault {
     #[error(transparent)]
-    Mismatch(#[from] Mismatch),
+    Mismatch(#[from] IdentityMismatch),
     #[error(transparent)]
-    Behind(#[from] Behind),
+    Behind(#[from] OlderMeta),
     #[error(transparent)]
     Schema(#[from] MigrateError),
 }
@@ -27,27 +27,25 @@ impl From<StoreError> for ShardFault {
     }
 }
 
-/// Checks that a shard is the one that it is taken for, and warns of how its server is set up.
+/// Checks that a shard is the expected one, and warns of bad settings of its server.
 async fn look_at_shard(
     number: usize,
     shard: &MysqlDatabase,
     check: &RunCheck,
 ) -> Result<(), ShardFault> {
-    // Not as new connections are asked: a wrong answer is the end here, no answer is not.
-    let bare = MysqlDatabase {
-        expected: ExpectedIdentity::default(),
-        ..shard.clone()
-    };
-    // First, where it says so: what is wrong with the schema of another cluster's database helps
-    // nobody.
-    if let Some(expected) = shard.expected.what()
+    // Without the check of new connections, which reports a wrong identity as unavailable: here the
+    // two must be distinguished.
+    let bare = shard.with(|options| options.expected = ExpectedIdentity::default());
+    // The identity first, where there is one: an error about the schema of another cluster's
+    // database would not help.
+    if let Some(expected) = shard.options.expected.what()
         && let Ok(Some(found)) = read_identity::<MysqlDatabase>(&mut bare.connect().await?).await
     {
         expected.check(Some(&found))?;
     }
     check_shard(&bare).await?;
     let mut connection = bare.connect().await?;
-    if let Some(expected) = shard.expected.what() {
+    if let Some(expected) = shard.options.expected.what() {
         expected.check(
             read_identity::<MysqlDatabase>(&mut connection)
                 .await?
@@ -61,7 +59,7 @@ async fn look_at_shard(
     Ok(())
 }
 
-/// Warns of how stock servers handle their memory. That is no reason not to start.
+/// Warns of bad memory settings of stock servers. They do not prevent the start.
 pub(super) async fn look_at_stock_servers(servers: &[RedisOptions]) {
     let warnings = join_all(servers.iter().map(RedisOptions::memory_warning)).await;
     for (server, warning) in (1_u8..).zip(warnings) {
@@ -72,8 +70,8 @@ pub(super) async fn look_at_stock_servers(servers: &[RedisOptions]) {
 }
 
 impl Parts {
-    /// Refuses shards and stock servers that are not this cluster's, and shards that this program
-    /// does not know. One that is unavailable is no reason not to start.
+    /// Refuses shards and stock servers of another cluster, and shards with another schema. One
+    /// that is unavailable does not prevent the start.
     pub(super) async fn look_around(&self) -> Result<(), ClusterError> {
         let shards = self.shards.iter().zip(&self.run_checks).enumerate();
         let shards = shards.map(|(number, (shard, check))| look_at_shard(number, shard, check));
@@ -108,10 +106,10 @@ impl Parts {
         }
     }
 
-    /// Shows from now on which parts are not this cluster's.
+    /// Shows from now on which parts belong to another cluster.
     pub(super) fn show_strangers(&self, metrics: &ClusterMetrics) {
         let databases = self.shards.iter().chain([self.meta.database()]);
-        let notices = databases.filter_map(|database| database.expected.notice());
+        let notices = databases.filter_map(|database| database.options.expected.notice());
         for notice in notices.chain(self.stock.nodes().iter().map(|node| &node.notice)) {
             notice.show(&metrics.identity_mismatch);
         }
@@ -119,8 +117,7 @@ impl Parts {
 }
 
 impl Cluster {
-    /// What is wrong with the stock servers that answer: units that are another cluster's. One line
-    /// for each.
+    /// The stock servers that answer and hold units of another cluster. One line for each.
     pub(super) async fn strangers(&self) -> Vec<String> {
         let servers = self.parts.stock.nodes().iter().map(|node| async move {
             let stranger = node.recognise_now().await.ok()?.err()?;

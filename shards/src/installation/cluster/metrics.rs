@@ -1,4 +1,4 @@
-//! What is measured of a cluster only.
+//! Metrics that only a cluster has.
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 /// Metrics of a cluster.
@@ -6,9 +6,9 @@ use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registr
 pub(crate) struct ClusterMetrics {
     /// Rebuilds of stock servers that this process did.
     pub(crate) stock_rebuilds: IntCounterVec,
-    /// Receipts of grants that this process deleted in the place of their lanes.
+    /// Receipts of grants that this process deleted instead of their lanes.
     pub(crate) receipts_reclaimed: IntCounterVec,
-    /// Receipts that are older than they should become.
+    /// Receipts that are older than they should be.
     pub(crate) receipts_overdue: IntGaugeVec,
     /// Change notifications of the meta database that came over Redis.
     pub(crate) notifications: IntCounter,
@@ -27,7 +27,7 @@ impl ClusterMetrics {
         );
         let reclaimed = Opts::new(
             "drawbridge_receipts_reclaimed_total",
-            "Receipts of grants that this process deleted in the place of their lanes",
+            "Receipts of grants that this process deleted instead of their lanes",
         );
         let overdue = Opts::new(
             "drawbridge_receipts_overdue",

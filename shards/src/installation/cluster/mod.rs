@@ -1,8 +1,8 @@
 //! The cluster: shards and meta in MySQL or MariaDB, stock in Redis, any number of gateways.
 //!
-//! Gateways know nothing of each other: the databases and the protocol of the stock keep them
-//! apart. A gateway starts while shards and stock servers are unavailable. It needs the meta
-//! database to know the campaigns, and only to start.
+//! Gateways do not know each other: the databases and the stock's protocol keep their work apart. A
+//! gateway can start while shards and stock servers are unavailable. It needs the meta database for
+//! the campaigns, and only at the start.
 mod cluster_error;
 mod follow;
 mod identity;

@@ -1,5 +1,6 @@
-//! A word over Redis that the meta database has something new, so that gateways look at once and
-//! not at their next tick. Nothing depends on it: who misses it looks half a second later.
+//! Change notifications over Redis: the meta database has changed, so gateways read it at once and
+//! not at their next tick. Nothing depends on them: a gateway that misses one reads half a second
+//! later.
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,10 +13,10 @@ use tokio::time::{sleep, timeout};
 
 use crate::stock::cluster::RedisOptions;
 
-/// After a server that cannot be listened to the next attempt waits this long.
+/// The pause after a failed attempt to subscribe at a server.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The stock servers, as messengers. Each word goes over all of them.
+/// The stock servers as messengers. Each notification goes over all of them.
 #[derive(Debug)]
 pub(crate) struct Notifications(Vec<Messenger>);
 
@@ -27,7 +28,7 @@ struct Messenger {
 }
 
 impl Notifications {
-    /// Connects to nobody yet.
+    /// Does not connect yet.
     pub(super) fn new(servers: &[RedisOptions]) -> Result<Self, String> {
         let messenger = |options: &RedisOptions| {
             let client = options.client()?;
@@ -44,7 +45,7 @@ impl Notifications {
             .map(Self)
     }
 
-    /// Tells all gateways, and waits for nobody.
+    /// Notifies all gateways, without waiting for them.
     pub(super) fn say(&self) {
         for messenger in self.0.iter().cloned() {
             tokio::spawn(async move {
@@ -52,25 +53,29 @@ impl Notifications {
                     timeout(messenger.timeout, messenger.say()).await,
                     Ok(Ok(()))
                 ) {
-                    tracing::debug!(channel = messenger.channel, "a notification was not heard");
+                    tracing::debug!(
+                        channel = messenger.channel,
+                        "a change notification was not delivered"
+                    );
                 }
             });
         }
     }
 
-    /// Notifies `heard` of each word, until told to stop.
+    /// Wakes `notified` for each notification, until `stop` turns true.
     pub(super) fn listen(
         &self,
-        heard: &Arc<Notify>,
+        notified: &Arc<Notify>,
         counter: &IntCounter,
         stop: &watch::Receiver<bool>,
     ) -> Vec<JoinHandle<()>> {
         let listen = |messenger: &Messenger| {
-            let (messenger, heard, counter) = (messenger.clone(), heard.clone(), counter.clone());
+            let (messenger, notified, counter) =
+                (messenger.clone(), notified.clone(), counter.clone());
             let mut stop = stop.clone();
             tokio::spawn(async move {
                 tokio::select! {
-                    () = messenger.listen(&heard, &counter) => {}
+                    () = messenger.listen(&notified, &counter) => {}
                     _ = stop.wait_for(|&stop| stop) => {}
                 }
             })
@@ -89,25 +94,25 @@ impl Messenger {
             .await
     }
 
-    async fn listen(&self, heard: &Notify, counter: &IntCounter) {
+    async fn listen(&self, notified: &Notify, counter: &IntCounter) {
         loop {
-            if let Err(error) = self.listen_once(heard, counter).await {
-                tracing::debug!(%error, channel = self.channel, "notifications cannot be heard");
+            if let Err(error) = self.listen_once(notified, counter).await {
+                tracing::debug!(%error, channel = self.channel, "change notifications cannot be received");
             }
             sleep(PAUSE).await;
-            // Whatever was said meanwhile was missed.
-            heard.notify_one();
+            // Notifications may have been missed meanwhile.
+            notified.notify_one();
         }
     }
 
     /// Listens until the connection ends.
-    async fn listen_once(&self, heard: &Notify, counter: &IntCounter) -> Result<(), RedisError> {
+    async fn listen_once(&self, notified: &Notify, counter: &IntCounter) -> Result<(), RedisError> {
         let mut connection = self.client.get_async_pubsub().await?;
         connection.subscribe(&self.channel).await?;
         let mut words = connection.on_message();
         while words.next().await.is_some() {
             counter.inc();
-            heard.notify_one();
+            notified.notify_one();
         }
         Ok(())
     }
@@ -116,19 +121,22 @@ impl Messenger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Redis, make_documented_user};
+    use crate::testing::{Redis, TestRedis, make_documented_user};
 
     #[tokio::test]
-    async fn the_documented_user_may_say_and_hear() {
+    async fn the_documented_user_may_publish_and_subscribe() {
         let redis = Redis::start().await;
         let notifications = Notifications::new(&[make_documented_user(&redis.options()).await])
             .expect("options that fit");
-        let (heard, stop) = (Arc::new(Notify::new()), watch::Sender::new(false));
-        let counter = IntCounter::new("notifications", "heard").expect("a name");
-        let _listening = notifications.listen(&heard, &counter, &stop.subscribe());
+        let (notified, stop) = (Arc::new(Notify::new()), watch::Sender::new(false));
+        let counter = IntCounter::new("notifications", "notified").expect("a name");
+        let _listening = notifications.listen(&notified, &counter, &stop.subscribe());
         let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
         while counter.get() == 0 {
-            assert!(tokio::time::Instant::now() < deadline, "nothing is heard");
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "no notification came"
+            );
             notifications.say();
             sleep(Duration::from_millis(20)).await;
         }

@@ -3,10 +3,10 @@ use super::cluster_error::ClusterError;
 use super::options::ClusterOptions;
 use crate::meta::{Meta, SILENT_AFTER};
 use crate::store::{
-    Columns, Connection, Database, MysqlDatabase, Role, StoreError, awaits_conversion,
+    Columns, Connection, Database, DatabaseRole, MysqlDatabase, StoreError, awaits_conversion,
 };
 
-/// The table in which gateways report.
+/// The table of gateways' reports.
 const REPORTS: &str = "gateway";
 
 impl ClusterOptions {
@@ -29,7 +29,7 @@ impl ClusterOptions {
         for (number, shard) in (0..).zip(&self.shards) {
             let awaits = awaits_conversion(shard).await;
             let awaits = awaits.map_err(|error| ClusterError::Migrate {
-                name: self.name(Role::Shard(number)),
+                name: self.name(DatabaseRole::Shard(number)),
                 error: error.into(),
             })?;
             if awaits {
@@ -40,7 +40,7 @@ impl ClusterOptions {
     }
 }
 
-/// The gateways that reported a moment ago, each with its version.
+/// The gateways that reported recently, each with its version.
 async fn running(meta: &Meta<MysqlDatabase>) -> Result<Vec<String>, StoreError> {
     let mut connection = meta.database().connect().await?;
     let tables = connection

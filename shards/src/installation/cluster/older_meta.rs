@@ -1,5 +1,5 @@
-//! What is done when the meta database is older than the shards and there is no newer copy: its run
-//! numbers are raised above all that shards have seen, and what else it lacks is said.
+//! For a meta database that is older than the shards, when there is no newer copy: raises its run
+//! numbers above all that shards know, and reports what else it lacks.
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -7,19 +7,18 @@ use market::batch::Prize;
 
 use super::cluster_error::ClusterError;
 use super::options::ClusterOptions;
-use crate::meta::AuditEntry;
-use crate::meta::Meta;
+use crate::meta::{AuditEntry, Meta, StoredCampaign};
 use crate::stock::cluster::{SqlShardLedger, issued};
 use crate::store::tables::orders::OrderStatements;
 use crate::store::{Columns, Connection, ConversionProgress, Database, MysqlDatabase, StoreError};
 
-/// More of the report than this does not go into the audit log.
+/// The maximum length of the report in the audit log.
 const DETAIL_CHARS_MAX: usize = 4_000;
 
 impl ClusterOptions {
-    /// Accepts a meta database that is older than the shards, and does what [`ClusterOptions::migrate`]
-    /// does. Answers what was done and what else it lacks, one text for each; so does the audit
-    /// log, with who wanted it and why.
+    /// Accepts a meta database that is older than the shards, and does what
+    /// [`ClusterOptions::migrate`] does. Returns what was done and what else it lacks, one string
+    /// for each. The audit log gets the same, with who asked for it and why.
     pub(crate) async fn accept_older_meta(
         &self,
         who: &str,
@@ -33,36 +32,37 @@ impl ClusterOptions {
             .raise(last_run)
             .await
             .map_err(ClusterError::Meta)?;
-        let mut told = vec![if last_run > before {
+        let mut report = vec![if last_run > before {
             format!("the meta database had given out runs up to {before}: raised to {last_run}")
         } else {
             format!(
-                "the meta database has given out runs up to {before}, no shard knows a later one"
+                "the meta database has given out runs up to {before}, and no shard knows a later one"
             )
         }];
-        told.extend(self.lacking(&meta).await.map_err(ClusterError::Meta)?);
+        report.extend(self.lacking(&meta).await.map_err(ClusterError::Meta)?);
         let entry = AuditEntry {
             at: Timestamp::now(),
             who: who.to_owned(),
             what: "accept older meta".to_owned(),
-            detail: told.join("; ").chars().take(DETAIL_CHARS_MAX).collect(),
+            detail: report.join("; ").chars().take(DETAIL_CHARS_MAX).collect(),
             why: why.to_owned(),
         };
         meta.audit_log()
             .add(&entry)
             .await
             .map_err(ClusterError::Meta)?;
-        Ok(told)
+        Ok(report)
     }
 
     /// Versions that orders name and the meta database does not have, and prizes issued beyond
     /// their total.
     async fn lacking(&self, meta: &Meta<MysqlDatabase>) -> Result<Vec<String>, StoreError> {
-        let stored = meta.campaigns().versions().await?;
-        let stored: BTreeSet<(u64, u32)> = stored
-            .iter()
-            .map(|stored| (stored.activity.get(), stored.version))
-            .collect();
+        let mut stored: BTreeSet<(u64, u32)> = BTreeSet::new();
+        let names = |stored: &StoredCampaign| (stored.activity.get(), stored.version);
+        let campaigns = meta.campaigns();
+        campaigns
+            .each_page_of_versions(|page| stored.extend(page.iter().map(names)))
+            .await?;
         let mut lacking: Vec<String> = Vec::new();
         for (activity, version) in self.named_versions().await?.difference(&stored) {
             lacking

@@ -1,4 +1,5 @@
-//! Opening: finds out which cluster the meta database is of, and how all other parts are reached.
+//! Opening: finds out which cluster the meta database belongs to, and how all other parts are
+//! reached.
 use std::sync::Arc;
 
 use super::cluster_error::ClusterError;
@@ -10,32 +11,31 @@ use crate::stock::cluster::{
     ClusterStock, RedisOptions, RedisServer, SqlMetaLedger, SqlShardLedger,
 };
 use crate::stock::ids::ServerId;
-use crate::store::{ExpectedIdentity, Identity, MysqlDatabase, Role, RunCheck, check_meta};
+use crate::store::{
+    DatabaseIdentity, DatabaseRole, ExpectedIdentity, MysqlDatabase, RunCheck, check_meta,
+};
 
 impl ClusterOptions {
-    /// Opens the cluster; the meta database must answer, nothing else has to.
+    /// Opens the cluster. Only the meta database must answer.
     pub(crate) async fn open(&self) -> Result<Cluster, ClusterError> {
-        // What says nothing of itself, or does not answer, is looked at next.
+        // A database without an identity, or one that does not answer, is checked next.
         self.refuse_other_part(self.meta_identity().await.ok().flatten())?;
         check_schema(&self.meta).await?;
         let (map, spread) = self.found_layout(&Meta::new(self.meta.clone())).await?;
         let cluster = self.recognise_meta(layout(&map, spread)).await?;
-        // From here on every new connection is asked whose database it leads to.
+        // From here on each new connection checks the identity of its database.
         let guarded = |database: &MysqlDatabase, role| {
-            let expected = Identity {
+            let expected = DatabaseIdentity {
                 cluster: cluster.clone(),
                 role,
                 layout: layout(&map, spread),
             };
-            MysqlDatabase {
-                expected: ExpectedIdentity::identity(expected),
-                ..database.clone()
-            }
+            database.with(|options| options.expected = ExpectedIdentity::identity(expected))
         };
-        let meta = Meta::new(guarded(&self.meta, Role::Meta));
+        let meta = Meta::new(guarded(&self.meta, DatabaseRole::Meta));
         let shards = (0..)
             .zip(&self.shards)
-            .map(|(number, shard)| guarded(shard, Role::Shard(number)));
+            .map(|(number, shard)| guarded(shard, DatabaseRole::Shard(number)));
         let shards: Vec<MysqlDatabase> = shards.collect();
         let server = |(number, options): (u8, &RedisOptions)| {
             let server = ServerId(number);
@@ -71,7 +71,7 @@ impl ClusterOptions {
     }
 }
 
-/// Refuses a meta database that this program does not know.
+/// Refuses a meta database with another schema.
 async fn check_schema(meta: &MysqlDatabase) -> Result<(), ClusterError> {
     let failed = |error| ClusterError::Migrate {
         name: "meta database".to_owned(),

@@ -25,7 +25,7 @@ pub(super) struct Parts {
     pub(super) meta: Meta<MysqlDatabase>,
     pub(super) ledger: Arc<SqlMetaLedger>,
     pub(super) shards: Vec<MysqlDatabase>,
-    /// What comes before each shard's first batch.
+    /// The check before each shard's first batch.
     pub(super) run_checks: Vec<Arc<RunCheck>>,
     pub(super) ledgers: Arc<[SqlShardLedger]>,
     pub(super) stock: Arc<ClusterStock<RedisServer>>,

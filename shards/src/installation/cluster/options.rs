@@ -1,9 +1,9 @@
-//! What a cluster is made of.
+//! The parts of a cluster.
 use router::{MapError, SlotMap};
 
 use crate::stock::cluster::RedisOptions;
 use crate::stock::spread::Spread;
-use crate::store::{Layout, MysqlDatabase, Role};
+use crate::store::{DatabaseRole, Layout, MysqlDatabase};
 
 /// What a cluster is made of.
 #[derive(Debug, Clone)]
@@ -47,18 +47,18 @@ impl ClusterOptions {
         }
     }
 
-    /// What a configuration calls a database.
-    pub(super) fn name(&self, role: Role) -> String {
+    /// The name of a database in the configuration.
+    pub(super) fn name(&self, role: DatabaseRole) -> String {
         match role {
-            Role::Meta => format!("meta database ({:?})", self.meta),
-            Role::Shard(number) => match self.shards.get(usize::from(number)) {
+            DatabaseRole::Meta => format!("meta database ({:?})", self.meta),
+            DatabaseRole::Shard(number) => match self.shards.get(usize::from(number)) {
                 Some(database) => format!("shard {number} ({database:?})"),
                 None => format!("shard {number}"),
             },
         }
     }
 
-    /// File descriptors that a gateway with so many reading connections per shard needs.
+    /// The file descriptors that a gateway needs with `readers` reading connections per shard.
     pub(crate) fn descriptors(&self, reads: usize, spare: usize) -> usize {
         let redis = self.redis.iter();
         let redis: usize = redis.map(|redis| redis.connections_max as usize + 1).sum();

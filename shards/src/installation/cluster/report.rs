@@ -1,4 +1,4 @@
-//! What `drawbridge migrate` does and says.
+//! What `drawbridge migrate` does and reports.
 use super::cluster_error::ClusterError;
 use super::options::ClusterOptions;
 use crate::installation::migrated::Migrated;
@@ -26,12 +26,12 @@ impl ClusterOptions {
         let shards = counted(shards, "shard");
         done.push(format!("the meta database and {shards} are up to date"));
         done.extend(self.warnings().await?);
-        // Gateways would not start: the operator who lays a cluster out learns it now.
+        // Gateways would not start, so the operator who lays a cluster out gets the reason now.
         let strangers = self.open().await?.strangers().await;
         Ok(Migrated { done, strangers })
     }
 
-    /// What is wrong with how databases and stock servers are set up, one line for each.
+    /// Bad settings of databases and stock servers, one line for each.
     async fn warnings(&self) -> Result<Vec<String>, ClusterError> {
         let mut warnings = Vec::new();
         let shards = self.shards.iter().enumerate();

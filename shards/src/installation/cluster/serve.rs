@@ -1,4 +1,4 @@
-//! What a cluster brings to a running gateway.
+//! What a cluster provides to a running gateway.
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ use crate::stock::ids::Epoch;
 use crate::store::{MysqlDatabase, SqlShard, check_durability};
 
 impl Cluster {
-    /// Looks around, and starts a gateway.
+    /// Checks the parts of the cluster, and starts a gateway.
     pub(crate) async fn serve(
         &self,
         sizes: GatewaySizes,
@@ -66,7 +66,7 @@ impl Cluster {
 }
 
 impl Parts {
-    /// Refuses what is not this cluster's, and warns of how servers are set up.
+    /// Refuses parts of another cluster, and warns of bad settings of servers.
     async fn look_around_and_warn(&self, metrics: &ClusterMetrics) -> Result<(), ClusterError> {
         let (ours, ()) = join(self.look_around(), look_at_stock_servers(&self.redis)).await;
         ours?;
@@ -157,7 +157,7 @@ impl Backing for ClusterBacking {
 }
 
 impl ClusterBacking {
-    /// One for each stock server.
+    /// The jobs of each stock server.
     fn start_server_jobs(&self, runner: &mut Runner) {
         for index in 0..self.parts.stock.nodes().len() {
             runner.start(Reconcile {
@@ -171,7 +171,7 @@ impl ClusterBacking {
         }
     }
 
-    /// Some for each shard.
+    /// The jobs of each shard.
     fn start_shard_jobs(&self, runner: &mut Runner) {
         for (number, shard) in (0..).zip(self.parts.ledgers.iter()) {
             runner.start(Reclaim {

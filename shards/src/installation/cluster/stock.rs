@@ -14,13 +14,13 @@ use crate::stock::ids::{Epoch, ServerId};
 use crate::stock::snapshot::Snapshot;
 use crate::store::StoreError;
 
-/// How often a rebuild that was asked for is begun again when another one was ahead.
+/// How often a requested rebuild begins again when another one was ahead.
 const REBUILD_TRIES_MAX: usize = 5;
 
 impl Cluster {
-    /// Brings recorded operations to the stock servers now, rather than when a gateway does. A
-    /// server that holds nothing yet is given all there is, so that gateways which start after the
-    /// first publication have stock from their first draw on.
+    /// Brings recorded operations to the stock servers now, before a gateway does. An empty server
+    /// gets all units, so that gateways which start after the first publication have stock from
+    /// their first draw on.
     pub(crate) async fn deliver(&self) -> Result<(), String> {
         if self.parts.deliver().await.is_err() {
             return self.repair_stock().await.map(drop);
@@ -31,7 +31,7 @@ impl Cluster {
             .map_err(|error| error.to_string())
     }
 
-    /// Rebuilds every stock server from the shards; the audit log says who wanted it and why.
+    /// Rebuilds every stock server from the shards. The audit log gets who asked for it and why.
     pub(crate) async fn rebuild(
         &self,
         who: &str,
@@ -53,7 +53,7 @@ impl Cluster {
                 .await
                 .map_err(|error| error.to_string())
         };
-        // Before it begins, so that one whose end is never seen is in the log too.
+        // Written before it begins, so that a rebuild which never ends is in the log too.
         note("begun on all servers".to_owned()).await?;
         let rebuilt = self.rebuild_all().await;
         note(match &rebuilt {
@@ -76,7 +76,7 @@ impl Cluster {
         Ok(epochs)
     }
 
-    /// A gateway that finds the server behind the meta database rebuilds it too, and may be ahead.
+    /// A gateway that finds the server behind the meta database rebuilds it too, and may be faster.
     async fn rebuild_one(&self, node: &StockNode<RedisServer>) -> Result<Epoch, ReconcileError> {
         let mut seen = Epoch(0);
         for _ in 1..REBUILD_TRIES_MAX {
@@ -88,9 +88,9 @@ impl Cluster {
         rebuild(node, &self.parts.ledgers, &*self.parts.ledger, seen).await
     }
 
-    /// Does now what the gateways' jobs do all the time: rebuilds servers that have lost something,
-    /// decides over grants that stayed open, brings recorded operations to the servers. Safe at any
-    /// time, also while gateways run and do the same. Returns what was done, one line for each.
+    /// Does now what the gateways' jobs do all the time: rebuilds servers that have lost units,
+    /// decides open grants, brings recorded operations to the servers. Safe at any time, also while
+    /// gateways do the same. Returns what was done, one line for each.
     pub(crate) async fn repair_stock(&self) -> Result<Vec<String>, String> {
         let Parts {
             stock,
@@ -129,9 +129,9 @@ impl Cluster {
         Ok(done)
     }
 
-    /// The stock as servers and shards have it now.
+    /// The present stock on servers and shards.
     pub(crate) async fn snapshots(&self) -> Result<Vec<Snapshot>, String> {
-        // A server may have been rebuilt since this was opened.
+        // A server may have been rebuilt since the cluster was opened.
         self.parts
             .learn_servers()
             .await

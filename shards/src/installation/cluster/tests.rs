@@ -1,5 +1,4 @@
-//! Databases and stock servers that are somebody else's, or not what the configuration takes them
-//! for.
+//! Databases and stock servers of another cluster, or that are not what the configuration means.
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -13,15 +12,15 @@ use super::{ClusterError, ClusterOptions};
 use crate::error::CommandError;
 use crate::installation::GatewaySizes;
 use crate::installation::serving::{Kept, Serving};
-use crate::meta::{Meta, Report};
+use crate::meta::{GatewayReport, Meta};
 use crate::stock::cluster::MetaLedger;
 use crate::stock::ids::{Epoch, ServerId};
 use crate::stock::spread::Spread;
 use crate::store::{
-    Connection, ConversionProgress, Database, Identity, Layout, MysqlDatabase, Role,
-    awaits_conversion, read_identity,
+    Connection, ConversionProgress, Database, DatabaseIdentity, DatabaseRole, Layout,
+    MysqlDatabase, awaits_conversion, read_identity,
 };
-use crate::testing::{Mariadb, Redis, undo_calls};
+use crate::testing::{DatabaseServer, Mariadb, Redis, TestRedis, shared_database, undo_calls};
 use crate::{LaneLimits, ReadLimits, Timeouts};
 
 const SIZES: GatewaySizes = GatewaySizes {
@@ -41,13 +40,13 @@ const SIZES: GatewaySizes = GatewaySizes {
         queue_max: 10,
         timeout: Duration::from_secs(10),
     },
-    breakers: crate::breaker::Settings::DEFAULT,
+    breakers: crate::breaker::BreakerSettings::DEFAULT,
 };
 
-/// A gateway that does not start must say so within this time.
+/// A gateway that does not start must fail within this time.
 const SOON: Duration = Duration::from_secs(2);
 
-/// What is asked for in a loop is there by then, on a busy machine.
+/// The maximum wait for a condition, on a busy machine.
 const AT_LAST: Duration = Duration::from_mins(1);
 
 const SPREAD: Spread = Spread {
@@ -58,11 +57,8 @@ const SPREAD: Spread = Spread {
 /// Empty databases for two shards of `tables` tables, and this stock server.
 async fn options(redis: &Redis, tables: u16) -> ClusterOptions {
     ClusterOptions {
-        meta: Mariadb::shared_database().await,
-        shards: vec![
-            Mariadb::shared_database().await,
-            Mariadb::shared_database().await,
-        ],
+        meta: shared_database().await,
+        shards: vec![shared_database().await, shared_database().await],
         tables,
         redis: vec![redis.options()],
         segments: SPREAD.segments,
@@ -83,7 +79,7 @@ async fn start(options: &ClusterOptions) -> Result<(Serving, Registry), ClusterE
     Ok((Serving::new(running, Kept::Cluster(cluster)), registry))
 }
 
-/// A gateway must not start, and say why at once.
+/// Checks that a gateway does not start. Returns why.
 async fn refused_at_start(options: &ClusterOptions) -> String {
     let begun = Instant::now();
     let Err(error) = start(options).await else {
@@ -116,12 +112,12 @@ async fn run(database: &MysqlDatabase, sql: &str) {
         .expect(sql);
 }
 
-async fn cluster_of(database: &MysqlDatabase) -> Identity {
+async fn cluster_of(database: &MysqlDatabase) -> DatabaseIdentity {
     let mut connection = database.connect().await.expect("a connection");
     read_identity::<MysqlDatabase>(&mut connection)
         .await
         .expect("read")
-        .expect("it says whose it is")
+        .expect("it has an identity")
 }
 
 /// A user of a shard.
@@ -148,8 +144,8 @@ async fn add_order(options: &ClusterOptions, shard: u16, run_number: u32) {
     run(&options.shards[usize::from(shard)], &sql).await;
 }
 
-/// Makes the databases those of a version from before databases said whose they are, which had
-/// given out these runs.
+/// Makes the databases those of a version from before databases had an identity, which had given
+/// out these runs.
 async fn forget_identity(options: &ClusterOptions, claimed: u64) {
     for shard in &options.shards {
         undo_calls(shard, options.tables).await;
@@ -171,7 +167,7 @@ async fn forget_identity(options: &ClusterOptions, claimed: u64) {
     .await;
 }
 
-/// What a draw without a campaign gets where all is well.
+/// The answer to a draw without a campaign while all is well.
 const WELL: CommandError = CommandError::Refused(Refusal::ActivityUnknown);
 
 async fn draw(cluster: &Serving, user: &UserId) -> CommandError {
@@ -203,11 +199,11 @@ async fn two_migrations_at_once_draw_one_id() {
         servers: 1,
         segments: 2,
     };
-    assert_eq!((meta.role, meta.layout), (Role::Meta, layout));
+    assert_eq!((meta.role, meta.layout), (DatabaseRole::Meta, layout));
     for (number, shard) in (0..).zip(&options.shards) {
-        let expected = Identity {
+        let expected = DatabaseIdentity {
             cluster: meta.cluster.clone(),
-            role: Role::Shard(number),
+            role: DatabaseRole::Shard(number),
             layout,
         };
         assert_eq!(cluster_of(shard).await, expected);
@@ -240,7 +236,7 @@ async fn databases_of_the_version_before_are_adopted_and_so_are_their_units() {
     for shard in &options.shards {
         assert_eq!(cluster_of(shard).await.cluster, meta.cluster);
     }
-    // The units are of the registered process and epoch: they are taken over as they are.
+    // The units are of the registered process and epoch, so they are taken over.
     let (cluster, _) = start(&options).await.expect("a gateway");
     assert_eq!(
         redis.command(&["HGET", "test:grants", "cluster"]).await,
@@ -288,7 +284,7 @@ async fn two_clusters_on_one_redis_do_not_touch_each_others_units() {
         .expect("rebuilt");
     let held = redis.command(&["HGETALL", "test:stock"]).await;
     let installation = second.open().await.expect("opened");
-    // Whatever epoch the other cluster asks for.
+    // With any epoch of the other cluster.
     let ledger = installation.parts.ledger.clone();
     for epoch in [0, 40] {
         ledger
@@ -320,7 +316,7 @@ async fn two_clusters_on_one_redis_do_not_touch_each_others_units() {
         "nothing has changed"
     );
     let (cluster, registry) = start(&first).await.expect("whose it is");
-    // The way that the message names; now it is the first one that has to hear of it.
+    // The help of the message is followed; now the first cluster must get the error.
     redis.command(&["DEL", "test:stock", "test:grants"]).await;
     // A gateway of the first may be faster than the second, which then tries again.
     let begun = Instant::now();
@@ -334,7 +330,7 @@ async fn two_clusters_on_one_redis_do_not_touch_each_others_units() {
     cluster.drain().await;
 }
 
-/// Waits until a gateway shows a part as somebody else's, or not any more.
+/// Waits until a gateway shows a part as one of another cluster, or not any more.
 async fn shows(registry: &Registry, part: &str, expected: u8) {
     let begun = Instant::now();
     let shown = || {
@@ -422,7 +418,7 @@ async fn a_fresh_meta_database_does_not_take_over_what_is_there() {
     let redis = Redis::start().await;
     let there = migrated(&redis).await;
     let fresh = ClusterOptions {
-        meta: Mariadb::shared_database().await,
+        meta: shared_database().await,
         tables: 2,
         ..there.clone()
     };
@@ -437,7 +433,7 @@ async fn a_fresh_meta_database_does_not_take_over_what_is_there() {
     );
     let untouched = Meta::new(fresh.meta.clone()).layout().slot_map().await;
     assert_eq!(untouched, Ok(None), "what was refused fixes nothing");
-    // Nor what does not say whose it is.
+    // Nor a database without an identity.
     add_order(&there, 0, 1).await;
     forget_identity(&there, 1).await;
     let text = refused_by_migrate(&fresh).await;
@@ -481,13 +477,13 @@ async fn a_meta_database_that_is_older_than_a_shard_is_refused_until_it_is_accep
             ],
         );
     }
-    let told = options
+    let report = options
         .accept_older_meta("who", "the disk was lost", &ConversionProgress::default())
         .await
         .expect("accepted")
         .join("\n");
     says(
-        &told,
+        &report,
         &[
             "raised to 900",
             "version 3 of activity 7",
@@ -500,7 +496,7 @@ async fn a_meta_database_that_is_older_than_a_shard_is_refused_until_it_is_accep
         (&*log[0].what, &*log[0].who, &*log[0].why),
         ("accept older meta", "who", "the disk was lost")
     );
-    assert_eq!(log[0].detail, told.replace('\n', "; "));
+    assert_eq!(log[0].detail, report.replace('\n', "; "));
     let (cluster, _) = start(&options).await.expect("accepted");
     assert_eq!(draw(&cluster, &user_of(1, &options)).await, WELL);
     assert!(
@@ -515,7 +511,7 @@ async fn a_meta_database_that_is_older_than_a_shard_is_refused_until_it_is_accep
             .expect("again")
             .len(),
         3,
-        "what is lacking still is"
+        "what is lacking is still lacking"
     );
 }
 
@@ -527,7 +523,7 @@ async fn a_copy_of_the_meta_database_that_does_not_say_whose_it_is_takes_the_sha
     let cluster = cluster_of(&options.shards[0]).await.cluster;
     add_order(&options, 0, 5).await;
     let copy = ClusterOptions {
-        meta: Mariadb::shared_database().await,
+        meta: shared_database().await,
         ..options
     };
     refused_by_migrate(&copy).await;
@@ -549,7 +545,7 @@ async fn a_shard_that_was_unavailable_at_the_start_is_looked_at_before_its_first
     server.kill();
     let (cluster, _) = start(&options)
         .await
-        .expect("a shard that is unavailable is no reason not to start");
+        .expect("a shard that is unavailable does not prevent a start");
     server.restart().await;
     let user = user_of(1, &options);
     assert_eq!(draw(&cluster, &user).await, CommandError::ShardUnavailable);
@@ -581,7 +577,7 @@ async fn a_database_that_is_replaced_under_a_gateway_is_not_used_any_more() {
     assert_eq!(
         draw(&cluster, &user).await,
         WELL,
-        "who is connected already is not asked again"
+        "an open connection is not checked again"
     );
     server.kill();
     server.restart().await;
@@ -593,14 +589,14 @@ async fn a_database_that_is_replaced_under_a_gateway_is_not_used_any_more() {
     options
         .migrate()
         .await
-        .expect_err("the schema says that it is there");
+        .expect_err("the table is in the schema");
     run(
         &shard,
         "CREATE TABLE cluster_identity (only_row TINYINT PRIMARY KEY, cluster VARCHAR(64), part VARCHAR(16), \
          shards SMALLINT UNSIGNED, tables SMALLINT UNSIGNED, servers TINYINT UNSIGNED, segments SMALLINT UNSIGNED)",
     )
     .await;
-    // What says nothing is adopted by whoever looks at all of it.
+    // A database without an identity is adopted by a migration, which checks all of it.
     options.migrate().await.expect("adopted");
     let begun = Instant::now();
     while draw(&cluster, &user).await != WELL {
@@ -621,7 +617,7 @@ async fn orders_are_not_converted_while_a_gateway_of_the_version_before_reports(
     }
     run(&options.meta, "UPDATE id_run SET claimed = 3").await;
     let meta = Meta::new(options.meta.clone());
-    let report = Report {
+    let report = GatewayReport {
         name: "gateway-1".to_owned(),
         instance: "1".to_owned(),
         admin: "127.0.0.1:8092".to_owned(),

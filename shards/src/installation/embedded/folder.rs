@@ -1,4 +1,4 @@
-//! The data folder: which file is where, and who holds it.
+//! The data folder: its files, and the process that holds it.
 use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -11,29 +11,29 @@ use tokio::time::{sleep, timeout};
 use crate::meta::Meta;
 use crate::store::{Access, MigrateError, SqliteFile, explained, migrate_meta, named};
 
-/// A folder that another process holds is reported well within the two seconds that a start
-/// which fails may take.
+/// A start that fails may take two seconds: a folder that another process holds is reported well
+/// within them.
 const LOCK_RETRIES: u32 = 10;
 const LOCK_RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Connections that were dropped close in their own time. It is waited for this long, and no longer
-/// for strangers who have the files open.
+/// Dropped connections close in the background. This is the wait for them, and for other processes
+/// that have the files open.
 const FOLD_UP_MAX: Duration = Duration::from_secs(3);
 const FOLD_UP_PAUSE: Duration = Duration::from_millis(20);
 
-/// A data folder is its owner's business.
+/// A data folder is for its owner only.
 const FOLDER_MODE: u32 = 0o700;
 
-/// The rights of users who are neither the owner nor of the group.
+/// The permissions of users who are neither the owner nor in the group.
 const OTHERS: u32 = 0o007;
 
-/// A data folder, held by nobody in particular.
+/// A data folder that this process does not hold.
 #[derive(Debug, Clone)]
 pub struct Folder {
     path: PathBuf,
 }
 
-/// A data folder that this process alone may serve from. Others may still look at it and
+/// A data folder that only this process may serve from. Other processes may still read it and
 /// publish into it.
 #[derive(Debug)]
 pub struct Held {
@@ -53,7 +53,7 @@ pub enum FolderError {
         absolute(.0).display()
     )]
     Held(PathBuf),
-    /// The folder is not there, or no server was ever started in it.
+    /// The folder does not exist, or no server was ever started in it.
     #[error(
         "there is no data folder at {}{}: `drawbridge serve` makes it when it first starts; name one that is elsewhere: \
          --data DIR",
@@ -61,16 +61,16 @@ pub enum FolderError {
         if .0.is_dir() { " (the folder has no meta.sqlite)" } else { "" }
     )]
     Missing(PathBuf),
-    /// The file system refuses.
+    /// The file system returned an error.
     #[error("{}: {}", absolute(path).display(), explained(error))]
     Io {
-        /// To which file or folder.
+        /// The file or folder.
         path: PathBuf,
-        /// What it says.
+        /// The error.
         error: std::io::Error,
     },
-    /// There are shards, but the meta file that belongs to them is gone.
-    #[error("{} has shard files but no meta.sqlite: restore it, ids would be given out twice without it", .0.display())]
+    /// There are shards, but their meta file is missing.
+    #[error("{} has shard files but no meta.sqlite: restore it, without it ids would be given out twice", .0.display())]
     MetaMissing(PathBuf),
     /// A database file cannot be used.
     #[error("{}", named(&path.display().to_string(), why))]
@@ -82,7 +82,7 @@ pub enum FolderError {
     },
 }
 
-/// Where a relative path leads: whoever typed it may think of another folder.
+/// The absolute path, for a message: the operator may have meant another folder.
 fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
@@ -97,7 +97,7 @@ impl FolderError {
 }
 
 impl Folder {
-    /// The folder at `path`, made for its owner only when it is missing.
+    /// The folder at `path`. A missing one is made, for its owner only.
     pub fn create(path: &Path) -> Result<Self, FolderError> {
         let io = |error| FolderError::Io {
             path: path.to_owned(),
@@ -113,8 +113,8 @@ impl Folder {
         })
     }
 
-    /// What is wrong with who may get into the folder, and what helps. Nothing is changed: it may
-    /// be meant so.
+    /// A warning when too many users may enter the folder, with what helps. Changes nothing: it may
+    /// be intended.
     pub fn access_warning(&self) -> Option<String> {
         let mode = std::fs::metadata(&self.path).ok()?.mode();
         (mode & OTHERS != 0).then(|| {
@@ -146,7 +146,7 @@ impl Folder {
         }
     }
 
-    /// Takes hold of the folder for this process.
+    /// Takes the folder's lock for this process.
     pub async fn hold(self) -> Result<Held, FolderError> {
         let path = self.path.join("LOCK");
         let io = |error| FolderError::Io {
@@ -165,7 +165,7 @@ impl Folder {
             Err(TryLockError::WouldBlock) => return Err(FolderError::Held(self.path)),
             Err(TryLockError::Error(error)) => return Err(io(error)),
         }
-        // For people who wonder who holds it; the lock itself is the system's.
+        // For operators who look for the holder; the lock itself is the system's.
         lock.set_len(0)
             .and_then(|()| writeln!(lock, "{}", std::process::id()))
             .map_err(io)?;
@@ -174,7 +174,7 @@ impl Folder {
             return Err(FolderError::MetaMissing(self.path));
         }
         let meta = self.meta().await?;
-        // What an earlier holder believed of its stock says nothing about ours.
+        // The snapshot of an earlier holder is not valid for our stock.
         let forgotten = meta.stock_snapshots().forget().await;
         forgotten.map_err(|error| FolderError::File {
             path: meta_file.path,
@@ -187,7 +187,7 @@ impl Folder {
         })
     }
 
-    /// Whether some process holds the folder now. The look itself holds it for an instant, which
+    /// Whether a process holds the folder now. The check itself holds it for an instant, which
     /// [`Folder::hold`] waits out.
     pub fn is_held(&self) -> Result<bool, FolderError> {
         let path = self.path.join("LOCK");
@@ -196,7 +196,7 @@ impl Folder {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(FolderError::Io { path, error }),
         };
-        // Shared, so that two who look do not see each other.
+        // A shared lock, so that two checks do not see each other.
         match lock.try_lock_shared() {
             Ok(()) => Ok(false),
             Err(TryLockError::WouldBlock) => Ok(true),
@@ -218,7 +218,7 @@ impl Folder {
         Meta::new(self.meta_file(Access::Write))
     }
 
-    /// The meta database for looking at it only.
+    /// The meta database, only for reading.
     pub fn meta_for_reading(&self) -> Meta<SqliteFile> {
         Meta::new(self.meta_file(Access::Read))
     }
@@ -239,14 +239,14 @@ impl Folder {
             .collect()
     }
 
-    /// A file that is there for a moment only, to see whether one can be written.
+    /// A file that exists for a moment only, to check that one can be written.
     pub(super) fn probe(&self) -> PathBuf {
         self.path.join("probe")
     }
 
-    /// Brings what lies in side files of the databases into the databases, so that the `*.sqlite`
-    /// files alone are everything. Leaves them to the server where one runs. What cannot be done
-    /// now is done by whoever opens the files next.
+    /// Merges the side files of the databases into the databases, so that the `*.sqlite` files
+    /// alone are everything. Where a server runs, that is left to it. What cannot be done now is
+    /// done when the files are opened next.
     pub async fn fold_up(&self) {
         if !self.is_held().is_ok_and(|held| held) {
             self.fold_up_all().await;
@@ -255,7 +255,7 @@ impl Folder {
 
     async fn fold_up_all(&self) {
         if timeout(FOLD_UP_MAX, self.fold_up_each()).await.is_err() {
-            tracing::warn!("somebody else has the databases open: side files stay");
+            tracing::warn!("another process has the databases open: side files stay");
         }
     }
 

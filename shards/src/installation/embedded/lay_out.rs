@@ -5,17 +5,18 @@ use super::folder::{FolderError, Held};
 use super::options::EmbeddedOptions;
 use super::start_error::StartError;
 use crate::installation::founding::{Founding, FoundingError, Unfit};
-use crate::store::{Access, ConversionProgress, Layout, Role, SqliteFile, StoreError};
+use crate::store::{Access, ConversionProgress, DatabaseRole, Layout, SqliteFile, StoreError};
 
 impl Held {
-    /// Fixes the layout at the first start and makes the shard files; once a lane has claimed a
-    /// run number there may be draws in them, and they must be there.
+    /// Fixes the layout and makes the shard files at the first start. Once a lane has claimed a run
+    /// number there may be draws in the files, so they must exist.
     pub(super) async fn lay_out(&self, options: &EmbeddedOptions) -> Result<SlotMap, StartError> {
         let EmbeddedOptions { shards, tables, .. } = *options;
         let found = self.meta().layout().slot_map().await?;
         let map = SlotMap::even(found.map_or(1, |(version, ..)| version), shards, tables)?;
         match found {
-            // Before the files: a first start that is killed half-way goes on with this layout.
+            // Before the files: after a first start that was killed half-way, the next one uses
+            // this layout.
             None => self.meta().layout().fix_slot_map(&map).await?,
             Some((_, found_shards, found_tables))
                 if (found_shards, found_tables) != (shards, tables) =>
@@ -49,15 +50,15 @@ impl Held {
         };
         match settled.await {
             Ok(_) => Ok(map),
-            Err(FoundingError::Database(Role::Shard(shard), error)) => {
+            Err(FoundingError::Database(DatabaseRole::Shard(shard), error)) => {
                 Err(FolderError::file(&files[usize::from(shard)], &error).into())
             }
-            Err(FoundingError::Database(Role::Meta, error)) => {
+            Err(FoundingError::Database(DatabaseRole::Meta, error)) => {
                 Err(FolderError::file(self.meta().database(), &error).into())
             }
             Err(FoundingError::Unfit(unfit)) => match *unfit {
-                // What helps in a cluster does not help here.
-                [(Role::Shard(shard), Unfit::Behind(_)), ..] => {
+                // The help for a cluster is not the help for a folder.
+                [(DatabaseRole::Shard(shard), Unfit::Behind(_)), ..] => {
                     Err(StartError::MetaBehind { shard })
                 }
                 _ => Err(StartError::Unfit(FoundingError::Unfit(unfit))),
@@ -67,9 +68,10 @@ impl Held {
 }
 
 impl Held {
-    /// Refuses a file that is older than the others. At each start and each clean stop every shard
-    /// and then the meta file get the next number, so a shard that stands behind the meta file was
-    /// put back, and so was a meta file that stands two behind a shard: one is a start that died.
+    /// Refuses a file that is older than the others. At each start and each clean stop every shard,
+    /// and then the meta file, gets the next number. So a shard behind the meta file was replaced
+    /// by an older copy. So was a meta file that is two behind a shard: one behind is a start that
+    /// died.
     pub(super) async fn check_marks(&self, map: &SlotMap) -> Result<(), StartError> {
         let known = self.folder().meta_file(Access::Read).mark().await?;
         for shard in 0..map.shards() {
@@ -90,17 +92,17 @@ impl Held {
 
     pub(super) async fn raise_marks(&self, shards: u16) -> Result<(), StoreError> {
         let mark = self.folder().meta_file(Access::Read).mark().await? + 1;
-        // The meta file last: no shard may stand behind it.
+        // The meta file last: no shard may be behind it.
         for file in self.folder().files(shards, Access::Write).iter().rev() {
             file.set_mark(mark).await?;
         }
         Ok(())
     }
-    /// Notes a clean stop. A failure is no harm: only a copy that is older than this stop would not
-    /// show.
+    /// Records a clean stop. A failure does no harm: only a copy from before this stop would not be
+    /// noticed.
     pub(crate) async fn note_stop(&self, shards: u16) {
         if let Err(error) = self.raise_marks(shards).await {
-            tracing::warn!(%error, "the stop is not noted");
+            tracing::warn!(%error, "the stop is not recorded");
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Which folder, and how it is laid out.
+//! The options of an embedded installation.
 use std::path::PathBuf;
 
 use super::folder::{Folder, FolderError, Held};
 
-/// A SQLite connection has its file and two beside it.
+/// A SQLite connection has its file and two side files.
 const FILES_PER_CONNECTION: usize = 3;
 
 /// An embedded installation.
@@ -15,14 +15,14 @@ pub struct EmbeddedOptions {
     pub shards: u16,
     /// Tables in each; fixed at the first start.
     pub tables: u16,
-    /// Whether the operator named the folder. A default one that is missing means that a command
-    /// was given in another place.
+    /// Whether the operator named the folder. If the default one is missing, a command was probably
+    /// started in the wrong place.
     pub data_is_named: bool,
 }
 
 impl EmbeddedOptions {
-    /// The folder to publish into, made where it was named and is missing. Returns whether it was
-    /// made.
+    /// The folder to publish into. It is made when the operator named it and it is missing. Returns
+    /// whether it was made.
     pub(crate) fn folder_for_publication(&self) -> Result<(Folder, bool), FolderError> {
         match Folder::existing(&self.data) {
             Err(FolderError::Missing(_)) if self.data_is_named => {
@@ -32,7 +32,7 @@ impl EmbeddedOptions {
         }
     }
 
-    /// Makes the folder where it is missing, and takes hold of it for this process.
+    /// Makes the folder when it is missing, and takes its lock for this process.
     pub(crate) async fn hold(&self) -> Result<Held, FolderError> {
         let folder = Folder::create(&self.data)?;
         if let Some(warning) = folder.access_warning() {
@@ -41,7 +41,7 @@ impl EmbeddedOptions {
         folder.hold().await
     }
 
-    /// File descriptors that a server with so many reading connections per shard needs.
+    /// The file descriptors that a server needs with `readers` reading connections per shard.
     pub(crate) fn descriptors(&self, reads: usize, spare: usize) -> usize {
         FILES_PER_CONNECTION * (usize::from(self.shards) * (1 + reads) + spare)
     }

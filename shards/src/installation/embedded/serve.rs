@@ -1,4 +1,4 @@
-//! What the embedded default brings to a running gateway.
+//! What the embedded default provides to a running gateway.
 use std::ops::Range;
 use std::sync::Arc;
 

@@ -18,9 +18,9 @@ pub enum StartError {
         counted(*found_shards, "shard"), counted(*found_tables, "table")
     )]
     Layout {
-        /// Shards there are.
+        /// Shards that exist.
         found_shards: u16,
-        /// Tables there are.
+        /// Tables that exist.
         found_tables: u16,
         /// Shards configured.
         shards: u16,
@@ -29,7 +29,7 @@ pub enum StartError {
     },
     /// Files do not belong together.
     #[error(
-        "the files of the data folder do not belong together; restore files of one moment\n{0}"
+        "the files of the data folder do not belong together: restore files of one moment\n{0}"
     )]
     Unfit(FoundingError),
     /// The meta file is older than a shard: ids would be given out twice.
@@ -37,7 +37,7 @@ pub enum StartError {
         "meta.sqlite is older than shard-{shard}.sqlite (was it restored or removed?): restore files of one moment"
     )]
     MetaBehind {
-        /// The shard that knows better.
+        /// The shard that is newer.
         shard: u16,
     },
     /// A shard file is older than the meta file: draws that were answered are not in it.
@@ -49,9 +49,9 @@ pub enum StartError {
     ShardBehind {
         /// The older shard.
         shard: u16,
-        /// The last start or stop that it knows.
+        /// The last start or stop that is recorded in it.
         found: u32,
-        /// The last one that there was.
+        /// The last one that is recorded in the meta file.
         known: u32,
     },
     /// The folder or one of its files.

@@ -1,4 +1,4 @@
-//! Stock in memory: counted from the shards, and withdrawn from while no server runs.
+//! Stock in memory: counts it from the shards, and withdraws from it while no server runs.
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ async fn issued(folder: &Folder, map: &SlotMap) -> Result<BTreeMap<Prize, u64>, 
     Ok(issued)
 }
 
-/// The same of a folder from which a server may never have served: then nothing is issued.
+/// The same for a folder from which a server may never have served: then nothing is issued.
 pub(crate) async fn issued_in(folder: &Folder) -> Result<BTreeMap<Prize, u64>, StoreError> {
     let Some((version, shards, tables)) = folder.meta_for_reading().layout().slot_map().await?
     else {
@@ -38,7 +38,7 @@ pub(crate) async fn issued_in(folder: &Folder) -> Result<BTreeMap<Prize, u64>, S
     issued(folder, &map).await
 }
 
-/// The stock as the shards and the stock operations say; withdrawals that waited are done.
+/// The stock by the shards and the stock operations, after waiting withdrawals are done.
 pub(super) async fn rebuild(
     folder: &Folder,
     map: &SlotMap,
@@ -59,7 +59,7 @@ async fn rebuild_from(
     Ok(stock)
 }
 
-/// Does the withdrawals that wait in place of a server, while none runs.
+/// Does the waiting withdrawals while no server runs.
 pub(crate) async fn withdraw_at_rest(held: &Held) -> Result<(), StoreError> {
     let issued = issued_in(held.folder()).await?;
     rebuild_from(issued, held.meta()).await.map(drop)

@@ -30,7 +30,7 @@ const SIZES: GatewaySizes = GatewaySizes {
         queue_max: 10,
         timeout: Duration::from_secs(5),
     },
-    breakers: crate::breaker::Settings::DEFAULT,
+    breakers: crate::breaker::BreakerSettings::DEFAULT,
 };
 
 async fn start(place: &Path) -> Result<Serving, InstallationError> {
@@ -43,7 +43,7 @@ async fn start(place: &Path) -> Result<Serving, InstallationError> {
     Installation::serve(&options, SIZES, &Registry::new(), &[]).await
 }
 
-/// A folder that was served from.
+/// A folder from which a server has served.
 async fn served() -> tempfile::TempDir {
     let place = tempfile::tempdir().expect("a folder");
     start(place.path()).await.expect("started").drain().await;
@@ -57,7 +57,7 @@ async fn refused(place: &Path) -> String {
     error.to_string()
 }
 
-/// Runs SQL on a file and leaves all of it in that one file.
+/// Runs SQL on a file, and merges its side files into it.
 async fn run(place: &Path, file: &str, sql: &str) {
     let file = SqliteFile {
         path: place.join(file),
@@ -70,7 +70,7 @@ async fn run(place: &Path, file: &str, sql: &str) {
         .expect(sql);
 }
 
-/// Puts a file where another one is. Nothing of either is in side files.
+/// Replaces a file by another one. Neither has side files.
 fn put(from: &Path, to: &Path) {
     for side in ["-wal", "-shm"] {
         let _ = std::fs::remove_file(format!("{}{side}", to.display()));
@@ -90,7 +90,7 @@ async fn files_that_changed_places_are_refused() {
     put(&path("shard-0.sqlite"), &path("kept"));
     put(&path("shard-1.sqlite"), &path("shard-0.sqlite"));
     put(&path("kept"), &path("shard-1.sqlite"));
-    let told = refused(place.path()).await;
+    let refusal = refused(place.path()).await;
     for notification in [
         "expected shard 0 of",
         "found shard 1 of",
@@ -98,7 +98,7 @@ async fn files_that_changed_places_are_refused() {
         "found shard 0 of",
         "changed places",
     ] {
-        assert!(told.contains(notification), "{notification}: {told}");
+        assert!(refusal.contains(notification), "{notification}: {refusal}");
     }
 }
 
@@ -110,10 +110,10 @@ async fn a_file_of_another_folder_is_refused() {
         &other.path().join("shard-1.sqlite"),
         &place.path().join("shard-1.sqlite"),
     );
-    let told = refused(place.path()).await;
+    let refusal = refused(place.path()).await;
     assert!(
-        told.contains("expected shard 1 of cluster") && told.contains("another cluster's"),
-        "{told}"
+        refusal.contains("expected shard 1 of cluster") && refusal.contains("another cluster's"),
+        "{refusal}"
     );
 }
 
@@ -141,7 +141,7 @@ async fn a_folder_of_the_version_before_is_adopted_unless_its_meta_file_is_older
     }
     start(place.path()).await.expect("adopted").drain().await;
     start(place.path()).await.expect("its own").drain().await;
-    // An order of a run that the meta file knows nothing of, of a user of shard 0.
+    // An order of a user of shard 0, of a run that the meta file does not know.
     let map = SlotMap::even(1, 2, 1).expect("a map");
     let slot = map.slots_of(ShardId::new(0)).next().expect("a slot");
     let mut numbers = router::OrderNumbers::new(router::Run::new(900).expect("a run"));
@@ -152,10 +152,10 @@ async fn a_folder_of_the_version_before_is_adopted_unless_its_meta_file_is_older
          VALUES ({order}, 'u', 7, 3, 1, 20261121, 101, 'title', 1, 'luck', 1)"
     );
     run(place.path(), "shard-0.sqlite", &sql).await;
-    let told = refused(place.path()).await;
+    let refusal = refused(place.path()).await;
     assert!(
-        told.contains("meta.sqlite is older than shard-0.sqlite")
-            && told.contains("files of one moment"),
-        "{told}"
+        refusal.contains("meta.sqlite is older than shard-0.sqlite")
+            && refusal.contains("files of one moment"),
+        "{refusal}"
     );
 }

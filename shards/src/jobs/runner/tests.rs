@@ -41,7 +41,7 @@ impl Rig {
         self.status().last_round.expect("a round")
     }
 
-    /// Whether so many rounds ended so.
+    /// Whether this many rounds ended with this outcome.
     fn has_counted(&self, outcome: RoundOutcome, rounds: u64) -> bool {
         let encoder = TextEncoder::new();
         let page = encoder.encode_to_string(&self.registry.gather());
@@ -164,7 +164,7 @@ async fn a_stop_waits_for_rounds_and_gives_the_last_ones_after_all_others() {
     // Started first, so its first round begins at once.
     runner.start(Last(ended.clone()));
     runner.start(Slow(ended.clone()));
-    // The slow job's round is under way.
+    // The slow job's round is running.
     sleep(SECOND).await;
     runner.stop().await;
     sleep(120 * SECOND).await;

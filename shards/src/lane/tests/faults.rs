@@ -1,4 +1,4 @@
-//! What happens when a step fails: nothing is lost, and no neighbour pays.
+//! What happens when a step fails: nothing is lost, and no other command fails.
 use jiff::SignedDuration;
 
 use super::*;

@@ -16,16 +16,17 @@ use arc_swap::ArcSwap;
 use jiff::SignedDuration;
 use jiff::Timestamp;
 use market::batch::{Batch, Known, Prize, Settlement};
-use market::call::EarlierCall;
 use market::campaign::{Campaign, Catalogue, Published};
 use market::chances::Account;
 use market::draw::DrawAsk;
 use market::grant::{ChanceCount, GrantAsk};
-use market::random::Seeded;
 use market::{
-    ActivityId, Ask, AwardId, Command, DrawCount, Made, Order, Orders, Refusal, RequestId, UserId,
+    ActivityId, Ask, AwardId, Command, DrawCount, Made, MadeCall, Order, Orders, Refusal,
+    RequestId, UserId,
 };
 use router::Run;
+use testkit::campaign::CampaignFile;
+use testkit::random::seeded;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
@@ -36,7 +37,9 @@ use crate::error::CommandError;
 use crate::grant::GrantId;
 use crate::metrics::{LaneMetrics, Metrics};
 use crate::stock::{MemoryStock, Receipt, Snapshot, Stock};
-use crate::store::{Fetched, InDoubtBatch, OnLock, PersistError, ShardStore, StoreError, Verdict};
+use crate::store::{
+    CommitVerdict, FetchedBatch, InDoubtBatch, OnLock, PersistError, ShardStore, StoreError,
+};
 
 const TIMEOUTS: Timeouts = Timeouts {
     queue: Duration::from_secs(30),
@@ -54,38 +57,13 @@ const LIMITS: LaneLimits = LaneLimits {
 const LOCK_WAIT: Duration = Duration::from_secs(1);
 
 /// One prize of 3 units, then the fallback; 5 chances per user.
-const CAMPAIGN: &str = r#"
-format = 1
-[activity]
-id = 1
-name = "test"
-begins_at = 2020-01-01T00:00:00+00:00
-ends_at = 2040-01-01T00:00:00+00:00
-state = "open"
-time_zone = "UTC"
-[chances]
-welcome = 5
-day_limit = 5
-month_limit = 5
-[strategy]
-id = 1
-[[award]]
-id = 1
-title = "prize"
-sort = 1
-rate = 1
-count = 3
-tree = "tree"
-[[award]]
-id = 101
-title = "luck"
-sort = 2
-rate = 0
-[[tree]]
-id = "tree"
-root = "rule_stock"
-nodes = [{ key = "rule_stock", allow = "rule_luck_award" }, { key = "rule_luck_award", award = 101, config = "1,100" }]
-"#;
+fn file() -> CampaignFile {
+    CampaignFile::one_prize(1, 3).chances(5, 5, 5)
+}
+
+fn parsed(file: &CampaignFile) -> Campaign {
+    Campaign::parse(&file.text()).expect("a valid campaign")
+}
 
 /// How the next use of the store goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,9 +72,9 @@ enum Fault {
     PersistUnavailable,
     PersistConflict,
     PersistFenced,
-    /// The commit is not confirmed and has landed.
+    /// The commit is not confirmed, and the batch has committed.
     CommitLost,
-    /// The commit is not confirmed and has not landed.
+    /// The commit is not confirmed, and the batch has not committed.
     CommitFailed,
     VerdictUnavailable,
     Panic,
@@ -105,10 +83,10 @@ enum Fault {
 #[derive(Debug, Default)]
 struct Tables {
     accounts: HashMap<(UserId, ActivityId), Account>,
-    calls: BTreeMap<(UserId, RequestId), EarlierCall>,
-    grants: HashMap<GrantId, Verdict>,
+    calls: BTreeMap<(UserId, RequestId), MadeCall>,
+    grants: HashMap<GrantId, CommitVerdict>,
     faults: Vec<Fault>,
-    /// What each batch made that came to be written, whether or not it was.
+    /// What each batch made that was to be written, whether or not it was.
     tried: Vec<Vec<Made>>,
     /// Calls of this user are refused as data.
     poisoned: Option<UserId>,
@@ -116,11 +94,11 @@ struct Tables {
     contested: Option<UserId>,
     /// How many commands each prefetch was asked for.
     batches: Vec<usize>,
-    /// Users whose rows somebody else has locked.
+    /// Users whose rows another process has locked.
     locked: HashSet<UserId>,
-    /// Whether nobody can say who these are.
+    /// Whether `held` does not name them.
     locks_are_hidden: bool,
-    /// Whether they are met only by what is written.
+    /// Whether batches meet these locks only when they write.
     locked_late: bool,
     /// Whether a rebuild has the stock servers' epochs.
     epochs_held: bool,
@@ -131,17 +109,7 @@ struct Tables {
 impl Tables {
     /// The orders of all calls.
     fn orders(&self) -> impl Iterator<Item = &Order> {
-        self.calls
-            .values()
-            .flat_map(|call| orders_of(&call.made).iter())
-    }
-}
-
-/// The orders that a command made; none, where it made something else.
-fn orders_of(made: &Made) -> &[Order] {
-    match made {
-        Made::Draws(orders) => orders,
-        Made::Grant(_) => &[],
+        self.calls.values().flat_map(|call| call.made.orders())
     }
 }
 
@@ -150,11 +118,11 @@ struct Store(Arc<Mutex<Tables>>);
 
 impl Store {
     fn lock(&self) -> std::sync::MutexGuard<'_, Tables> {
-        // A planted panic poisons the lock; the tables are whole all the same.
+        // A planted panic poisons the lock; the tables are still whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Fails where somebody else has a row of the batch's users, after a second or at once.
+    /// Fails where another process has a row of the batch's users, after a second or at once.
     async fn meet_locks(&self, batch: &Batch, on_lock: OnLock) -> Result<(), StoreError> {
         let is_locked = |tables: &Tables| {
             batch
@@ -196,7 +164,7 @@ impl ShardStore for Store {
         batch: &Batch,
         on_lock: OnLock,
         _: bool,
-    ) -> Result<Fetched, StoreError> {
+    ) -> Result<FetchedBatch, StoreError> {
         if self.fails(&[Fault::PrefetchUnavailable]).is_some() {
             return Err(unavailable());
         }
@@ -216,7 +184,7 @@ impl ShardStore for Store {
                 .map(|key| tables.calls.get(key).cloned())
                 .collect(),
         };
-        Ok(Fetched {
+        Ok(FetchedBatch {
             known,
             database_time: tables.clock_ahead.map(|ahead| now() + ahead),
         })
@@ -264,24 +232,23 @@ impl ShardStore for Store {
         if epochs_held
             || settlement
                 .rows
-                .calls
-                .iter()
+                .calls()
                 .any(|call| self.lock().locked.contains(&call.user))
         {
             sleep(LOCK_WAIT).await;
             return Err(held().into());
         }
         let mut tables = self.lock();
-        let calls = &settlement.rows.calls;
-        if calls
-            .iter()
+        if settlement
+            .rows
+            .calls()
             .any(|call| Some(&call.user) == tables.poisoned.as_ref())
         {
             return Err(StoreError::Data("planted".to_owned()).into());
         }
-        let calls = &settlement.rows.calls;
-        if calls
-            .iter()
+        if settlement
+            .rows
+            .calls()
             .any(|call| Some(&call.user) == tables.contested.as_ref())
         {
             return Err(StoreError::Conflict("planted".to_owned()).into());
@@ -289,16 +256,13 @@ impl ShardStore for Store {
         for ((user, activity), account) in settlement.rows.accounts.written_rows() {
             tables.accounts.insert((user.clone(), *activity), *account);
         }
-        for call in calls {
-            let mut made = settlement.answers.iter().flatten();
-            let made = made.find(|made| made.first_id() == call.first_id);
-            let (key, call) = ((call.user.clone(), call.request.clone()), call.clone());
-            let made = made.expect("each call has an answer").clone();
-            let earlier = tables.calls.insert(key, EarlierCall { call, made });
+        for made in &settlement.rows.made {
+            let key = (made.call.user.clone(), made.call.request.clone());
+            let earlier = tables.calls.insert(key, made.clone());
             assert_eq!(earlier, None, "a request id has two calls");
         }
         assert_eq!(
-            tables.grants.insert(grant, Verdict::Committed),
+            tables.grants.insert(grant, CommitVerdict::Committed),
             None,
             "a grant id was used twice"
         );
@@ -310,7 +274,7 @@ impl ShardStore for Store {
 
     async fn undo(&mut self) {}
 
-    async fn verdict(&mut self, batch: &InDoubtBatch) -> Result<Verdict, StoreError> {
+    async fn verdict(&mut self, batch: &InDoubtBatch) -> Result<CommitVerdict, StoreError> {
         if self.fails(&[Fault::VerdictUnavailable]).is_some() {
             return Err(unavailable());
         }
@@ -318,7 +282,7 @@ impl ShardStore for Store {
             .lock()
             .grants
             .entry(batch.grant)
-            .or_insert(Verdict::Void))
+            .or_insert(CommitVerdict::Void))
     }
 }
 
@@ -348,7 +312,7 @@ struct Rig {
 fn rig(faults: &[Fault]) -> Rig {
     let store = Store::default();
     store.lock().faults = faults.to_vec();
-    let campaign = Campaign::parse(CAMPAIGN).expect("a valid campaign");
+    let campaign = parsed(&file());
     let stock = Arc::new(MemoryStock::default());
     stock.set_total(prize(), 3);
     let metrics = metrics();
@@ -382,7 +346,7 @@ fn lane(
             campaign,
         }]))),
         stock,
-        random: Seeded::new(1),
+        random: seeded(1),
         clock: now,
         ids: Ids::new(
             Arc::new(Counter::default()),
@@ -491,7 +455,7 @@ impl Rig {
         self.stock.snapshots()[0]
     }
 
-    /// Ends the lane and checks that stock and orders agree and nothing is in the air.
+    /// Ends the lane. Checks that stock and orders agree and no grant is open.
     async fn finish(mut self) {
         self.stop.send_replace(true);
         self.task

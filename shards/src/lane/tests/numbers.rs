@@ -1,21 +1,20 @@
-//! Random numbers belong to a command: whatever becomes of its neighbours, trying again is no
+//! Random numbers belong to a command. Whatever happens to the commands beside it, another try is no
 //! second chance.
+use testkit::campaign::Award;
+
 use super::*;
 
 /// Ten prizes without limit, each as likely as another.
 fn raffle() -> Campaign {
-    let award = |id: u32| {
-        format!("[[award]]\nid = {id}\ntitle = \"prize {id}\"\nsort = {id}\nrate = 0.1\n")
-    };
-    let head = CAMPAIGN.split("[[award]]").next().expect("a head");
-    let awards: String = (1..=10).map(award).collect();
-    Campaign::parse(&format!("{head}{awards}")).expect("a valid campaign")
+    let award = |id: u64| Award::new(id, &format!("prize {id}"), "0.1");
+    let file = CampaignFile::new(1).chances(5, 5, 5);
+    parsed(&(1..=10).map(award).fold(file, CampaignFile::award))
 }
 
 /// What each user has drawn, by the tries of their batches.
 fn drawn(made: &[Made]) -> Vec<(String, Vec<u64>)> {
     let of_call = |made: &Made| {
-        let orders = orders_of(made);
+        let orders = made.orders();
         let awards = orders.iter().map(|order| order.award.get()).collect();
         (orders[0].user.as_str().to_owned(), awards)
     };

@@ -4,7 +4,7 @@ use market::batch::Units;
 use super::*;
 use crate::stock::{Epoch, Granted, Part, ServerId, StockUnavailable};
 
-/// A stock that nobody reaches.
+/// A stock that cannot be reached.
 struct Unreachable;
 
 impl Stock for Unreachable {
@@ -22,7 +22,7 @@ impl Stock for Unreachable {
 #[tokio::test]
 async fn a_stock_that_is_unavailable_refuses_and_changes_nothing() {
     let store = Store::default();
-    let campaign = Campaign::parse(CAMPAIGN).expect("a valid campaign");
+    let campaign = parsed(&file());
     let (entrance, task, stop) = lane(store.clone(), Unreachable, campaign, metrics());
     let answer = entrance
         .submit(draw("a", "1"))
@@ -41,11 +41,7 @@ async fn a_stock_that_is_unavailable_refuses_and_changes_nothing() {
 #[tokio::test]
 async fn a_campaign_may_fall_back_while_the_stock_is_unavailable() {
     let store = Store::default();
-    let text = CAMPAIGN.replace(
-        "time_zone =",
-        "when_stock_unavailable = \"fallback\"\ntime_zone =",
-    );
-    let campaign = Campaign::parse(&text).expect("a valid campaign");
+    let campaign = parsed(&file().falling_back());
     let (entrance, task, stop) = lane(store.clone(), Unreachable, campaign, metrics());
     let answer = entrance
         .submit(draw("a", "1"))
@@ -91,7 +87,7 @@ impl Stock for Shaky {
 /// One draw from a stock whose first askings go wrong like this: the answer, and how often it was
 /// asked.
 async fn draw_shaky(
-    campaign: &str,
+    campaign: &CampaignFile,
     failures: &[StockUnavailable],
 ) -> (Result<Made, CommandError>, usize) {
     let (store, stock, grants) = (
@@ -106,7 +102,7 @@ async fn draw_shaky(
         failures,
         grants: Arc::clone(&grants),
     };
-    let campaign = Campaign::parse(campaign).expect("a valid campaign");
+    let campaign = parsed(campaign);
     let (entrance, task, stop) = lane(store.clone(), shaky, campaign, metrics());
     let answer = entrance
         .submit(draw("a", "1"))
@@ -127,17 +123,17 @@ async fn draw_shaky(
 #[tokio::test]
 async fn an_asking_that_ended_at_once_is_repeated_once_under_another_grant() {
     let ended = || StockUnavailable::EndedAtOnce("planted".to_owned());
-    let (answer, asked) = draw_shaky(CAMPAIGN, &[ended()]).await;
+    let (answer, asked) = draw_shaky(&file(), &[ended()]).await;
     assert!(one(&answer).stocked, "{answer:?}");
     assert_eq!(asked, 2);
     let refused = Err(CommandError::Refused(Refusal::StockUnavailable));
     assert_eq!(
-        draw_shaky(CAMPAIGN, &[ended(), ended()]).await,
+        draw_shaky(&file(), &[ended(), ended()]).await,
         (refused.clone(), 2)
     );
     assert_eq!(
         draw_shaky(
-            CAMPAIGN,
+            &file(),
             &[StockUnavailable::Unavailable("planted".to_owned())]
         )
         .await,
@@ -148,15 +144,12 @@ async fn an_asking_that_ended_at_once_is_repeated_once_under_another_grant() {
 #[tokio::test]
 async fn a_prize_whose_units_are_on_their_way_is_no_consolation() {
     let undelivered = [StockUnavailable::Undelivered(vec![prize()])];
-    let (answer, asked) = draw_shaky(CAMPAIGN, &undelivered).await;
+    let (answer, asked) = draw_shaky(&file(), &undelivered).await;
     assert_eq!(
         (answer, asked),
         (Err(CommandError::Refused(Refusal::StockUnavailable)), 1)
     );
-    let falls_back = CAMPAIGN.replace(
-        "time_zone =",
-        "when_stock_unavailable = \"fallback\"\ntime_zone =",
-    );
+    let falls_back = file().falling_back();
     let (answer, _) = draw_shaky(&falls_back, &undelivered).await;
     assert_eq!(
         (one(&answer).award.get(), one(&answer).stocked),
@@ -168,7 +161,7 @@ async fn a_prize_whose_units_are_on_their_way_is_no_consolation() {
 async fn no_draw_notices_that_connections_to_redis_end_at_rest() {
     use crate::stock::cluster::tests::{breakers, connect, stock_up};
     use crate::stock::cluster::{ClusterStock, Spread};
-    use crate::testing::{Redis, order};
+    use crate::testing::{Redis, TestRedis, redis_command};
     let (redis, breakers) = (Redis::start().await, breakers());
     let (stock, _closers) = ClusterStock::new(vec![connect(
         1,
@@ -179,7 +172,7 @@ async fn no_draw_notices_that_connections_to_redis_end_at_rest() {
         &redis,
     )]);
     stock_up(&stock.nodes()[0], 1, &[(prize(), 0, 1_000)]).await;
-    let campaign = Campaign::parse(CAMPAIGN).expect("a valid campaign");
+    let campaign = parsed(&file());
     let (entrance, _task, _stop) = lane(
         Store::default(),
         stock.for_lane(0, 0, &breakers),
@@ -198,7 +191,7 @@ async fn no_draw_notices_that_connections_to_redis_end_at_rest() {
         } else {
             &["SCRIPT", "FLUSH"]
         };
-        order(&redis.options(), words).await;
+        redis_command(&redis.options(), words).await;
     }
 }
 
@@ -214,7 +207,7 @@ async fn units_of_a_past_epoch_are_not_issued() {
     rig.finish().await;
 }
 
-/// A stock on a server that has whatever is asked for.
+/// A stock on a server that has all units that are wanted.
 struct Plenty;
 
 impl Stock for Plenty {
@@ -241,7 +234,7 @@ impl Stock for Plenty {
 async fn a_rebuild_that_holds_the_epochs_makes_the_stock_away_and_no_shard() {
     let store = Store::default();
     store.lock().epochs_held = true;
-    let campaign = Campaign::parse(CAMPAIGN).expect("a valid campaign");
+    let campaign = parsed(&file());
     let (entrance, task, stop) = lane(store.clone(), Plenty, campaign, metrics());
     let began = Instant::now();
     let answer = entrance

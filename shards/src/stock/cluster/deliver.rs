@@ -1,19 +1,22 @@
-//! Delivery: brings recorded stock operations to the servers, each once.
+//! Delivery: applies recorded stock operations on the servers, each once.
 //!
-//! An addition is recorded with the server's epoch of that moment; the server applies it only in
-//! that epoch, because a later one has counted it when it began. A withdrawal leaves the nodes
-//! first and the totals after that: if the server is rebuilt in between, its units are back on the
-//! node and the withdrawal is done again. It too is done in one epoch only, that in which it was
-//! seen to be missing: whoever comes late, with an old list or a slow request, would take again in
-//! a later epoch what the totals have lost already, and nobody would put it back.
+//! An addition is recorded with the server's epoch at that moment. The server applies it only in
+//! that epoch: a later epoch counted it when it began.
+//!
+//! A withdrawal takes units from the servers first and from the totals after that. If a server is
+//! rebuilt in between, the units are back on it and the withdrawal is done again. A withdrawal is also
+//! done in one epoch only: the epoch that was known when its units were found to be missing. A late
+//! round, with an old list or a slow request, must not take units in a later epoch that the totals
+//! have lost already, because they would never be put back.
+use super::cluster_stock::ClusterStock;
 use super::ledger::{Delivery, MetaLedger, PendingWithdrawal};
+use super::node::StockNode;
 use super::rebuild::ReconcileError;
 use super::server::{Addition, Session, StockServer};
-use super::{ClusterStock, StockNode};
 use crate::stock::ids::Epoch;
 use crate::stock::spread::Spread;
 
-/// Brings a server the additions that it has not got yet. Answers how many.
+/// Delivers to a server the additions that it does not have yet. Returns how many.
 pub(crate) async fn deliver<S: StockServer>(
     node: &StockNode<S>,
     session: &mut S::Session,
@@ -22,8 +25,8 @@ pub(crate) async fn deliver<S: StockServer>(
 ) -> Result<usize, ReconcileError> {
     let deliveries = meta.deliveries(node.id).await?;
     for delivery in &deliveries {
-        // A segment that gets none is told so: without a word it would still be waiting for its
-        // units.
+        // A segment that gets no units is in the addition too. Otherwise it would still count as
+        // undelivered.
         let here = |&(segment, _): &(u16, u64)| spread.server_of(segment) == node.id;
         let addition = Addition {
             operation: delivery.operation,
@@ -33,29 +36,29 @@ pub(crate) async fn deliver<S: StockServer>(
         };
         match session.add(&addition).await? {
             Ok(epoch) if epoch >= delivery.epoch => meta.delivered(delivery).await?,
-            // Behind the meta database, or empty: a rebuild will count it.
+            // The server is behind the meta database, or empty: a rebuild will count the addition.
             Ok(_) | Err(_) => return Ok(0),
         }
     }
     Ok(deliveries.len())
 }
 
-/// What became of the withdrawals that waited.
+/// What a round did with the withdrawals that wait.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Withdrawn {
-    /// Those that are done.
+    /// Withdrawals that were done.
     pub(crate) done: usize,
-    /// Those that still wait.
+    /// Withdrawals that still wait.
     pub(crate) waiting: usize,
 }
 
-/// Does the withdrawals that wait, as far as servers answer.
+/// Does the withdrawals that wait, as far as the servers answer.
 pub(crate) async fn withdraw<S: StockServer>(
     stock: &ClusterStock<S>,
     meta: &impl MetaLedger,
 ) -> Result<Withdrawn, ReconcileError> {
     let mut withdrawn = Withdrawn::default();
-    // Before the list: what it does not show as given was not given in an earlier epoch than these.
+    // Read before the list: what the list does not show as given was given in these epochs or later.
     let epochs: Vec<Epoch> = stock
         .nodes()
         .iter()
@@ -73,7 +76,8 @@ pub(crate) async fn withdraw<S: StockServer>(
     Ok(withdrawn)
 }
 
-/// Asks the servers in turn, until enough is given or all were asked.
+/// Asks the servers in turn, until they have given enough or all were asked. Returns whether the
+/// withdrawal is done.
 async fn withdraw_one<S: StockServer>(
     stock: &ClusterStock<S>,
     meta: &impl MetaLedger,
@@ -91,8 +95,8 @@ async fn withdraw_one<S: StockServer>(
         {
             continue;
         }
-        // What is on its way there is not gone: it is withdrawn when it has come. (What was
-        // recorded under an earlier epoch has come with this one.)
+        // Units that were not delivered to the server yet are withdrawn after their delivery. (Units
+        // recorded under an earlier epoch came with this one.)
         let waits =
             |delivery: &Delivery| delivery.prize == withdrawal.prize && delivery.epoch >= known;
         if meta.deliveries(node.id).await?.iter().any(waits) {

@@ -1,6 +1,6 @@
-//! What the databases know of the stock: the shards what became of grants, the meta database
-//! what there is in all. Traits, so that the protocol runs in a simulation too; the SQL behind
-//! them is in `sql.rs`.
+//! What the databases know of the stock: shards know the outcome of grants, the meta database the
+//! totals. These are traits, so that the protocol also runs in the simulation. `sql_shard.rs` and
+//! `sql_meta.rs` have the SQL.
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::store::StoreError;
 /// Units of prizes, by segment.
 pub(crate) type Shares = Vec<(Prize, u16, u64)>;
 
-/// What became of a grant.
+/// The outcome of a grant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum GrantOutcome {
     /// Its batch has committed and used these units.
@@ -29,13 +29,13 @@ pub(crate) enum GrantOutcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NotedReceipt {
     pub(crate) grant: GrantId,
-    /// The servers whose units it used, and the epochs that these were granted under.
+    /// The servers whose units it used, and the epochs under which they granted.
     pub(crate) epochs: BTreeMap<ServerId, Epoch>,
     pub(crate) used: Vec<Part>,
 }
 
 impl NotedReceipt {
-    /// How the grant is closed on one server.
+    /// What closes the grant on one server.
     pub(crate) fn closing(&self, server: ServerId) -> Closing {
         let used = self
             .used
@@ -53,62 +53,62 @@ impl NotedReceipt {
 /// A page of receipts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SomeReceipts {
-    /// Those that are old enough, by grant.
+    /// Receipts that are old enough, by grant.
     pub(crate) receipts: Vec<NotedReceipt>,
-    /// Where the next page begins, if there may be more of them.
+    /// Where the next page begins; `None` after the last.
     pub(crate) next: Option<GrantId>,
 }
 
-/// What one shard knows.
+/// The part of one shard.
 pub(crate) trait ShardLedger: Send + Sync + 'static {
-    /// Decides the outcome of a grant: it has committed, or never will. Answers what it used of one
-    /// server.
+    /// Decides the outcome of a grant: its batch has committed, or never will. Returns which units of
+    /// one server it used.
     fn decide(
         &self,
         server: ServerId,
         grant: GrantId,
     ) -> impl Future<Output = Result<GrantOutcome, StoreError>> + Send;
 
-    /// Raises the epoch under which batches may issue this server's units; waits for those that
-    /// are under way, but not for long. Answers the epoch that holds now: a higher one stays.
+    /// Raises the epoch under which batches may issue this server's units. Waits for batches that
+    /// are under way, but not for long. Returns the epoch that holds now: a higher one stays.
     fn raise_epoch(
         &self,
         server: ServerId,
         epoch: Epoch,
     ) -> impl Future<Output = Result<Epoch, StoreError>> + Send;
 
-    /// The units that this shard has issued out of a server's segments, at one moment.
+    /// The units of a server's segments that this shard has issued, at one moment.
     fn issued_of(
         &self,
         server: ServerId,
     ) -> impl Future<Output = Result<Vec<(Prize, u16, u64)>, StoreError>> + Send;
 
-    /// Receipts of committed batches that are at least so old, of grants after this one.
+    /// A page of receipts of committed batches of at least this age, of grants after this one.
     fn old_receipts(
         &self,
         age: Duration,
         after: GrantId,
     ) -> impl Future<Output = Result<SomeReceipts, StoreError>> + Send;
 
-    /// How many receipts of committed batches are at least so old.
+    /// How many receipts of committed batches have at least this age.
     fn count_old(&self, age: Duration) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Deletes the receipts of committed batches that are not open anywhere any more. Answers how
+    /// Deletes receipts of committed batches whose grants are not open anywhere any more. Returns how
     /// many there were.
     fn delete_receipts(
         &self,
         grants: &[GrantId],
     ) -> impl Future<Output = Result<usize, StoreError>> + Send;
 
-    /// Forgets void receipts of batches of which nothing can be under way any more.
+    /// Deletes void receipts of batches that cannot be under way any more.
     fn forget_void(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Adds counters that nobody has touched for so long to those of run 0, and deletes them. Their
-    /// lane may live: it begins again. Answers how many there were.
+    /// Adds counters that have not changed for this long to those of run 0, and deletes them. If their
+    /// lane still lives, it begins new ones. Returns how many there were.
     fn fold(&self, idle: Duration) -> impl Future<Output = Result<usize, StoreError>> + Send;
 }
 
-/// The current epoch of a server, and the process that was given its units.
+/// The current epoch of a server, and the process that got its units.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Registered {
     pub(crate) epoch: Epoch,
@@ -116,12 +116,12 @@ pub(crate) struct Registered {
     pub(crate) run_id: Option<String>,
 }
 
-/// An operation whose units one server still has to get.
+/// An operation whose units must still be delivered to one server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Delivery {
     pub(crate) operation: u64,
     pub(crate) server: ServerId,
-    /// The epoch that it was recorded under.
+    /// The epoch under which it was recorded.
     pub(crate) epoch: Epoch,
     pub(crate) prize: Prize,
     pub(crate) units: u64,
@@ -133,27 +133,27 @@ pub(crate) struct PendingWithdrawal {
     pub(crate) operation: u64,
     pub(crate) prize: Prize,
     pub(crate) units: u64,
-    /// What servers have given so far.
+    /// The units that servers have given so far.
     pub(crate) given: Vec<(ServerId, u64)>,
 }
 
-/// What the meta database knows.
+/// The part of the meta database.
 pub(crate) trait MetaLedger: Send + Sync + 'static {
-    /// The registered process and epoch of each server.
+    /// The registered process and epoch of a server.
     fn registered(
         &self,
         server: ServerId,
     ) -> impl Future<Output = Result<Registered, StoreError>> + Send;
 
-    /// Raises a server's epoch above what it was and above `seen`; answers it with the totals of
-    /// the server's segments at that moment.
+    /// Raises a server's epoch above its last one and above `seen`. Returns it with the totals of the
+    /// server's segments at that moment.
     fn raise_epoch(
         &self,
         server: ServerId,
         seen: Epoch,
     ) -> impl Future<Output = Result<(Epoch, Shares), StoreError>> + Send;
 
-    /// Notes that this process has the server's units of this epoch, unless there is a later one.
+    /// Notes that this process has the server's units of this epoch, unless there is a later epoch.
     fn register(
         &self,
         server: ServerId,
@@ -161,13 +161,13 @@ pub(crate) trait MetaLedger: Send + Sync + 'static {
         run_id: &str,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Additions that a server still has to get, oldest first.
+    /// Additions that must still be delivered to a server, oldest first.
     fn deliveries(
         &self,
         server: ServerId,
     ) -> impl Future<Output = Result<Vec<Delivery>, StoreError>> + Send;
 
-    /// Notes that a server has got an addition.
+    /// Notes that an addition was delivered.
     fn delivered(&self, delivery: &Delivery)
     -> impl Future<Output = Result<(), StoreError>> + Send;
 
@@ -176,8 +176,8 @@ pub(crate) trait MetaLedger: Send + Sync + 'static {
         &self,
     ) -> impl Future<Output = Result<Vec<PendingWithdrawal>, StoreError>> + Send;
 
-    /// Lowers the totals by what a server's segments gave, if the server's epoch is still this
-    /// one and nobody has noted it before. Answers whether it did.
+    /// Lowers the totals by what a server's segments gave, if the server's epoch is still this one and
+    /// it was not noted before. Returns whether it did.
     fn note_withdrawn(
         &self,
         withdrawal: &PendingWithdrawal,
@@ -186,7 +186,7 @@ pub(crate) trait MetaLedger: Send + Sync + 'static {
         taken: &[(u16, u64)],
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Ends a withdrawal: the prize's total has fallen by what was given.
+    /// Ends a withdrawal: the prize's total falls by what was given.
     fn end_withdrawal(&self, operation: u64)
     -> impl Future<Output = Result<(), StoreError>> + Send;
 }

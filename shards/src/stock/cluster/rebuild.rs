@@ -1,13 +1,14 @@
-//! Rebuild: gives a server that has lost what it knew the units that are not issued yet.
+//! Rebuild: gives a server that has lost its units those that are not issued yet.
 //!
 //! 1. Raise the server's epoch in the meta database and read the totals at that moment.
-//! 2. On each shard raise the epoch, which waits for the batches in flight, then count what it
-//!    issued. From here on no shard issues a unit of an older epoch.
+//! 2. On each shard raise the epoch, which waits for the batches in flight, then count the issued
+//!    units. After that no shard issues a unit of an older epoch.
 //! 3. Give the server `total - issued` under the new epoch, in the session that was opened
-//!    before: if the process has changed since, the session is dead.
-//! 4. Register the process, unless somebody has raised the epoch further.
+//!    before step 1. If the process has changed since, the session is dead.
+//! 4. Register the process, unless the epoch has been raised further.
 //!
-//! Several may rebuild at once: the highest epoch wins, and the others' units can never be issued.
+//! Several processes may rebuild at once: the highest epoch wins, and units of the others can never be
+//! issued.
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -15,35 +16,36 @@ use futures_util::future::try_join_all;
 use market::batch::Prize;
 use tokio::time::sleep;
 
-use super::StockNode;
 use super::ledger::{MetaLedger, ShardLedger};
+use super::node::StockNode;
 use super::server::{Reset, Session, StockServer, Stranger};
 use crate::stock::StockUnavailable;
 use crate::stock::ids::{Epoch, ServerId};
 use crate::store::StoreError;
 
-/// After an epoch that somebody held for too long the next attempt waits for this long. Lanes queue
-/// behind whoever waits to raise it, so a gateway that stands still in mid-batch costs them a part
-/// of their time and not all of it.
+/// The pause after a batch held the epoch for too long. Lanes queue behind a rebuild that waits to
+/// raise the epoch. With the pause, a gateway that hangs in mid-batch costs them only a part of their
+/// time.
 const HELD_PAUSE: Duration = Duration::from_secs(3);
 
-/// Why a server was not rebuilt, or not looked after.
+/// Why a server was not rebuilt or not reconciled.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum ReconcileError {
     #[error(transparent)]
     Stock(#[from] StockUnavailable),
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A shard or the server has this epoch already: another rebuild is ahead, or the meta database
+    /// A shard or the server has this epoch already. Another rebuild is ahead, or the meta database
     /// was restored from an older copy.
     #[error("a shard or the server is at epoch {0} already")]
     Behind(Epoch),
-    /// The server is another cluster's.
+    /// The server's units are another cluster's.
     #[error(transparent)]
     Stranger(#[from] Stranger),
 }
 
-/// Rebuilds a server; `seen` is an epoch that it or a shard was seen to have. Answers the new one.
+/// Rebuilds a server. `seen` is an epoch that the server or a shard was seen to have. Returns the new
+/// epoch.
 pub(crate) async fn rebuild<S: StockServer, L: ShardLedger>(
     node: &StockNode<S>,
     shards: &[L],
@@ -57,7 +59,7 @@ pub(crate) async fn rebuild<S: StockServer, L: ShardLedger>(
     tracing::warn!(server = %node.id, %epoch, "a stock server is being rebuilt");
     let issued = try_join_all(shards.iter().map(|shard| fence(shard, node.id, epoch))).await;
     if let Err(ReconcileError::Store(StoreError::Held(why))) = &issued {
-        tracing::warn!(server = %node.id, why, "a batch holds the epoch, and goes first");
+        tracing::warn!(server = %node.id, why, "a batch holds the epoch; the rebuild waits for it");
         sleep(HELD_PAUSE).await;
     }
     let issued = issued?;
@@ -72,7 +74,8 @@ pub(crate) async fn rebuild<S: StockServer, L: ShardLedger>(
     Ok(epoch)
 }
 
-/// Raises the epoch on a shard, then counts: in this order, else a batch could commit in between.
+/// Raises the epoch on a shard, then counts its issued units. In the other order a batch could commit
+/// in between.
 async fn fence(
     shard: &impl ShardLedger,
     server: ServerId,
@@ -85,7 +88,7 @@ async fn fence(
     Ok(shard.issued_of(server).await?)
 }
 
-/// What is left in each segment.
+/// The units left in each segment.
 fn left(
     totals: Vec<(Prize, u16, u64)>,
     issued: Vec<Vec<(Prize, u16, u64)>>,

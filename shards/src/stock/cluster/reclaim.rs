@@ -1,31 +1,32 @@
-//! Reclaim: closes what lanes that died have left open, and deletes the receipts that they left.
+//! Reclaim: closes grants that dead lanes left open, and deletes the receipts that they left.
 //!
-//! First a grant is closed wherever it may be open, then its receipt may go: were the row to vanish
-//! while the grant is open, the sweeper would take the batch for dead and return units that are
-//! issued. That goes for grants of past epochs too: while a rebuild is under way, a server's old
-//! units can still be issued on shards that have not heard of it.
+//! A grant is closed wherever it may be open before its receipt goes. If the row went while the grant
+//! is open, the sweeper would consider the batch dead and return units that were issued. This holds
+//! for grants of past epochs too: during a rebuild, shards that have not got the new epoch can still
+//! issue a server's old units.
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::cluster_stock::ClusterStock;
 use super::ledger::{ShardLedger, SomeReceipts};
+use super::node::StockNode;
 use super::rebuild::ReconcileError;
 use super::server::{Closing, Session, StockServer};
-use super::{ClusterStock, StockNode};
 use crate::grant::GrantId;
 use crate::stock::StockUnavailable;
 use crate::stock::ids::{Epoch, ServerId};
 
-/// What became of the old receipts of a shard.
+/// What a round did with the old receipts of a shard.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Reclaimed {
-    /// Those that were deleted.
+    /// Receipts that were deleted.
     pub(crate) deleted: usize,
-    /// Those that stay, because their grants may be open.
+    /// Receipts that stay, because their grants may be open.
     pub(crate) left: usize,
 }
 
-/// Reclaims what one shard's receipts of at least this age say, page after page. Fails at the end
-/// where a server could not be asked.
+/// Reclaims one shard's receipts of at least this age, page by page. Fails at the end if a server did
+/// not answer.
 pub(crate) async fn reclaim<S: StockServer>(
     stock: &ClusterStock<S>,
     shard: &impl ShardLedger,
@@ -71,8 +72,8 @@ pub(crate) async fn reclaim<S: StockServer>(
     }
 }
 
-/// Closes grants on the process that has the server's units. It alone knows all open grants of its
-/// epoch and those before; it may be one of a past epoch that lives on.
+/// Closes grants on the trusted process of a server. Only it knows all open grants of its epoch and
+/// the epochs before. It may be a process of a past epoch that is still alive.
 async fn close<S: StockServer>(
     node: &StockNode<S>,
     closings: &[Closing],

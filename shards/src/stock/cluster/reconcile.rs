@@ -1,34 +1,35 @@
-//! Looking after one server: the job that notices what is wrong with it and mends it.
+//! Reconciliation of one server with the databases: the job that finds what is wrong and repairs it.
 use std::collections::BTreeMap;
 
 use market::batch::Prize;
 
+use super::cluster_stock::ClusterStock;
 use super::deliver::deliver;
 use super::ledger::{MetaLedger, ShardLedger};
+use super::node::StockNode;
 use super::rebuild::{ReconcileError, rebuild};
-use super::server::{Look, Session, StockServer};
+use super::server::{ServerStock, Session, StockServer};
 use super::sweep::sweep;
-use super::{ClusterStock, StockNode};
 use crate::stock::ids::{Epoch, ServerId};
 use crate::stock::spread::Spread;
 
 /// What a round found and did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reconciled {
-    /// The server is what the meta database says.
+    /// The server is as the meta database says.
     Sound {
         /// Grants that stayed open and were decided.
         swept: usize,
-        /// Operations that it got.
+        /// Operations that were delivered to it.
         delivered: usize,
     },
     /// It was rebuilt under this epoch.
     Rebuilt(Epoch),
 }
 
-/// Looks after a server once: rebuilds it when it has lost something, else decides over grants
-/// that stayed open and brings it the operations that it has not got yet. `seen` remembers between
-/// rounds the greatest epoch that anybody was seen to have.
+/// Reconciles a server once. Rebuilds it when it has lost something. Otherwise decides grants that
+/// stayed open and delivers operations. `seen` keeps the greatest epoch that was seen anywhere, from
+/// round to round.
 pub(crate) async fn reconcile<S: StockServer, L: ShardLedger>(
     stock: &ClusterStock<S>,
     node: &StockNode<S>,
@@ -44,42 +45,45 @@ pub(crate) async fn reconcile<S: StockServer, L: ShardLedger>(
     let found = session.look().await?;
     if found
         .as_ref()
-        .is_ok_and(|look| look.epoch > registered.epoch)
+        .is_ok_and(|found| found.epoch > registered.epoch)
     {
-        // It was rebuilt a moment ago; or the meta database knows less than it once did.
+        // It was rebuilt a moment ago, or the meta database was restored from an older copy.
         registered = meta.registered(node.id).await?;
         node.set_registered(registered.clone());
     }
     let known = registered.run_id.as_deref() == Some(session.run_id());
     match found {
-        Ok(look) if known && look.epoch == registered.epoch && is_whole(&look, node.id, spread) => {
-            let swept = sweep(node, &mut session, &look, shards).await?;
+        Ok(found)
+            if known && found.epoch == registered.epoch && is_whole(&found, node.id, spread) =>
+        {
+            let swept = sweep(node, &mut session, &found, shards).await?;
             let delivered = deliver(node, &mut session, meta, spread).await?;
             if swept + delivered > 0 {
-                stock.look_again();
+                stock.forget_sold_out();
             }
             Ok(Reconciled::Sound { swept, delivered })
         }
         found => {
-            if let Ok(Look { epoch, .. }) = found {
+            if let Ok(ServerStock { epoch, .. }) = found {
                 *seen = epoch.max(*seen);
             }
             let rebuilt = rebuild(node, shards, meta, *seen).await;
             if let Err(ReconcileError::Behind(epoch)) = rebuilt {
                 *seen = epoch.max(*seen);
             }
-            stock.look_again();
+            stock.forget_sold_out();
             rebuilt.map(Reconciled::Rebuilt)
         }
     }
 }
 
-/// Whether each prize that a server knows has all its segments there. A program of before did not
-/// write down those that had got no unit.
-fn is_whole(look: &Look, server: ServerId, spread: Spread) -> bool {
+/// Whether each prize that a server knows has all its segments there. An earlier version did not write
+/// segments without units.
+fn is_whole(found: &ServerStock, server: ServerId, spread: Spread) -> bool {
     let here = spread.segments_on(server).count();
     let mut counts: BTreeMap<Prize, usize> = BTreeMap::new();
-    look.left
+    found
+        .left
         .keys()
         .for_each(|(prize, _)| *counts.entry(*prize).or_default() += 1);
     counts.values().all(|&count| count == here)

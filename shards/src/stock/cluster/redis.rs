@@ -1,10 +1,10 @@
 //! A stock server in Redis: two hashes and seven scripts (`shards/lua/`).
 //!
-//! `PREFIX:stock` holds whose it is (`CLUSTER/SERVER`), the epoch, the units left in each segment
-//! (`ACTIVITY:AWARD:SEGMENT`) and the operations applied in this epoch (`operation:ID`);
-//! `PREFIX:grants` holds both again and the open grants (`SHARD TIME_MS SEGMENT COUNT ...`). They
-//! stand in both, so that losing either is noticed; every script looks at them before it does
-//! anything.
+//! `PREFIX:stock` holds the owner (`CLUSTER/SERVER`), the epoch, the units left in each segment
+//! (`ACTIVITY:AWARD:SEGMENT`) and the operations applied in this epoch (`operation:ID`).
+//! `PREFIX:grants` holds the owner and the epoch again, and the open grants
+//! (`SHARD TIME_MS SEGMENT COUNT ...`). Owner and epoch are in both, so that the loss of either key is
+//! noticed: every script compares them before it does anything.
 mod memory_warning;
 mod options;
 mod pool;
@@ -21,10 +21,11 @@ use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind, cmd};
 use tokio::time::timeout;
 
 pub use self::options::RedisOptions;
-use self::pool::{Pool, Pooled};
+use self::pool::{RedisLease, RedisPool};
 use self::scripts::Script;
 use super::server::{
-    Addition, Asking, Closing, Look, Lost, OpenGrant, Reset, Session, StockServer, Stranger, Taken,
+    Addition, Closing, Lost, OpenGrant, Reset, ServerAnswer, ServerStock, Session, StockServer,
+    Stranger, TakeRequest, Taken,
 };
 use crate::grant::GrantId;
 use crate::stock::StockUnavailable;
@@ -33,27 +34,27 @@ use crate::stock::ids::{Epoch, ServerId};
 use crate::stock::spread::Spread;
 use crate::store::ClusterId;
 
-/// What `take` and `withdraw` answer first when the server must be rebuilt.
+/// The first number that `take` and `withdraw` return when the server must be rebuilt.
 const LOST: i64 = -1;
-/// What `take` answers when it has seen the grant before.
+/// The first number that `take` returns when the grant id is known.
 const GRANT_KNOWN: i64 = -2;
-/// What `take` answers first when units are still on their way.
+/// The first number that `take` returns when units were not delivered yet.
 const UNDELIVERED: i64 = -3;
 
 /// One Redis server of the stock.
 #[derive(Debug, Clone)]
 pub(crate) struct RedisServer {
-    pool: Arc<Pool>,
-    place: Arc<Place>,
+    pool: Arc<RedisPool>,
+    units: Arc<ServerUnits>,
 }
 
-/// What all sessions of a server share.
+/// The units of one server: where they are, and whose.
 #[derive(Debug)]
-struct Place {
+struct ServerUnits {
     server: ServerId,
     spread: Spread,
     keys: [String; 2],
-    /// Whose units they hold: the cluster's id and the server's number, as `CLUSTER/NUMBER`.
+    /// The cluster's id and the server's number, as `CLUSTER/NUMBER`.
     owner: String,
 }
 
@@ -68,8 +69,8 @@ impl RedisServer {
         let owner = format!("{cluster}/{server}");
         let keys = ["stock", "grants"].map(|key| format!("{}:{key}", options.prefix));
         Ok(Self {
-            pool: Arc::new(Pool::new(options)?),
-            place: Arc::new(Place {
+            pool: Arc::new(RedisPool::new(options)?),
+            units: Arc::new(ServerUnits {
                 server,
                 spread,
                 keys,
@@ -91,16 +92,16 @@ impl StockServer for RedisServer {
         Ok(RedisSession {
             link,
             pool: self.pool.clone(),
-            place: self.place.clone(),
+            units: self.units.clone(),
         })
     }
 }
 
 /// A connection out of the pool.
 pub(crate) struct RedisSession {
-    link: Pooled,
-    pool: Arc<Pool>,
-    place: Arc<Place>,
+    link: RedisLease,
+    pool: Arc<RedisPool>,
+    units: Arc<ServerUnits>,
 }
 
 impl RedisSession {
@@ -108,18 +109,18 @@ impl RedisSession {
         let mut command = cmd("EVALSHA");
         command
             .arg(&self.link.digests[script as usize])
-            .arg(self.place.keys.len())
-            .arg(&self.place.keys);
-        command.arg(&self.place.owner);
+            .arg(self.units.keys.len())
+            .arg(&self.units.keys);
+        command.arg(&self.units.owner);
         command
     }
 
     async fn run<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<T, StockUnavailable> {
-        // Whatever goes wrong, a new connection is the way to begin again: it loads the scripts and
-        // learns which process it speaks to. Given up half-way it must not be used again either.
+        // After any failure a new connection is needed: it loads the scripts and finds out which
+        // process answers. A call that is cancelled half-way leaves the connection unusable too.
         self.link.broken = true;
         match timeout(
-            self.pool.timeouts(),
+            self.pool.timeout(),
             command.query_async(&mut self.link.connection),
         )
         .await
@@ -129,8 +130,8 @@ impl RedisSession {
                 Ok(answer)
             }
             Ok(Err(error)) if has_ended(&error) => {
-                // So have the others, most likely.
-                self.link.doubt_others();
+                // The other connections most likely have ended too.
+                self.link.retire_older();
                 Err(StockUnavailable::EndedAtOnce(self.pool.explain(&error)))
             }
             Ok(Err(error)) => Err(StockUnavailable::Unavailable(self.pool.explain(&error))),
@@ -140,19 +141,19 @@ impl RedisSession {
         }
     }
 
-    /// What is said of units that are not this server's of this cluster.
+    /// The message about units that are not those of this server and this cluster.
     fn stranger(&self, whose: &str, epoch: &str) -> Stranger {
-        let Place {
+        let ServerUnits {
             keys: [stock, grants],
             owner,
             ..
-        } = &*self.place;
+        } = &*self.units;
         let described = |owner: &str| match owner.split_once('/') {
             Some((cluster, server)) => {
                 format!("units of stock server {server} of cluster {cluster}")
             }
             None => format!(
-                "units of epoch {epoch:?} that do not say whose they are and are not the registered ones"
+                "units of epoch {epoch:?} that name no owner and are not the registered ones"
             ),
         };
         let ours = owner.split('/').next();
@@ -163,7 +164,7 @@ impl RedisSession {
         } else {
             format!(
                 "two clusters must not share a Redis and a prefix. Give this one a server or a storage.redis_prefix of \
-                 its own; where nobody needs those units any more, delete both keys (redis-cli DEL {stock} {grants})"
+                 its own; if those units are not needed any more, delete both keys (redis-cli DEL {stock} {grants})"
             )
         };
         let (expected, found) = (described(owner), described(whose));
@@ -175,7 +176,7 @@ impl RedisSession {
     fn part(&self, field: &str, count: u64) -> Option<Part> {
         let (prize, segment) = prize_and_segment(field)?;
         Some(Part {
-            server: self.place.server,
+            server: self.units.server,
             prize,
             segment,
             count: count.try_into().ok()?,
@@ -204,17 +205,19 @@ impl RedisSession {
     }
 }
 
-/// Whether it is the connection that an error is about, not the server: it has ended, or was made
+/// Whether an error is about the connection and not about the server: it has ended, or it was made
 /// when the server still knew the scripts.
 fn has_ended(error: &RedisError) -> bool {
     error.is_connection_dropped() || error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
 fn unreadable() -> StockUnavailable {
-    StockUnavailable::Unavailable("the server holds what this program has not written".to_owned())
+    StockUnavailable::Unavailable(
+        "the server holds data that this program did not write".to_owned(),
+    )
 }
 
-fn prize_text(prize: Prize) -> String {
+fn prize_key(prize: Prize) -> String {
     format!("{}:{}", prize.activity, prize.award)
 }
 
@@ -249,21 +252,21 @@ impl Session for RedisSession {
     }
 
     fn discard(mut self) {
-        self.link.doubt_others();
+        self.link.retire_older();
     }
 
-    async fn take(&mut self, asking: &Asking<'_>) -> Result<Result<Taken, Lost>, StockUnavailable> {
-        let Spread { servers, .. } = self.place.spread;
-        let here = self.place.spread.segments_on(self.place.server);
+    async fn take(&mut self, request: &TakeRequest<'_>) -> ServerAnswer<Taken> {
+        let Spread { servers, .. } = self.units.spread;
+        let here = self.units.spread.segments_on(self.units.server);
         let mut command = self.command(Script::Take);
-        command.arg(asking.grant.0).arg(asking.shard);
+        command.arg(request.grant.0).arg(request.shard);
         command
             .arg(here.clone().next())
             .arg(servers)
             .arg(here.count())
-            .arg(asking.place);
-        for units in asking.wants {
-            command.arg(prize_text(units.prize)).arg(units.count);
+            .arg(request.lane);
+        for units in request.wants {
+            command.arg(prize_key(units.prize)).arg(units.count);
         }
         let answer: Vec<i64> = self.run(&command).await?;
         let (&first, rest) = answer.split_first().ok_or_else(unreadable)?;
@@ -276,7 +279,7 @@ impl Session for RedisSession {
             }
             UNDELIVERED => {
                 let prize =
-                    |&index: &i64| Some(asking.wants.get(usize::try_from(index).ok()?)?.prize);
+                    |&index: &i64| Some(request.wants.get(usize::try_from(index).ok()?)?.prize);
                 let prizes = rest.iter().map(prize).collect::<Option<_>>();
                 return Ok(Ok(Taken::Undelivered(prizes.ok_or_else(unreadable)?)));
             }
@@ -286,10 +289,10 @@ impl Session for RedisSession {
             let [index, segment, count] = *granted else {
                 return None;
             };
-            let units = asking.wants.get(usize::try_from(index).ok()?)?;
+            let units = request.wants.get(usize::try_from(index).ok()?)?;
             let (segment, count) = (segment.try_into().ok()?, count.try_into().ok()?);
             Some(Part {
-                server: self.place.server,
+                server: self.units.server,
                 prize: units.prize,
                 segment,
                 count,
@@ -303,10 +306,7 @@ impl Session for RedisSession {
         Ok(epoch(first).map(|epoch| Taken::Granted(epoch, parts)))
     }
 
-    async fn close(
-        &mut self,
-        closings: &[Closing],
-    ) -> Result<Result<Epoch, Lost>, StockUnavailable> {
+    async fn close(&mut self, closings: &[Closing]) -> ServerAnswer<Epoch> {
         let mut command = self.command(Script::Close);
         for closing in closings {
             let mut used = String::new();
@@ -324,7 +324,7 @@ impl Session for RedisSession {
         Ok(epoch(self.run(&command).await?))
     }
 
-    async fn look(&mut self) -> Result<Result<Look, Lost>, StockUnavailable> {
+    async fn look(&mut self) -> ServerAnswer<ServerStock> {
         type Fields = BTreeMap<String, String>;
         let (now_ms, mut stock, mut grants): (u64, Fields, Fields) =
             self.run(&self.command(Script::Look)).await?;
@@ -343,7 +343,7 @@ impl Session for RedisSession {
             .iter()
             .map(|(id, note)| self.open_grant(now_ms, id, note));
         let open = open.collect::<Option<_>>().ok_or_else(unreadable)?;
-        Ok(Ok(Look { epoch, left, open }))
+        Ok(Ok(ServerStock { epoch, left, open }))
     }
 
     async fn recognise(
@@ -353,7 +353,7 @@ impl Session for RedisSession {
         let mut command = self.command(Script::Recognise);
         command.arg(registered.map_or(String::new(), |epoch| epoch.to_string()));
         let (whose, epoch): (String, String) = self.run(&command).await?;
-        Ok(if whose == self.place.owner {
+        Ok(if whose == self.units.owner {
             Ok(())
         } else {
             Err(self.stranger(&whose, &epoch))
@@ -382,7 +382,7 @@ impl Session for RedisSession {
         }
     }
 
-    async fn add(&mut self, addition: &Addition) -> Result<Result<Epoch, Lost>, StockUnavailable> {
+    async fn add(&mut self, addition: &Addition) -> ServerAnswer<Epoch> {
         let mut command = self.command(Script::Add);
         command.arg(addition.epoch.0).arg(addition.operation);
         for &(segment, units) in &addition.segments {
@@ -397,10 +397,10 @@ impl Session for RedisSession {
         epoch_now: Epoch,
         prize: Prize,
         units: u64,
-    ) -> Result<Result<(Epoch, Vec<(u16, u64)>), Lost>, StockUnavailable> {
+    ) -> ServerAnswer<(Epoch, Vec<(u16, u64)>)> {
         let mut command = self.command(Script::Withdraw);
         command.arg(epoch_now.0).arg(operation).arg(units);
-        for segment in self.place.spread.segments_on(self.place.server) {
+        for segment in self.units.spread.segments_on(self.units.server) {
             command.arg(field(prize, segment));
         }
         let answer: Vec<redis::Value> = self.run(&command).await?;

@@ -1,8 +1,9 @@
-//! What a stock server can do, whatever it is: the verbs of the protocol, no decisions.
+//! What a stock server does, on Redis or in the simulation: the verbs of the protocol, without
+//! decisions.
 //!
-//! A [`Session`] is a connection to one process of a server. It never reconnects by itself, so
-//! its `run_id` says for good whose answers it brings. Each verb is atomic on the server, and may
-//! have happened although its answer was lost.
+//! A [`Session`] is a connection to one process of a server. It never reconnects by itself, so all
+//! its answers come from the process of its `run_id`. Each verb is atomic on the server, and may have
+//! happened although its answer was lost.
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
@@ -14,18 +15,18 @@ use crate::stock::StockUnavailable;
 use crate::stock::grants::Part;
 use crate::stock::ids::Epoch;
 
-/// A grant that a lane asks for.
+/// A lane's request for units.
 #[derive(Debug, Clone)]
-pub(crate) struct Asking<'a> {
+pub(crate) struct TakeRequest<'a> {
     pub(crate) grant: GrantId,
-    /// The shard whose lane asks: where the grant's outcome is decided.
+    /// The shard of the lane, which decides the grant's outcome.
     pub(crate) shard: u16,
-    /// Which of the server's segments is asked first.
-    pub(crate) place: u16,
+    /// The lane's number: decides which of the server's segments gives units first.
+    pub(crate) lane: u16,
     pub(crate) wants: &'a [Units],
 }
 
-/// A grant that is over, and what its orders took.
+/// A grant to close, and the units that its orders took.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Closing {
     pub(crate) grant: GrantId,
@@ -43,53 +44,53 @@ pub(crate) struct OpenGrant {
 
 /// All of a server's stock at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Look {
+pub(crate) struct ServerStock {
     pub(crate) epoch: Epoch,
     pub(crate) left: BTreeMap<(Prize, u16), u64>,
     pub(crate) open: Vec<OpenGrant>,
 }
 
-/// Units that one operation adds to a server's segments.
+/// The units that one operation adds to a server's segments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Addition {
     pub(crate) operation: u64,
-    /// The epoch that the operation was recorded under: a later one has counted it.
+    /// The epoch under which the operation was recorded. Later epochs have counted it.
     pub(crate) epoch: Epoch,
     pub(crate) prize: Prize,
     pub(crate) segments: Vec<(u16, u64)>,
 }
 
-/// The answer of a server that has lost what it knew: it must be rebuilt before it is asked again.
+/// The answer of a server that has lost its units. It must be rebuilt before it can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Lost;
 
-/// The server holds units that are not this cluster's; says whose, and what helps.
+/// The server holds units that are not this cluster's. The message says whose, and what helps.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Stranger(pub(crate) String);
 
-/// What became of an attempt to begin a new epoch.
+/// The outcome of an attempt to begin a new epoch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reset {
-    /// It has begun.
+    /// The epoch has begun.
     Done,
     /// It has not: the server is in this epoch already.
     Ahead(Epoch),
-    /// It has not: what is there belongs to somebody else.
+    /// It has not: the units on the server are not this cluster's.
     Stranger(Stranger),
 }
 
-/// What a server answers to who asks for units.
+/// The answer to a request for units.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Taken {
-    /// What it granted, and under which epoch.
+    /// What the server granted, and under which epoch.
     Granted(Epoch, Vec<Part>),
-    /// Nothing: some units of these prizes are still on their way to it.
+    /// Nothing: some units of these prizes were not delivered to the server yet.
     Undelivered(Vec<Prize>),
 }
 
-/// The answer of a server, if it comes.
-pub(crate) type Answer<T> = Result<Result<T, Lost>, StockUnavailable>;
+/// The answer of a server, or why none came.
+pub(crate) type ServerAnswer<T> = Result<Result<T, Lost>, StockUnavailable>;
 
 /// A stock server.
 pub(crate) trait StockServer: Send + Sync + 'static {
@@ -101,50 +102,53 @@ pub(crate) trait StockServer: Send + Sync + 'static {
 
 /// A connection to one process of a stock server. After an error it must not be used again.
 pub(crate) trait Session: Send {
-    /// Names the process; another one after each restart.
+    /// The id of the process; a new one after each restart.
     fn run_id(&self) -> &str;
 
-    /// Ends the session, and sees to it that none goes through a connection that is kept: it may
+    /// Ends the session. Later sessions do not use connections that are kept now, because these may
     /// lead to a process that has gone.
     fn discard(self);
 
-    /// Grants up to the wanted units, less only where there is no more. The grant id must be new.
-    fn take(&mut self, asking: &Asking<'_>) -> impl Future<Output = Answer<Taken>> + Send;
+    /// Grants the wanted units, or fewer where there are no more. The grant id must be new.
+    fn take(
+        &mut self,
+        request: &TakeRequest<'_>,
+    ) -> impl Future<Output = ServerAnswer<Taken>> + Send;
 
-    /// Closes grants that are still open; what was not used goes back. Answers the epoch: what
-    /// was granted under it or before is not open any more.
-    fn close(&mut self, closings: &[Closing]) -> impl Future<Output = Answer<Epoch>> + Send;
+    /// Closes grants that are still open; unused units go back. Returns the epoch: of these grants,
+    /// none that was made under it or an earlier one is open any more.
+    fn close(&mut self, closings: &[Closing]) -> impl Future<Output = ServerAnswer<Epoch>> + Send;
 
-    /// Everything there is.
-    fn look(&mut self) -> impl Future<Output = Answer<Look>> + Send;
+    /// Reads everything on the server.
+    fn look(&mut self) -> impl Future<Output = ServerAnswer<ServerStock>> + Send;
 
-    /// Finds out whose the units are that the server holds. Those that do not say so, because an
-    /// older version wrote them, become this cluster's when they are of the epoch that is
-    /// `registered` for this very process.
+    /// Finds out whose units the server holds. Units of an older version do not say whose they are.
+    /// They become this cluster's if their epoch is the one that is `registered` for this process.
     fn recognise(
         &mut self,
         registered: Option<Epoch>,
     ) -> impl Future<Output = Result<Result<(), Stranger>, StockUnavailable>> + Send;
 
-    /// Begins a new epoch with these units and no open grants; does nothing in that epoch or a
-    /// later one, and nothing to units that are somebody else's.
+    /// Begins a new epoch with these units and no open grants. Does nothing in that epoch or a later
+    /// one, and nothing to units that are not this cluster's.
     fn reset(
         &mut self,
         epoch: Epoch,
         left: &[(Prize, u16, u64)],
     ) -> impl Future<Output = Result<Reset, StockUnavailable>> + Send;
 
-    /// Adds an operation's units, once, in the epoch it was recorded under. Answers the epoch.
-    fn add(&mut self, addition: &Addition) -> impl Future<Output = Answer<Epoch>> + Send;
+    /// Adds an operation's units once, in the epoch under which it was recorded. Returns the current
+    /// epoch.
+    fn add(&mut self, addition: &Addition) -> impl Future<Output = ServerAnswer<Epoch>> + Send;
 
-    /// Takes up to `units` of a prize unavailable for good, once per operation and only in this epoch: a
-    /// request that comes late must not take again what an earlier epoch has given. Answers the
-    /// epoch and what each segment gave, the same when asked again; nothing in another epoch.
+    /// Removes up to `units` of a prize for good, once per operation and only in this epoch: a late
+    /// request must not take again what an earlier epoch has given. Returns the current epoch and what
+    /// each segment gave. A repeat returns the same; in another epoch nothing is given.
     fn withdraw(
         &mut self,
         operation: u64,
         epoch: Epoch,
         prize: Prize,
         units: u64,
-    ) -> impl Future<Output = Answer<(Epoch, Vec<(u16, u64)>)>> + Send;
+    ) -> impl Future<Output = ServerAnswer<(Epoch, Vec<(u16, u64)>)>> + Send;
 }

@@ -1,19 +1,20 @@
-//! The stock as it stands: what is left, issued and under open grants of each prize.
+//! The stock of a cluster now: the units left, issued and under open grants of each prize.
 use std::collections::BTreeMap;
 
 use market::batch::Prize;
 
+use super::cluster_stock::ClusterStock;
+use super::node::StockNode;
 use super::rebuild::ReconcileError;
 use super::redis::RedisServer;
-use super::server::{Look, Session};
+use super::server::{ServerStock, Session};
 use super::sql_shard::SqlShardLedger;
-use super::{ClusterStock, StockNode};
 use crate::meta::Meta;
 use crate::stock::Snapshot;
 use crate::store::{MysqlDatabase, StoreError};
 
-/// Looks at all servers and all shards, one after the other: while draws go on, the numbers are
-/// not of one moment.
+/// Reads all servers and all shards, one after the other. While draws go on, the numbers are not of
+/// one moment.
 pub(crate) async fn snapshots(
     meta: &Meta<MysqlDatabase>,
     stock: &ClusterStock<RedisServer>,
@@ -40,15 +41,15 @@ pub(crate) async fn snapshots(
         issued: 0,
     };
     for node in stock.nodes() {
-        let Some(look) = look_at(node).await? else {
-            // Another cluster's units are no reason for a rebuild, and it would be refused.
+        let Some(found) = read(node).await? else {
+            // Units of another cluster need no rebuild, and the server would refuse it.
             node.recognise_now().await??;
             return Err(node.lost().into());
         };
-        for ((prize, _), left) in look.left {
+        for ((prize, _), left) in found.left {
             snapshots.entry(prize).or_insert_with(|| empty(prize)).left += left;
         }
-        for part in look.open.iter().flat_map(|open| &open.parts) {
+        for part in found.open.iter().flat_map(|open| &open.parts) {
             snapshots
                 .entry(part.prize)
                 .or_insert_with(|| empty(part.prize))
@@ -65,7 +66,7 @@ pub(crate) async fn snapshots(
 }
 
 /// What a server holds; `None` where it answers but does not hold this cluster's units.
-async fn look_at(node: &StockNode<RedisServer>) -> Result<Option<Look>, ReconcileError> {
+async fn read(node: &StockNode<RedisServer>) -> Result<Option<ServerStock>, ReconcileError> {
     let Some(mut session) = node.find_session().await? else {
         return Ok(None);
     };

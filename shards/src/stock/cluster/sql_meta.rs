@@ -1,5 +1,5 @@
-//! What the meta database knows of the stock, in SQL. Each call is one transaction at most, on a
-//! connection that is kept between calls and dropped after a failure.
+//! The part of the meta database, in SQL. Each call is one transaction at most, on a connection that
+//! is kept between calls and dropped after a failure.
 use market::batch::Prize;
 
 use super::ledger::{Delivery, MetaLedger, PendingWithdrawal, Registered};
@@ -17,7 +17,7 @@ macro_rules! texts {
     };
 }
 
-/// Statements on the meta database; each is described in its file.
+/// Statements on the meta database; each file describes its own.
 #[allow(non_upper_case_globals, reason = "named as their files")]
 mod texts {
     texts!(
@@ -33,7 +33,7 @@ mod texts {
     );
 }
 
-/// Those that additions of stock use too.
+/// Statements that additions of stock use too.
 const SHARED: &StockAdditionStatements = StockAdditionStatements::MYSQL;
 
 type Row = <<MysqlDatabase as Database>::Connection as Connection>::Row;
@@ -77,7 +77,7 @@ impl SqlMetaLedger {
             .transpose()
     }
 
-    /// Fixes how many there are.
+    /// Fixes the number of servers and segments.
     pub(crate) async fn fix_layout(
         database: &MysqlDatabase,
         spread: Spread,
@@ -137,7 +137,7 @@ impl MetaLedger for SqlMetaLedger {
             .rows(texts::read_segments, &json_rows([[server.0]]))
             .await?;
         let total = |row: &Row| {
-            // Below zero only by a hand in the database: there is nothing to give out then.
+            // It is below zero only after a manual change: no unit can be given out then.
             Ok::<_, StoreError>((
                 prize(row, 0)?,
                 row.number(2)?,
@@ -235,7 +235,7 @@ impl MetaLedger for SqlMetaLedger {
         )]);
         match link.execute(SHARED.insert_deliveries, &delivery).await {
             Ok(_) => {}
-            // Another holder of this job has noted the same units; the next round will see them.
+            // Another holder of this job has noted the same units. The next round finds them.
             Err(StoreError::Conflict(_)) => {
                 link.rollback().await?;
                 self.kept.keep(link);

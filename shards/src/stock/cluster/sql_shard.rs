@@ -1,5 +1,5 @@
-//! What a shard knows of the stock, in SQL. Each call is one transaction at most, on a connection
-//! that is kept between calls and dropped after a failure.
+//! The part of a shard, in SQL. Each call is one transaction at most, on a connection that is kept
+//! between calls and dropped after a failure.
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -15,28 +15,27 @@ use crate::store::tables::epochs::EPOCHS;
 use crate::store::tables::issued::{COUNTERS, IssuedStatements};
 use crate::store::tables::receipts::{RECEIPTS, grant_rows, receipt_row};
 use crate::store::{
-    Columns, Connection, Database, Input, Lease, MysqlDatabase, Pool, PoolLimits, Rows, Step,
-    StoreError, Value, json_rows, out_of_range,
+    Columns, Connection, Database, Input, MysqlDatabase, Pool, PoolLimits, PooledConnection, Rows,
+    SqlStep, StoreError, Value, json_rows, out_of_range,
 };
 
-/// Void receipts are kept for as long as a request of their batch could still be under way
-/// anywhere.
+/// How long void receipts are kept: longer than any request of their batch can be under way.
 const VOID_KEPT: Duration = Duration::from_hours(7 * 24);
 
-/// How many rows the statements answer or change that work page by page.
+/// The rows that a statement returns or changes which works page by page.
 const PAGE: usize = 1_000;
 
-/// Connections of a process to a shard for its jobs. More would only wait for each other's locks
-/// there.
+/// Connections of a process to a shard for its jobs. More of them would only wait for each other's
+/// locks.
 const JOBS_LIMITS: PoolLimits = PoolLimits {
     all_max: 4,
     idle_max: 4,
     wait: Duration::from_secs(3),
 };
 
-type Link = Lease<MysqlDatabase>;
+type Link = PooledConnection<MysqlDatabase>;
 
-/// What one shard knows, in its database.
+/// The part of one shard, in its database.
 #[derive(Debug, Clone)]
 pub(crate) struct SqlShardLedger {
     kept: Pool<MysqlDatabase>,
@@ -67,7 +66,7 @@ impl SqlShardLedger {
 impl ShardLedger for SqlShardLedger {
     async fn decide(&self, server: ServerId, grant: GrantId) -> Result<GrantOutcome, StoreError> {
         let mut link = self.kept.get().await?;
-        let void = Step::read(RECEIPTS.insert, Input::Rows(receipt_row(grant, true, "[]")));
+        let void = SqlStep::read(RECEIPTS.insert, Input::Rows(receipt_row(grant, true, "[]")));
         let outcome = match link.begin_with(&[void]).await {
             Ok(_) => {
                 link.commit().await?;
@@ -85,8 +84,8 @@ impl ShardLedger for SqlShardLedger {
 
     async fn raise_epoch(&self, server: ServerId, epoch: Epoch) -> Result<Epoch, StoreError> {
         let mut link = self.kept.get().await?;
-        // Waits for a second, as every session does: later shared locks queue behind this exclusive
-        // one.
+        // Waits for a second at most, as every session does: later shared locks queue behind this
+        // exclusive one.
         link.execute(EPOCHS.raise, &json_rows([(server.0, epoch.0)]))
             .await?;
         let rows = link.rows(EPOCHS.read, &json_rows([[server.0]])).await?;
@@ -150,7 +149,7 @@ impl ShardLedger for SqlShardLedger {
             return Ok(0);
         }
         let mut link = self.kept.get().await?;
-        let delete = Step::read(RECEIPTS.delete, Input::Rows(grant_rows(grants)));
+        let delete = SqlStep::read(RECEIPTS.delete, Input::Rows(grant_rows(grants)));
         let deleted = link
             .run_all(&[delete])
             .await?
@@ -172,7 +171,7 @@ impl ShardLedger for SqlShardLedger {
                 .collect::<Result<Vec<_>, StoreError>>()?;
             if !grants.is_empty() {
                 let input = Input::Rows(grant_rows(&grants));
-                link.run_all(&[Step::read(RECEIPTS.delete_void, input)])
+                link.run_all(&[SqlStep::read(RECEIPTS.delete_void, input)])
                     .await?;
             }
             if grants.len() < PAGE {
@@ -210,7 +209,7 @@ fn millis(age: Duration) -> u64 {
     u64::try_from(age.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// What the noted row of a grant says.
+/// The outcome of a grant, from its row.
 async fn noted_outcome(
     link: &mut Link,
     server: ServerId,
@@ -218,9 +217,9 @@ async fn noted_outcome(
 ) -> Result<GrantOutcome, StoreError> {
     let rows = link.rows(RECEIPTS.read, &json_rows([[grant.0]])).await?;
     let Some(row) = rows.first() else {
-        // Still under way, or reclaimed in between, which closes it first.
+        // Its batch is still under way, or the row was reclaimed just now, after the grant was closed.
         return Err(StoreError::Conflict(
-            "the grant was there a moment ago".to_owned(),
+            "the grant's row was there a moment ago".to_owned(),
         ));
     };
     if row.integer(0)? != 0 {
@@ -273,8 +272,8 @@ impl CounterKey {
     }
 }
 
-/// Adds exactly the counters that it has locked to those of run 0 and deletes exactly them: another
-/// who folds them waits, and then finds them gone.
+/// Adds the counters that it has locked to those of run 0, and deletes exactly these. Another process
+/// that folds them waits, and finds them gone.
 async fn fold_these(link: &mut Link, keys: &[CounterKey]) -> Result<usize, StoreError> {
     link.begin().await?;
     let rows = link
@@ -302,7 +301,7 @@ async fn fold_these(link: &mut Link, keys: &[CounterKey]) -> Result<usize, Store
                 Value::Integer(count),
             ]);
         }
-        link.run_all(&[Step::read(
+        link.run_all(&[SqlStep::read(
             IssuedStatements::of(&MysqlDatabase::DIALECT).count,
             Input::Rows(counted),
         )])

@@ -1,35 +1,36 @@
 //! Sweep: decides the outcome of grants that stay open. A grant that is open for long belongs to a
-//! batch that died, or whose closing was lost. Its shard decides, for all servers by one row:
-//! either the batch has committed, then the grant is settled; or it is made void there, and only
-//! then its units go back.
+//! batch that died, or its closing was lost. The shard decides for all servers, by one row. If the
+//! batch has committed, the grant is settled. Otherwise the shard makes it void, and only then its
+//! units go back.
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::StockNode;
 use super::ledger::{GrantOutcome, ShardLedger};
+use super::node::StockNode;
 use super::rebuild::ReconcileError;
-use super::server::{Closing, Look, Session, StockServer};
+use super::server::{Closing, ServerStock, Session, StockServer};
 
-/// A batch that takes longer than this is decided over its head: it is planned again.
+/// The sweep decides a batch that takes longer than this: it can no longer commit and is planned
+/// again.
 pub(crate) const OPEN_MAX: Duration = Duration::from_secs(5);
 
-/// Decides over the grants of `look` that are too old, and closes them in the same session: the
-/// process that was looked at is the one that gets the units back. Answers how many there were.
+/// Decides the grants in `stock` that are too old, and closes them in the same session. So the
+/// process that was read gets the units back. Returns how many there were.
 pub(crate) async fn sweep<S: StockServer, L: ShardLedger>(
     node: &StockNode<S>,
     session: &mut S::Session,
-    look: &Look,
+    stock: &ServerStock,
     shards: &[L],
 ) -> Result<usize, ReconcileError> {
     let mut closings = Vec::new();
     let mut unavailable = BTreeSet::new();
-    for open in look.open.iter().filter(|open| open.age >= OPEN_MAX) {
+    for open in stock.open.iter().filter(|open| open.age >= OPEN_MAX) {
         let Some(shard) = shards.get(usize::from(open.shard)) else {
-            tracing::error!(grant = ?open.grant, shard = open.shard, "an open grant names a shard that is not there");
+            tracing::error!(grant = ?open.grant, shard = open.shard, "an open grant names a shard that does not exist");
             continue;
         };
-        // A shard that is unavailable keeps its grants open, and costs one timeout; the others' are
-        // decided.
+        // Grants of a shard that is unavailable stay open, at the cost of one timeout. Those of other
+        // shards are decided.
         if unavailable.contains(&open.shard) {
             continue;
         }

@@ -2,7 +2,7 @@
 use market::batch::Slots;
 use market::{DrawCount, Order};
 
-use super::{Bench, TABLES, calls_for, change_orders, gather};
+use super::bench::{Bench, TABLES, calls_for, change_orders, gather};
 use crate::store::migrate::conversion::{paged, write_page};
 use crate::store::tables::orders::OrderStatements;
 use crate::store::{

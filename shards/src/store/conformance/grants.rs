@@ -1,33 +1,35 @@
 //! Grants of chances: an account, a call and a recharge order.
 use jiff::Timestamp;
 use market::batch::{Rows, Settlement, Slots};
-use market::call::{EarlierCall, Kind};
-use market::grant::{ChanceCount, GrantAsk};
-use market::recharge::{RechargeKind, RechargeOrder};
-use market::{Ask, Call, Command, Made, OrderId, RequestId};
+use market::grant::{ChanceCount, GrantAsk, RechargeKind};
+use market::{Ask, Command, Kind, MadeCall, OrderId, RechargeOrder, RequestId};
 use router::Slot;
 
-use super::{Bench, account, activity, calls_for, gather, user};
-use crate::store::tables::recharge_orders::RechargeOrderStatements;
-use crate::store::{Columns, Connection, Database, PersistError, ShardStore, StoreError, Verdict};
+use super::bench::{Bench, TABLES, account, activity, calls_for, gather, user};
+use crate::store::tables::recharge_orders::{RechargeOrderStatements, made_with};
+use crate::store::{
+    Columns, CommitVerdict, Connection, Database, PersistError, ShardStore, StoreError,
+};
 
 impl<D: Database> Bench<D> {
     /// Chances for new users.
     fn grants(&mut self, calls: &[(&str, &str, u32)]) -> Settlement {
-        let orders: Vec<_> = calls
+        let made: Vec<MadeCall> = calls
             .iter()
-            .map(|(name, key, chances)| RechargeOrder {
-                id: self
-                    .numbers
-                    .next(Slot::of(name))
-                    .and_then(OrderId::new)
-                    .expect("an id"),
-                user: user(name),
-                request: RequestId::new(key).expect("a key"),
-                activity: activity(),
-                kind: RechargeKind::Operator,
-                chances: *chances,
-                created_at: Timestamp::from_millisecond(1_795_000_000_123).expect("a time"),
+            .map(|(name, key, chances)| {
+                made_with(RechargeOrder {
+                    id: self
+                        .numbers
+                        .next(Slot::of(name))
+                        .and_then(OrderId::new)
+                        .expect("an id"),
+                    user: user(name),
+                    request: RequestId::new(key).expect("a key"),
+                    activity: activity(),
+                    kind: RechargeKind::Operator,
+                    chances: *chances,
+                    created_at: Timestamp::from_millisecond(1_795_000_000_123).expect("a time"),
+                })
             })
             .collect();
         let new =
@@ -36,24 +38,10 @@ impl<D: Database> Bench<D> {
             answers: Vec::new(),
             used: Vec::new(),
             rows: Rows {
-                calls: orders.iter().map(call_of).collect(),
-                recharge_orders: orders,
+                made,
                 ..Rows::new(calls.iter().map(new).collect())
             },
         }
-    }
-}
-
-fn call_of(order: &RechargeOrder) -> Call {
-    Call {
-        user: order.user.clone(),
-        request: order.request.clone(),
-        kind: Kind::Grant,
-        activity: order.activity,
-        asked: order.chances.into(),
-        first_id: order.id,
-        made: 1,
-        created_at: order.created_at,
     }
 }
 
@@ -62,28 +50,27 @@ pub(super) async fn a_grant_is_found_with_its_chances<D: Database>(database: D) 
     let calls = [("a", "g", 3), ("b", "g", u32::MAX), ("c", "G!", 1)];
     let settlement = bench.grants(&calls);
     bench.persist(1, &settlement).await.expect("persisted");
-    assert_eq!(bench.verdict(1, &settlement).await, Ok(Verdict::Committed));
+    assert_eq!(
+        bench.verdict(1, &settlement).await,
+        Ok(CommitVerdict::Committed)
+    );
     // Whatever the repeat asks for, the call that is there is found.
     let repeats = gather(&calls.map(|(name, key, _)| (name, key)));
     let known = bench.prefetch(&repeats).await.expect("read");
     bench.store.undo().await;
     let rows = &settlement.rows;
-    for (index, (call, order)) in rows.calls.iter().zip(&rows.recharge_orders).enumerate() {
-        let expected = EarlierCall {
-            call: call.clone(),
-            made: Made::Grant(order.clone()),
-        };
-        assert_eq!(known.calls[index].as_ref(), Some(&expected));
+    for (index, expected) in rows.made.iter().enumerate() {
+        assert_eq!(known.calls[index].as_ref(), Some(expected));
         assert_eq!(known.accounts[index], Some(account(0)));
     }
     let mut greatest = 0;
     let mut connection = database.connect().await.expect("a connection");
-    for table in 0..super::TABLES {
+    for table in 0..TABLES {
         let sql = RechargeOrderStatements::of(&D::DIALECT, table).read_last;
         let last = connection.rows(&sql, "[]").await.expect("read");
         greatest = greatest.max(last[0].number(0).expect("an id"));
     }
-    let ids = rows.recharge_orders.iter().map(|order| order.id.get());
+    let ids = rows.made.iter().map(|made| made.made.first_id().get());
     assert_eq!(ids.max(), Some(greatest));
     assert_eq!(bench.issued().await, 0);
 }
@@ -101,7 +88,7 @@ pub(super) async fn a_grant_and_a_draw_under_one_request_id_collide<D: Database>
     let mut grants = bench.grants(&[("c", "1", 1), ("b", "1", 1)]);
     grants.rows.accounts = Slots::new(Vec::new(), Vec::new());
     refused(&mut bench, 4, &grants).await;
-    assert_eq!(bench.verdict(4, &grants).await, Ok(Verdict::Void));
+    assert_eq!(bench.verdict(4, &grants).await, Ok(CommitVerdict::Void));
     let ask = GrantAsk {
         activity: activity(),
         chances: ChanceCount::new(1).expect("a count"),

@@ -7,7 +7,7 @@ use crate::store::{Columns, Connection, Dialect, StoreError};
 
 /// What became of a step towards the next version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum ConversionStep {
     /// The version is reached.
     Done,
     /// There is more to do. What was done stays done.
@@ -17,10 +17,10 @@ pub(super) enum Step {
 /// Calls that one step writes: a fraction of a second.
 pub(super) const PAGE: usize = 5_000;
 
-/// How often the log says how far a conversion is.
+/// How often the progress of a conversion is logged.
 const LOG_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Counts that only grow, to be looked at while shards are migrated.
+/// Counts that only grow, to be read while shards are migrated.
 #[derive(Debug, Default)]
 pub struct ConversionProgress {
     tables: AtomicU64,
@@ -46,8 +46,8 @@ impl ConversionProgress {
     }
 }
 
-/// Writes calls page by page, in the order of their key. It continues behind the last call that is
-/// there, so it can be cut off at any time.
+/// Writes calls page by page, in the order of their key. It continues behind the last stored call, so
+/// it can be interrupted at any time.
 pub(super) struct Conversion<'p> {
     tables: Vec<CallStatements>,
     /// The table that is being converted.
@@ -81,14 +81,14 @@ impl<'p> Conversion<'p> {
     pub(super) async fn step<C: Connection>(
         &mut self,
         connection: &mut C,
-    ) -> Result<Step, StoreError> {
+    ) -> Result<ConversionStep, StoreError> {
         if !self.begun {
             self.begun = true;
             let tables = self.tables.len() as u64;
             self.progress.tables.fetch_add(tables, Ordering::Relaxed);
         }
         let Some(sql) = self.tables.get(self.table) else {
-            return Ok(Step::Done);
+            return Ok(ConversionStep::Done);
         };
         let written = write_page(connection, sql).await?;
         self.calls += written;
@@ -99,10 +99,10 @@ impl<'p> Conversion<'p> {
             self.progress.tables_done.fetch_add(1, Ordering::Relaxed);
         }
         self.log(over);
-        Ok(Step::More)
+        Ok(ConversionStep::More)
     }
 
-    /// Logs now and then, and at the end.
+    /// Logs the progress at intervals, and at the end.
     fn log(&mut self, table_over: bool) {
         let over = table_over && self.table == self.tables.len();
         if self.calls > 0 && (over || self.logged_at.elapsed() >= LOG_INTERVAL) {
@@ -117,7 +117,7 @@ impl<'p> Conversion<'p> {
     }
 }
 
-/// The statements on the calls of a table, in pages of so many.
+/// The statements on the calls of a table, in pages of `page` rows.
 pub(in crate::store) fn paged(dialect: &Dialect, table: u16, page: usize) -> CallStatements {
     let mut sql = CallStatements::of(dialect, table);
     sql.convert = sql.convert.replace("{rows_max}", &page.to_string());

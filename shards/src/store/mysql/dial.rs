@@ -1,10 +1,10 @@
-//! How connections are made: one dial at a time to each address, whoever waits for its result.
+//! How connections are made: one dial at a time to each address, for all callers that wait.
 //!
-//! A server counts handshakes that a client gave up, and after a hundred in a row (its
-//! `max_connect_errors`) it refuses the client's host until somebody flushes its list. So a dial
-//! runs in a task of its own: whose timeouts ends hears so, while the dial goes on and its result
-//! waits for the next one who asks. The name is looked up again for each dial, so a name that has
-//! moved is followed.
+//! A server counts handshakes that a client gave up. After a hundred in a row (its
+//! `max_connect_errors`) it refuses the client's host until an operator flushes its list. So a dial
+//! runs in a task of its own. A caller whose timeout ends gets an error, while the dial goes on and
+//! its result waits for the next caller. The name is looked up again for each dial, so a name that
+//! has moved is followed.
 use std::collections::VecDeque;
 use std::fmt;
 use std::net::SocketAddr;
@@ -21,59 +21,59 @@ use tokio::time::{Instant, timeout};
 
 use super::failure::Failure;
 use super::identity::recognise;
-use super::remote::{RemoteDatabase, Tls};
-use super::session::{self, Server};
+use super::options::{MysqlOptions, Tls};
+use super::session::{self, SessionServer};
 use super::times::IDLE_MAX;
 use crate::random::OsRandom;
 use crate::store::StoreError;
 
-/// A TCP connection within a data centre stands after a millisecond. Longer than one repetition of
-/// a lost packet (1 s) nobody should wait for an address that may be nobody's any more.
+/// A TCP connection within a data centre stands after a millisecond. One repetition of a lost
+/// packet takes 1 s; the address may be unused by now, so no caller waits longer.
 const TCP_MAX: Duration = Duration::from_secs(1);
 
-/// For looking up a name: a resolver that asks two servers in turn is within it.
+/// For looking up a name: enough for a resolver that asks two servers in turn.
 const RESOLVE_MAX: Duration = Duration::from_secs(2);
 
-/// Once TCP stands, the server's side of the handshake and the session's first answers are waited
-/// for this long: dropping a handshake is what makes the server refuse this host. A server that
-/// hangs for an hour meets 120 of them; most hang for seconds.
+/// Once TCP stands, the dial waits this long for the server's handshake and the session's first
+/// answers: dropped handshakes are what makes the server refuse this host. A server that hangs for
+/// an hour counts 120 of them; most hang for seconds.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(30);
 
-/// While a handshake is waited for, the name is looked up again this often: if it leads elsewhere
-/// by now, that address is dialled.
+/// While a dial waits for a handshake, the name is looked up again this often. If it leads
+/// elsewhere by now, that address is dialled.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// Handshakes that are left to themselves because their name leads elsewhere, in one process and
-/// address. A name whose address changes with each look-up must not collect them.
+/// The maximum number of handshakes per address that are left alone because their name leads
+/// elsewhere. A name whose address changes with each look-up must not collect them.
 const LEFT_ALONE_MAX: usize = 4;
 
-/// After a failure the next dial waits this long, twice as long after each further one: a server
-/// that restarts is back in seconds, and each gateway may ask it a few times a second.
+/// After a failure the next dial waits this long, and twice as long after each further one. A
+/// server that restarts is back in seconds, and each gateway may try a few times a second.
 const BACK_OFF_MIN: Duration = Duration::from_millis(50);
 /// The longest that a server which is back goes unnoticed.
 const BACK_OFF_MAX: Duration = Duration::from_secs(2);
 
-/// Addresses of a name that are tried in one dial.
+/// The maximum number of addresses that one dial tries.
 const ADDRESSES_MAX: usize = 8;
 
-/// What somebody wants a connection for.
+/// What a caller wants a connection for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wants {
-    /// The server must be one that may be written to.
+    /// The server must take writes.
     Writes,
-    /// One that is read-only will do while no other answers.
+    /// A read-only server will do while no other answers.
     Reads,
 }
 
-/// Makes the connections of all clones of a [`MysqlDatabase`](super::MysqlDatabase). One for all databases of a process
-/// sees to it that each address is dialled once at a time.
+/// Makes the connections of all clones of a [`MysqlDatabase`](super::MysqlDatabase). A process has
+/// one for all its databases, so that each address is dialled once at a time.
 #[derive(Clone, Default)]
-pub struct Dialer(Arc<Mutex<Lines>>);
+pub struct Dialer(Arc<Mutex<DialLines>>);
 
 #[derive(Default)]
-struct Lines {
-    /// By what is dialled; as many as there are databases in the configuration.
-    lines: Vec<Arc<Line>>,
+struct DialLines {
+    /// One for each database of the configuration.
+    lines: Vec<Arc<DialLine>>,
     turns: Vec<(String, u16, Arc<Semaphore>)>,
 }
 
@@ -83,7 +83,7 @@ impl fmt::Debug for Dialer {
     }
 }
 
-/// A dialer says nothing about what is dialled.
+/// Two databases are equal whatever dials them.
 impl PartialEq for Dialer {
     fn eq(&self, _: &Self) -> bool {
         true
@@ -92,13 +92,13 @@ impl PartialEq for Dialer {
 
 impl Dialer {
     /// The line to `database`.
-    pub(super) fn line(&self, database: &RemoteDatabase) -> Arc<Line> {
+    pub(super) fn line(&self, database: &Arc<MysqlOptions>) -> Arc<DialLine> {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(line) = lines.lines.iter().find(|line| line.database == *database) {
             return line.clone();
         }
         let turn = lines.turn(&database.host, database.port);
-        let line = Arc::new(Line {
+        let line = Arc::new(DialLine {
             database: database.clone(),
             turn,
             left_alone: Arc::new(Semaphore::new(LEFT_ALONE_MAX)),
@@ -110,7 +110,7 @@ impl Dialer {
     }
 }
 
-impl Lines {
+impl DialLines {
     fn turn(&mut self, host: &str, port: u16) -> Arc<Semaphore> {
         if let Some((.., turn)) = self
             .turns
@@ -125,32 +125,33 @@ impl Lines {
     }
 }
 
-/// A connection whose session is set up.
+/// A connection with its session set up.
 pub(super) struct Dialled {
     pub(super) inner: sqlx::MySqlConnection,
-    pub(super) server: Server,
+    pub(super) server: SessionServer,
     /// The line's generation when the dial began.
     pub(super) generation: u64,
     pub(super) since: Instant,
 }
 
 /// The way to one database.
-pub(super) struct Line {
-    database: RemoteDatabase,
+pub(super) struct DialLine {
+    database: Arc<MysqlOptions>,
     /// Held while dialling; shared by all databases at the address.
     turn: Arc<Semaphore>,
     left_alone: Arc<Semaphore>,
-    /// Raised when the server refuses to serve: connections of an earlier one are not used again.
+    /// Raised when the server refuses to serve: connections of an earlier generation are not used
+    /// again.
     generation: AtomicU64,
-    state: Mutex<State>,
+    state: Mutex<LineState>,
 }
 
 #[derive(Default)]
-struct State {
+struct LineState {
     dialling: bool,
-    /// At most one for each lane, job and reader's connection.
+    /// At most one for each lane, job and connection of a reader.
     waiters: VecDeque<Waiter>,
-    /// A connection that nobody waited for any more when it stood. It may be written to.
+    /// A connection that had no waiter any more when it stood. It may write.
     ready: Option<Dialled>,
     failed: Option<Failed>,
 }
@@ -163,19 +164,19 @@ struct Waiter {
 /// The last dial, which failed.
 struct Failed {
     error: StoreError,
-    /// It found a server, which is read-only.
+    /// It found a server, but a read-only one.
     read_only: bool,
     /// How many failed in a row.
     times: u32,
     until: Instant,
 }
 
-impl Line {
-    /// A connection: one that is ready, or the result of a dial if it comes within `timeouts`.
+impl DialLine {
+    /// A connection: one that is ready, or the result of a dial if it comes within `limit`.
     pub(super) async fn connect(
         self: &Arc<Self>,
         wants: Wants,
-        timeouts: Duration,
+        limit: Duration,
     ) -> Result<Dialled, StoreError> {
         let reply = {
             let mut state = self.state();
@@ -190,18 +191,18 @@ impl Line {
             self.dial_unless_dialling(&mut state);
             result
         };
-        match timeout(timeouts, reply).await {
+        match timeout(limit, reply).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(StoreError::Unavailable(format!(
-                "{:?}: nobody dials any more",
+                "{:?}: the dial was stopped",
                 self.database
             ))),
-            Err(_) => Err(self.still_connecting(timeouts)),
+            Err(_) => Err(self.still_connecting(limit)),
         }
     }
 
-    /// A connection that is to replace a sound one: if none is ready, one is dialled for the next
-    /// time that somebody asks.
+    /// A connection that is to replace a sound one. If none is ready, one is dialled for the next
+    /// caller.
     pub(super) fn successor(self: &Arc<Self>) -> Option<Dialled> {
         let mut state = self.state();
         let ready = self.take_ready(&mut state);
@@ -220,8 +221,8 @@ impl Line {
         self.generation.load(Ordering::Relaxed)
     }
 
-    /// Ends all connections that are as old as one whose server refuses to serve. They are not
-    /// used for another transaction.
+    /// Ends all connections of a generation whose server refuses to serve. They are not used for
+    /// another transaction.
     pub(super) fn end_generation(&self, generation: u64, why: &StoreError) {
         let raised = self.generation.compare_exchange(
             generation,
@@ -234,17 +235,17 @@ impl Line {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, LineState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take_ready(&self, state: &mut State) -> Option<Dialled> {
+    fn take_ready(&self, state: &mut LineState) -> Option<Dialled> {
         state.ready.take().filter(|ready| {
             ready.generation == self.generation() && ready.since.elapsed() < IDLE_MAX
         })
     }
 
-    fn still_connecting(&self, timeouts: Duration) -> StoreError {
+    fn still_connecting(&self, limit: Duration) -> StoreError {
         let last = self
             .state()
             .failed
@@ -252,21 +253,21 @@ impl Line {
             .map(|failed| format!("; the last error was: {}", failed.error));
         let last = last.unwrap_or_default();
         StoreError::Unavailable(format!(
-            "{:?}: still connecting after {timeouts:?}{last}",
+            "{:?}: still connecting after {limit:?}{last}",
             self.database
         ))
     }
 
-    fn dial_unless_dialling(self: &Arc<Self>, state: &mut State) {
+    fn dial_unless_dialling(self: &Arc<Self>, state: &mut LineState) {
         if !std::mem::replace(&mut state.dialling, true) {
             tokio::spawn(Dialling(Some(self.clone())).run());
         }
     }
 
-    /// Hands a dial's result out; whether another dial is wanted at once.
+    /// Hands out the result of a dial. Returns whether another dial is wanted at once.
     fn deliver(&self, result: Result<Dialled, StoreError>) -> bool {
         let mut state = self.state();
-        let State {
+        let LineState {
             waiters,
             ready,
             failed,
@@ -284,7 +285,7 @@ impl Line {
                     self.database
                 );
                 let error = StoreError::Unavailable(why);
-                // Readers, who ask for it now and then, do not keep writers from trying.
+                // A dial for readers only must not delay the next one for writers.
                 if waiters.iter().any(|waiter| waiter.wants == Wants::Writes) {
                     *failed = Some(Failed::after(failed.as_ref(), error.clone(), true));
                     refuse(waiters, |waiter| waiter.wants == Wants::Writes, &error);
@@ -301,11 +302,11 @@ impl Line {
     }
 }
 
-/// Gives a connection to the first who still waits, or back.
+/// Gives a connection to the first caller that still waits. Returns it when there is none.
 fn hand_over(waiters: &mut VecDeque<Waiter>, mut dialled: Dialled) -> Option<Dialled> {
     while let Some(waiter) = waiters.pop_front() {
         match waiter.reply.send(Ok(dialled)) {
-            Err(Ok(unheard)) => dialled = unheard,
+            Err(Ok(unused)) => dialled = unused,
             Ok(()) | Err(Err(_)) => return None,
         }
     }
@@ -316,7 +317,7 @@ fn refuse(waiters: &mut VecDeque<Waiter>, whom: impl Fn(&Waiter) -> bool, error:
     let (refused, left): (VecDeque<_>, VecDeque<_>) = waiters.drain(..).partition(whom);
     *waiters = left;
     for waiter in refused {
-        // Whoever has gone meanwhile need not hear it.
+        // A caller that has gone meanwhile needs no answer.
         let _ = waiter.reply.send(Err(error.clone()));
     }
 }
@@ -332,14 +333,15 @@ impl Failed {
         }
     }
 
-    /// Whether those who want this need not try just now. Readers may: they take what there is.
+    /// Whether it is too early for the next dial of this kind. Readers may always try when the last
+    /// dial found a read-only server.
     fn holds(&self, wants: Wants) -> bool {
         Instant::now() < self.until && !(self.read_only && wants == Wants::Reads)
     }
 }
 
-/// How long to wait after so many failures before this one: half of it by chance, so that gateways
-/// which failed together do not come back together.
+/// How long to wait after the given number of earlier failures. Half of it is random, so that
+/// gateways which failed together do not come back together.
 fn back_off(times: u32, random: u64) -> Duration {
     let whole = BACK_OFF_MIN
         .saturating_mul(1 << times.min(16))
@@ -348,19 +350,18 @@ fn back_off(times: u32, random: u64) -> Duration {
     Duration::from_millis(half_ms + random % (half_ms + 1))
 }
 
-/// The task that dials while somebody waits. However it ends, the next one who asks can start
-/// another.
-struct Dialling(Option<Arc<Line>>);
+/// The task that dials while a caller waits. However it ends, the next caller can start another.
+struct Dialling(Option<Arc<DialLine>>);
 
 impl Dialling {
     async fn run(mut self) {
         let Some(line) = self.0.clone() else { return };
         loop {
-            // Nobody closes it.
+            // It is never closed.
             let Ok(_turn) = line.turn.acquire().await else {
                 return;
             };
-            // Taken first: whoever ends it meanwhile means this dial too.
+            // Read first: if the generation ends meanwhile, this dial is part of it.
             let generation = line.generation();
             let dialled = dial(&line).await;
             let dialled = dialled.map(|(inner, server)| Dialled {
@@ -387,15 +388,15 @@ impl Drop for Dialling {
     }
 }
 
-type Connected = (sqlx::MySqlConnection, Server);
+type Connected = (sqlx::MySqlConnection, SessionServer);
 
-/// Tries the addresses of the database's name, as they are now, until one of them is a server that
-/// may be written to. One that may not be is the last resort.
-async fn dial(line: &Line) -> Result<Connected, StoreError> {
+/// Tries the present addresses of the database's name until one of them is a server that takes
+/// writes. A read-only one is the last resort.
+async fn dial(line: &DialLine) -> Result<Connected, StoreError> {
     let database = &line.database;
     let mut read_only = None;
     let mut error = StoreError::Unavailable(format!("{database:?}: its name has no address"));
-    let mut targets: VecDeque<Target> = targets(database).await?.into();
+    let mut targets: VecDeque<DialTarget> = targets(database).await?.into();
     while let Some(target) = targets.pop_front() {
         match target.reach(line, targets.is_empty()).await {
             Ok(connected) if !connected.1.read_only => return Ok(connected),
@@ -409,13 +410,13 @@ async fn dial(line: &Line) -> Result<Connected, StoreError> {
     read_only.ok_or(error)
 }
 
-/// What sqlx is told to dial.
-struct Target {
+/// The host that sqlx dials, with its addresses.
+struct DialTarget {
     host: String,
     addresses: Vec<SocketAddr>,
 }
 
-async fn addresses(database: &RemoteDatabase) -> Result<Vec<SocketAddr>, StoreError> {
+async fn addresses(database: &MysqlOptions) -> Result<Vec<SocketAddr>, StoreError> {
     let unknown = |why: &dyn fmt::Display| {
         StoreError::Unavailable(format!(
             "{database:?}: the address of {:?} cannot be found: {why}",
@@ -430,29 +431,29 @@ async fn addresses(database: &RemoteDatabase) -> Result<Vec<SocketAddr>, StoreEr
     }
 }
 
-async fn targets(database: &RemoteDatabase) -> Result<Vec<Target>, StoreError> {
+async fn targets(database: &MysqlOptions) -> Result<Vec<DialTarget>, StoreError> {
     let addresses = addresses(database).await?;
     if matches!(database.tls, Tls::Verify { .. }) {
-        // The certificate is compared with what sqlx is told to dial, so that has to be the name.
-        return Ok(vec![Target {
+        // sqlx compares the certificate with the host that it dials, so that must be the name.
+        return Ok(vec![DialTarget {
             host: database.host.clone(),
             addresses,
         }]);
     }
     Ok(addresses
         .into_iter()
-        .map(|address| Target {
+        .map(|address| DialTarget {
             host: address.ip().to_string(),
             addresses: vec![address],
         })
         .collect())
 }
 
-impl Target {
-    /// A connection to it. When TCP does not stand the dial is given up; when it does, it is waited
-    /// for, unless the name leads elsewhere or there are other addresses: then it is left to
-    /// itself.
-    async fn reach(&self, line: &Line, last: bool) -> Result<Connected, StoreError> {
+impl DialTarget {
+    /// Connects to it. When TCP does not stand, the dial is given up. When it does, the dial is
+    /// waited for, unless the name leads elsewhere or there are other addresses: then it is left
+    /// alone.
+    async fn reach(&self, line: &DialLine, last: bool) -> Result<Connected, StoreError> {
         let mut dial = self.spawn(&line.database);
         if let Ok(done) = timeout(TCP_MAX, &mut dial).await {
             return self.judge(line, done);
@@ -469,7 +470,7 @@ impl Target {
             }
         };
         loop {
-            // Looked up first: no other address has had its turn yet.
+            // Looked up only for the last address: others have not been tried yet.
             let elsewhere = !last || self.has_moved(&line.database).await;
             if elsewhere && let Ok(place) = line.left_alone.clone().try_acquire_owned() {
                 tokio::spawn(async move {
@@ -477,7 +478,7 @@ impl Target {
                     let _ = dial.await;
                     drop((probe, place));
                 });
-                return Err(self.failed(line, &"it takes a TCP connection but does not answer"));
+                return Err(self.failed(line, &"it accepts TCP connections but does not answer"));
             }
             if let Ok(done) = timeout(LOOK_AGAIN, &mut dial).await {
                 return self.judge(line, done);
@@ -485,10 +486,10 @@ impl Target {
         }
     }
 
-    /// The dial, which goes on when nobody waits for it.
-    fn spawn(&self, database: &RemoteDatabase) -> JoinHandle<Result<Connected, StoreError>> {
+    /// Starts the dial, which goes on when its caller is gone.
+    fn spawn(&self, database: &Arc<MysqlOptions>) -> JoinHandle<Result<Connected, StoreError>> {
         let database = database.clone();
-        let options = database.options(&self.host);
+        let options = database.connect_options(&self.host);
         tokio::spawn(async move {
             let connected = async {
                 let mut connection = options.connect().await.map_err(Failure::from)?;
@@ -505,7 +506,7 @@ impl Target {
 
     fn judge(
         &self,
-        line: &Line,
+        line: &DialLine,
         done: Result<Result<Connected, StoreError>, tokio::task::JoinError>,
     ) -> Result<Connected, StoreError> {
         match done {
@@ -518,16 +519,16 @@ impl Target {
 
     fn give_up(
         &self,
-        line: &Line,
+        line: &DialLine,
         dial: &JoinHandle<Result<Connected, StoreError>>,
         why: &dyn fmt::Display,
     ) -> StoreError {
-        // No handshake has begun that the server could count.
+        // The server counts no handshake, because none has begun.
         dial.abort();
         self.failed(line, why)
     }
 
-    fn failed(&self, line: &Line, why: &dyn fmt::Display) -> StoreError {
+    fn failed(&self, line: &DialLine, why: &dyn fmt::Display) -> StoreError {
         let addresses: Vec<String> = self
             .addresses
             .iter()
@@ -540,7 +541,7 @@ impl Target {
         ))
     }
 
-    async fn has_moved(&self, database: &RemoteDatabase) -> bool {
+    async fn has_moved(&self, database: &MysqlOptions) -> bool {
         let now = addresses(database).await;
         now.is_ok_and(|now| {
             !now.is_empty() && !self.addresses.iter().any(|address| now.contains(address))

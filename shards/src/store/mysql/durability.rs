@@ -1,5 +1,5 @@
-//! Whether the server keeps what it has confirmed, lets gateways back in after it hung, and is of a
-//! kind that the statements know.
+//! Checks that the server keeps what it has confirmed, lets gateways back in after it hung, and is
+//! new enough for the statements.
 use super::{MysqlConnection, MysqlDatabase};
 use crate::store::{Columns, Connection, Database, StoreError};
 
@@ -7,8 +7,8 @@ const SETTINGS: &str = "SELECT @@version, CAST(@@innodb_flush_log_at_trx_commit 
     CAST(@@log_bin AS SIGNED), CAST(@@sync_binlog AS SIGNED),
     CAST(@@skip_name_resolve AS SIGNED), CAST(LEAST(@@max_connect_errors, 1000000000) AS SIGNED)";
 
-/// Gateways that meet a server which hangs give up a handshake every half a minute each: so many
-/// are some hours of ten gateways.
+/// Each gateway gives up one handshake in half a minute while a server hangs. This many are some
+/// hours of ten gateways.
 const CONNECT_ERRORS_ENOUGH: i64 = 10_000;
 
 const OTHER_TABLES: &str = "SELECT table_name FROM information_schema.tables
@@ -16,8 +16,8 @@ const OTHER_TABLES: &str = "SELECT table_name FROM information_schema.tables
       AND (engine <> 'InnoDB' OR row_format <> 'Dynamic')
     ORDER BY table_name";
 
-/// What about the server and the tables in `database` could lose draws that were answered, keep
-/// gateways out, or make statements fail: one text for each, none if all is well.
+/// Warnings about settings of the server and tables of `database` that could lose answered draws,
+/// keep gateways out, or make statements fail.
 pub async fn check_durability(database: &MysqlDatabase) -> Result<Vec<String>, StoreError> {
     let mut connection = database.connect().await?;
     let mut warnings = settings(&mut connection).await?;
@@ -32,9 +32,9 @@ pub async fn check_durability(database: &MysqlDatabase) -> Result<Vec<String>, S
 
 async fn settings(connection: &mut MysqlConnection) -> Result<Vec<String>, StoreError> {
     let rows = connection.rows(SETTINGS, "[]").await?;
-    let row = rows.first().ok_or_else(|| {
-        StoreError::Unavailable("the server does not say how it is set up".to_owned())
-    })?;
+    let row = rows
+        .first()
+        .ok_or_else(|| StoreError::Unavailable("the server returned no settings".to_owned()))?;
     let mut warnings = Vec::new();
     let version = row.text(0)?;
     if is_too_old(version) {
@@ -64,13 +64,13 @@ async fn settings(connection: &mut MysqlConnection) -> Result<Vec<String>, Store
     Ok(warnings)
 }
 
-/// MySQL's numbers say nothing about MariaDB's, which began again at 10.
+/// MariaDB's version numbers are not those of MySQL: they began again at 10.
 fn is_too_old(version: &str) -> bool {
     let mut numbers = version
         .split(['.', '-'])
         .map_while(|part| part.parse::<u32>().ok());
     let found: [u32; 3] = std::array::from_fn(|_| numbers.next().unwrap_or(0));
-    // The first with JSON_TABLE, and the first with JSON_VALUE.
+    // The first MariaDB with JSON_TABLE, and the first MySQL with JSON_VALUE.
     found
         < if version.contains("MariaDB") {
             [10, 6, 0]

@@ -3,17 +3,17 @@ use sqlx::mysql::MySqlDatabaseError;
 
 use crate::store::{StoreError, one_line};
 
-/// A statement's failure.
+/// Why a statement failed.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// The server refuses the statement; the connection is as good as before.
     Refused(StoreError),
-    /// The server has closed the connection, or closes it with this very refusal.
+    /// The server has closed the connection, or closes it with this refusal.
     Closed(String),
-    /// The connection is not to be used any more.
+    /// The connection must not be used any more.
     CutOff(StoreError),
-    /// Nor is any other that is as old: the server may not be written to, does not serve or does
-    /// not answer.
+    /// Nor must any other of its generation: the server is read-only, does not serve or does not
+    /// answer.
     Unfit(StoreError),
 }
 
@@ -48,10 +48,10 @@ impl From<sqlx::Error> for Failure {
     }
 }
 
-/// The server's error numbers. Below 2000 MySQL and MariaDB agree; above, a number of the one may
-/// mean something else to the other, but nothing that statements of ours can meet.
+/// The server's error numbers. Below 2000 MySQL and MariaDB agree. Above, a number of one may mean
+/// something else for the other, but nothing that our statements can meet.
 ///
-/// What is not listed costs the connection: an error whose meaning is unknown may be about the
+/// An error that is not listed costs the connection: its meaning is unknown, it may be about the
 /// server, and another connection may lead to a better one.
 fn by_number(number: u16, message: String) -> Failure {
     match number {
@@ -59,18 +59,19 @@ fn by_number(number: u16, message: String) -> Failure {
         1022 | 1062 | 1586 | 1020 | 1213
         // MySQL: rolled back because another member of the group was faster.
         | 3101 => Failure::Refused(StoreError::Conflict(message)),
-        // A lock that was waited for in vain, or not at all (MariaDB says the former for both).
+        // A lock wait that timed out, or a lock that was not waited for (MariaDB has one number for
+        // both).
         1205 | 3572 => Failure::Refused(StoreError::Held(message)),
         // NULL, value out of range, value cut, a value that is not of its type, bytes that are no
-        // text, no default, not a number, too long, out of range while computing.
+        // string, no default, not a number, too long, out of range while computing.
         1048 | 1264 | 1265 | 1292 | 1300 | 1364 | 1366 | 1406 | 1690
         // MySQL: not JSON (three ways), JSON that is too deep, nothing at a path, no scalar at a
         // path, a value at a path out of range, CHECK.
         | 3140 | 3141 | 3156 | 3157 | 3665 | 3666 | 3669 | 3819
         // MariaDB: CHECK, not JSON (six ways), a path of JSON_TABLE (three ways).
         | 4025 | 4035..=4040 | 4176 | 4178 | 4179 => Failure::Refused(StoreError::Data(message)),
-        // A statement that is larger than the server takes. It closes the connection, but to send
-        // the same again does not help: half of it may.
+        // A statement that is too large for the server. The server closes the connection. Sending
+        // the same again does not help, but half of it may.
         1153 => Failure::CutOff(StoreError::Data(message)),
         // Connection killed (MariaDB, MySQL), closed after idling (MySQL).
         1927 | 3169 | 4031 => Failure::Closed(message),
@@ -79,12 +80,12 @@ fn by_number(number: u16, message: String) -> Failure {
         // MySQL's group). Shutting down, offline (MySQL).
         1036 | 1290 | 1792 | 1836 | 3989 | 1047 | 3100 | 1053 | 3032 => Failure::Unfit(StoreError::Unavailable(message)),
         // The statement itself: no right to it (four ways), no such database, table, column, key or
-        // function, there already (four ways), no SQL, a variable that is unknown or cannot be so,
-        // too many rows to look at, a missing key.
+        // function, exists already (four ways), no SQL, a variable that is unknown or has a wrong
+        // value, too many rows to look at, a missing key.
         1044 | 1142 | 1143 | 1227 | 1049 | 1051 | 1146 | 1054 | 1091 | 1305 | 1007 | 1050 | 1060 | 1061 | 1064 | 1193
         | 1231 | 1104 | 1175
-        // What it ran into: a full disk or table, rows that are too long for a page, its time
-        // (MariaDB, MySQL), somebody who ended it and not the connection.
+        // What it met: a full disk or table, rows that are too long for a page, its time limit
+        // (MariaDB, MySQL), a KILL QUERY.
         | 1021 | 1114 | 1118 | 1969 | 3024 | 1317 => Failure::Refused(StoreError::Unavailable(message)),
         _ => Failure::CutOff(StoreError::Unavailable(message)),
     }
@@ -119,7 +120,7 @@ mod tests {
             .count();
         assert!(
             unknown > 3_900,
-            "{unknown}: what is sound is listed, not the rest"
+            "{unknown}: only numbers that leave the connection sound are listed"
         );
         for number in [1030, 1105, 1180, 1412, 1478, 1614, 3572 + 1000, 65_535] {
             assert_eq!(kind(number), "cut off", "{number}");

@@ -1,15 +1,15 @@
-//! Asks a new connection whose database it leads to.
+//! Checks which database a new connection leads to.
 use sqlx::Executor;
 use sqlx::mysql::MySqlDatabaseError;
 
 use super::failure::Failure;
-use crate::store::identity::{ExpectedIdentity, Identity};
+use crate::store::identity::{DatabaseIdentity, ExpectedIdentity};
 use crate::store::{MYSQL, StoreError};
 
-/// The server's number for a table that is not there.
+/// The server's error number for a missing table.
 const NO_SUCH_TABLE: u16 = 1146;
 
-/// Refuses a connection to a database that is not the expected one, before anybody uses it.
+/// Refuses a connection to a database that is not the expected one, before it is used.
 pub(super) async fn recognise(
     expected: &ExpectedIdentity,
     connection: &mut sqlx::MySqlConnection,
@@ -31,6 +31,6 @@ pub(super) async fn recognise(
         }
         found => found.map_err(Failure::from)?,
     };
-    let found = found.as_ref().map(Identity::from_row).transpose()?;
+    let found = found.as_ref().map(DatabaseIdentity::from_row).transpose()?;
     expected.judge(found.as_ref())
 }

@@ -1,50 +1,50 @@
-//! Several statements as one text, with their values in it: one round trip where prepared
-//! statements, each with its own, would take ten.
+//! Several statements as one script that contains their values: one round trip, where prepared
+//! statements would take ten.
 //!
-//! A value cannot become anything else: numbers are digits; a text stands between quotes only when
-//! it is printable ASCII without the two characters that mean something there, and in hexadecimal
-//! otherwise. So nothing here depends on how the server reads escapes.
+//! A value cannot become SQL. Numbers are digits. A string stands between quotes only when it is
+//! printable ASCII without the two special characters, and in hexadecimal otherwise. So nothing
+//! here depends on how the server reads escapes.
 use std::fmt::Write as _;
 
-use crate::store::{Input, Outcome, Rows, Step, Value};
+use crate::store::{Input, Rows, SqlOutcome, SqlStep, Value};
 
 /// The bound value of statements that need none.
 pub(super) const NOTHING: &str = "[]";
 
 /// Where a statement has its bound value.
 const VALUE_PLACE: &str = "?";
-/// Where one that writes rows has them.
+/// Where a statement that writes rows has them.
 const ROWS_PLACE: &str = "{rows}";
-/// Where the comment at the head of a statement's file goes on.
+/// The beginning of each further comment line at the head of a statement's file.
 const COMMENT: &str = "--";
 
 /// Statements that run one after the other.
 #[derive(Debug)]
 pub(super) struct Script {
     text: String,
-    /// For each statement of the text the place of its step; `None` for those that open it.
-    places: Vec<Option<usize>>,
+    /// For each statement of the script the index of its step; `None` for those at its beginning.
+    indexes: Vec<Option<usize>>,
     steps: usize,
 }
 
 impl Script {
-    /// The steps that have something to work on, after statements that need no value. Without
-    /// rows a statement does nothing.
-    pub(super) fn new(opening: &[&str], steps: &[Step<'_>]) -> Self {
+    /// The statements `opening`, which need no value, and then the steps. A step that writes no rows
+    /// is left out.
+    pub(super) fn new(opening: &[&str], steps: &[SqlStep<'_>]) -> Self {
         let mut script = Self {
             text: opening.join(";\n"),
-            places: vec![None; opening.len()],
+            indexes: vec![None; opening.len()],
             steps: steps.len(),
         };
-        for (place, Step { sql, input, .. }) in steps.iter().enumerate() {
+        for (index, SqlStep { sql, input, .. }) in steps.iter().enumerate() {
             match input {
                 Input::Json(json) if json != NOTHING => {
-                    script.add(place, sql, VALUE_PLACE, |text| push_text(text, json));
+                    script.add(index, sql, VALUE_PLACE, |text| push_text(text, json));
                 }
                 Input::Rows(rows) if rows.width() > 0 => {
-                    script.add(place, sql, ROWS_PLACE, |text| push_rows(text, rows));
+                    script.add(index, sql, ROWS_PLACE, |text| push_rows(text, rows));
                 }
-                Input::Nothing => script.add_text(place, sql),
+                Input::Nothing => script.add_text(index, sql),
                 Input::Json(_) | Input::Rows(_) => {}
             }
         }
@@ -52,37 +52,37 @@ impl Script {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        self.indexes.is_empty()
     }
 
     pub(super) fn text(&self) -> &str {
         &self.text
     }
 
-    /// What each step did, out of what each statement of the text did.
-    pub(super) fn outcomes<R>(&self, done: Vec<Outcome<R>>) -> Vec<Outcome<R>> {
-        let mut outcomes: Vec<Outcome<R>> = std::iter::repeat_with(Outcome::default)
+    /// The outcome of each step, from the outcome of each statement of the script.
+    pub(super) fn outcomes<R>(&self, done: Vec<SqlOutcome<R>>) -> Vec<SqlOutcome<R>> {
+        let mut outcomes: Vec<SqlOutcome<R>> = std::iter::repeat_with(SqlOutcome::default)
             .take(self.steps)
             .collect();
-        for (place, outcome) in self.places.iter().zip(done) {
-            if let Some(place) = *place {
-                outcomes[place] = outcome;
+        for (index, outcome) in self.indexes.iter().zip(done) {
+            if let Some(index) = *index {
+                outcomes[index] = outcome;
             }
         }
         outcomes
     }
 
-    fn add_text(&mut self, place: usize, sql: &str) {
+    fn add_text(&mut self, index: usize, sql: &str) {
         if !self.text.is_empty() {
             self.text.push_str(";\n");
         }
         self.text.push_str(without_comment(sql));
-        self.places.push(Some(place));
+        self.indexes.push(Some(index));
     }
 
     fn add(
         &mut self,
-        place: usize,
+        index: usize,
         sql: &str,
         value_place: &str,
         push_value: impl FnOnce(&mut String),
@@ -97,12 +97,12 @@ impl Script {
         self.text.push_str(before);
         push_value(&mut self.text);
         self.text.push_str(after);
-        self.places.push(Some(place));
+        self.indexes.push(Some(index));
     }
 }
 
-/// The statement of a file that begins with what people should know of it: the server would read
-/// that with each batch.
+/// The statement of a file without the comment at its head: the server would parse that with each
+/// batch.
 fn without_comment(mut file: &str) -> &str {
     while file.starts_with(COMMENT)
         && let Some((_, rest)) = file.split_once('\n')
@@ -150,8 +150,8 @@ fn push_text(text: &mut String, value: &str) {
 mod tests {
     use super::*;
 
-    fn step<'a>(sql: &'a str, json: &str) -> Step<'a> {
-        Step::read(sql, Input::Json(json.to_owned()))
+    fn step<'a>(sql: &'a str, json: &str) -> SqlStep<'a> {
+        SqlStep::read(sql, Input::Json(json.to_owned()))
     }
 
     #[test]
@@ -159,11 +159,11 @@ mod tests {
         let mut rows = Rows::default();
         rows.push([Value::Integer(-1), Value::Text("a")]);
         rows.push([Value::Integer(2), Value::Text("")]);
-        let write = Step::read(
+        let write = SqlStep::read(
             "-- What? {rows}\n-- And why.\nWRITE {rows}\n",
             Input::Rows(rows),
         );
-        let clock = Step::read("-- When?\nCLOCK", Input::Nothing);
+        let clock = SqlStep::read("-- When?\nCLOCK", Input::Nothing);
         let script = Script::new(&["BEGIN"], &[clock, step("READ ? NOW", "[1]"), write]);
         assert_eq!(
             script.text(),
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_step_without_rows_is_left_out_and_keeps_its_place() {
-        let nothing = Step::read("WRITE {rows}", Input::Rows(Rows::default()));
+        let nothing = SqlStep::read("WRITE {rows}", Input::Rows(Rows::default()));
         let script = Script::new(
             &["SET", "BEGIN"],
             &[
@@ -185,7 +185,7 @@ mod tests {
         );
         assert_eq!(script.text(), "SET;\nBEGIN;\nB '[1]';\nC '[2]'");
         let done = (0..4)
-            .map(|touched| Outcome {
+            .map(|touched| SqlOutcome {
                 rows: vec![touched],
                 touched,
             })
@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(empty.outcomes::<()>(Vec::new()).len(), 1);
     }
 
-    /// Undoes `push_text` as MySQL reads it, with and without escapes.
+    /// Reads what `push_text` wrote as MySQL does, with and without escapes.
     fn read(literal: &str) -> String {
         if let Some(hex) = literal
             .strip_prefix("_utf8mb4 X'")

@@ -1,18 +1,17 @@
-//! What every session is told before it is used: nothing that a statement of ours does or returns
-//! may depend on how a server is set up.
+//! The settings of each session. No statement may depend on how a server is configured.
 //!
-//! All session variables of MariaDB 10.6 to 11.4 and MySQL 8.0 to 9.x were gone through. A server
-//! refuses a variable that it does not know, so each kind is told of its own ones between comments
-//! that only it executes. Left out are
-//! - what costs time or memory only: sizes of buffers and temporary tables, statistics, most of the
-//!   optimizer's limits and switches (those named would change in which order, or beyond which
+//! All session variables of MariaDB 10.6 to 11.4 and MySQL 8.0 to 9.x were reviewed. A server
+//! refuses a variable that it does not know, so each kind gets its own ones in comments that only
+//! it executes. Left out are
+//! - what costs only time or memory: sizes of buffers and temporary tables, statistics, most of the
+//!   optimizer's limits and switches (those that are set decide in which order, and with which
 //!   keys, a batch locks rows), logging, profiling, binary logs;
-//! - what can be set with a special privilege only (`auto_increment_increment`,
+//! - what only a special privilege may set (`auto_increment_increment`,
 //!   `explicit_defaults_for_timestamp` on MySQL, `sql_require_primary_key`, `max_allowed_packet`):
 //!   statements name what they need, have no TIMESTAMP columns, and ids may have gaps;
-//! - what concerns features that are not used: weeks and names of months apart, which cost nothing
-//!   to name, these are full text, regular expressions, dates of zeros, views, system versioning,
-//!   procedures, temporary tables, LOAD DATA;
+//! - what concerns features that are not used: full text, regular expressions, zero dates, views,
+//!   system versioning, procedures, temporary tables, LOAD DATA (weeks and names of months are set
+//!   all the same, at no cost);
 //! - Galera's and group replication's: whether a read waits for other nodes is the operator's
 //!   choice;
 //! - `innodb_snapshot_isolation`, which older versions do not know and which changes nothing under
@@ -27,68 +26,68 @@ use super::times::{IDLE_SECONDS_MAX, LOCK_WAIT_SECONDS};
 use crate::store::connection::outcomes;
 use crate::store::{Columns, StoreError};
 
-/// Nobody has a transaction open and says nothing for this long: a lane asks Redis in between, for
-/// less than a second. What a gateway that stands still has locked is free after this time.
+/// A transaction may idle for this long: a lane asks Redis in between, for less than a second. The
+/// locks of a gateway that stands still are released after this time.
 const TRANSACTION_IDLE_SECONDS_MAX: u64 = 5;
 
-/// Who answers.
+/// The server that a session leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Server {
-    pub(super) kind: Kind,
-    /// Whether it may not be written to: a replica, or a server that is about to be one.
+pub(super) struct SessionServer {
+    pub(super) kind: ServerKind,
+    /// Whether it is read-only: a replica, or a server that is about to be one.
     pub(super) read_only: bool,
 }
 
-/// Which of the two it is.
+/// The kind of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ServerKind {
     Mariadb,
     Mysql,
 }
 
-/// Whether it may not be written to. An account with special privileges could all the same.
+/// Whether the server is read-only. An account with special privileges could write all the same.
 pub(super) const READ_ONLY: &str =
     "SELECT CAST(CAST(@@global.read_only AS CHAR) NOT IN ('0', 'OFF')
     OR @@global.innodb_read_only <> 0 AS SIGNED)";
 
 const KIND: &str = "SELECT 0 /*M!100000 + 1 */";
 
-/// Sets a new connection up and finds out whom it leads to, in one round trip. Whatever else must
-/// be known before a connection is used belongs here.
+/// Sets a new connection up and finds out which server it leads to, in one round trip. All other
+/// checks before the first use belong here.
 pub(super) async fn check(
     connection: &mut sqlx::MySqlConnection,
     statement_timeout: Duration,
-) -> Result<Server, StoreError> {
+) -> Result<SessionServer, StoreError> {
     let text = format!("{};\n{READ_ONLY};\n{KIND}", settings(statement_timeout));
     let results = connection.fetch_many(&*text);
     let done = outcomes(results.map_ok(|result| result.map_left(|done| done.rows_affected())));
     let done = done.await.map_err(Failure::from)?;
-    let said: Vec<i64> = done
+    let values: Vec<i64> = done
         .iter()
         .flat_map(|done| &done.rows)
         .map(|row| row.integer(0))
         .collect::<Result<_, _>>()?;
-    let &[read_only, mariadb] = &*said else {
+    let &[read_only, mariadb] = &*values else {
         return Err(StoreError::Unavailable(
-            "the server does not say what it is".to_owned(),
+            "the server did not return its kind".to_owned(),
         ));
     };
     let kind = if mariadb == 0 {
-        Kind::Mysql
+        ServerKind::Mysql
     } else {
-        Kind::Mariadb
+        ServerKind::Mariadb
     };
-    Ok(Server {
+    Ok(SessionServer {
         kind,
         read_only: read_only != 0,
     })
 }
 
-/// What every session is told.
+/// The statements that set a session up.
 fn settings(statement_timeout: Duration) -> String {
     let statement_seconds = statement_timeout.as_secs();
-    // A table that somebody changes is waited for as long as the statement is; a little longer
-    // here, so that who gives up is always the same.
+    // The wait for a table whose schema changes is a second longer than the statement's timeout, so
+    // that the timeout always ends it.
     let table_wait = statement_seconds + 1;
     format!(
         "SET NAMES utf8mb4 COLLATE utf8mb4_bin;
@@ -113,29 +112,29 @@ fn settings(statement_timeout: Duration) -> String {
     )
 }
 
-/// The largest number that a variable takes, which is no bound.
+/// The largest value of a variable, which is no bound.
 const ALL: u64 = u64::MAX;
 
-impl Kind {
+impl ServerKind {
     /// Begins a transaction that may write.
     pub(super) fn begin(self) -> &'static [&'static str] {
         match self {
-            Kind::Mariadb => &["START TRANSACTION"],
-            Kind::Mysql => &["SET SESSION wait_timeout = 5", "START TRANSACTION"],
+            ServerKind::Mariadb => &["START TRANSACTION"],
+            ServerKind::Mysql => &["SET SESSION wait_timeout = 5", "START TRANSACTION"],
         }
     }
 
-    /// Begins one that only reads and sees one moment. The level holds for this transaction alone;
-    /// under READ COMMITTED each statement would see a moment of its own. It locks no row, so it
-    /// may idle as long as a session.
+    /// Begins one that only reads and sees one moment. The isolation level holds for this
+    /// transaction only: under READ COMMITTED each statement would see a moment of its own. It
+    /// locks no row, so it may idle as long as a session.
     pub(super) fn begin_snapshot(self) -> &'static str {
         match self {
-            Kind::Mariadb => {
+            ServerKind::Mariadb => {
                 "SET SESSION idle_transaction_timeout = 0;
                  SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
                  START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
             }
-            Kind::Mysql => {
+            ServerKind::Mysql => {
                 "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
                  START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
             }
@@ -143,25 +142,29 @@ impl Kind {
     }
 
     /// Ends either of them.
-    pub(super) fn end(self, word: End, snapshot: bool) -> &'static str {
+    pub(super) fn end(self, word: TransactionEnd, snapshot: bool) -> &'static str {
         match (self, word, snapshot) {
-            (Kind::Mariadb, End::Commit, false) => "COMMIT",
-            (Kind::Mariadb, End::Commit, true) => {
+            (ServerKind::Mariadb, TransactionEnd::Commit, false) => "COMMIT",
+            (ServerKind::Mariadb, TransactionEnd::Commit, true) => {
                 "COMMIT; SET SESSION idle_transaction_timeout = 5"
             }
-            (Kind::Mariadb, End::Rollback, false) => "ROLLBACK",
-            (Kind::Mariadb, End::Rollback, true) => {
+            (ServerKind::Mariadb, TransactionEnd::Rollback, false) => "ROLLBACK",
+            (ServerKind::Mariadb, TransactionEnd::Rollback, true) => {
                 "ROLLBACK; SET SESSION idle_transaction_timeout = 5"
             }
-            (Kind::Mysql, End::Commit, _) => "COMMIT; SET SESSION wait_timeout = 60",
-            (Kind::Mysql, End::Rollback, _) => "ROLLBACK; SET SESSION wait_timeout = 60",
+            (ServerKind::Mysql, TransactionEnd::Commit, _) => {
+                "COMMIT; SET SESSION wait_timeout = 60"
+            }
+            (ServerKind::Mysql, TransactionEnd::Rollback, _) => {
+                "ROLLBACK; SET SESSION wait_timeout = 60"
+            }
         }
     }
 }
 
 /// How a transaction ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum TransactionEnd {
     Commit,
     Rollback,
 }
@@ -170,17 +173,17 @@ pub(super) enum End {
 mod tests {
     use super::*;
 
-    /// MySQL has no bound for idle transactions, so each text that begins one sets the session's.
+    /// MySQL has no timeout for idle transactions, so the SQL that begins one sets the session's.
     #[test]
     fn texts_say_the_seconds_of_their_constants() {
         let short = format!("SET SESSION wait_timeout = {TRANSACTION_IDLE_SECONDS_MAX}");
-        assert_eq!(Kind::Mysql.begin()[0], short);
-        for word in [End::Commit, End::Rollback] {
+        assert_eq!(ServerKind::Mysql.begin()[0], short);
+        for word in [TransactionEnd::Commit, TransactionEnd::Rollback] {
             let long = format!("SET SESSION wait_timeout = {IDLE_SECONDS_MAX}");
-            assert!(Kind::Mysql.end(word, false).ends_with(&long));
+            assert!(ServerKind::Mysql.end(word, false).ends_with(&long));
             let short =
                 format!("SET SESSION idle_transaction_timeout = {TRANSACTION_IDLE_SECONDS_MAX}");
-            assert!(Kind::Mariadb.end(word, true).ends_with(&short));
+            assert!(ServerKind::Mariadb.end(word, true).ends_with(&short));
         }
     }
 }

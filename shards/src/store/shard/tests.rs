@@ -1,6 +1,8 @@
 //! Writes over a connection that answers as it is told.
 use std::sync::{Arc, Mutex};
 
+use market::batch::AccountKey;
+
 use super::super::conformance::{Bench, account, map};
 use super::super::{Dialect, MYSQL};
 use super::*;
@@ -76,25 +78,31 @@ impl Connection for Told {
         Ok(Vec::new())
     }
 
-    async fn begin_with(&mut self, _: &[Step<'_>]) -> Result<Vec<Outcome<NoRow>>, StoreError> {
+    async fn begin_with(
+        &mut self,
+        _: &[SqlStep<'_>],
+    ) -> Result<Vec<SqlOutcome<NoRow>>, StoreError> {
         Ok(Vec::new())
     }
 
-    async fn run_all(&mut self, steps: &[Step<'_>]) -> Result<Vec<Outcome<NoRow>>, StoreError> {
+    async fn run_all(
+        &mut self,
+        steps: &[SqlStep<'_>],
+    ) -> Result<Vec<SqlOutcome<NoRow>>, StoreError> {
         let mut told = self
             .0
             .lock()
             .expect("nothing panics here")
             .clone()
             .into_iter();
-        let done = |step: &Step<'_>| {
+        let done = |step: &SqlStep<'_>| {
             // What is right for all that the test does not speak of.
             let touched = told.next().unwrap_or(match step.expected {
-                Expected::Any => 0,
-                Expected::Rows(rows) | Expected::AddedOrChanged(rows) => rows as u64,
-                Expected::Changed(rows) => 2 * rows as u64,
+                ExpectedRows::Any => 0,
+                ExpectedRows::Rows(rows) | ExpectedRows::AddedOrChanged(rows) => rows as u64,
+                ExpectedRows::Changed(rows) => 2 * rows as u64,
             });
-            Outcome {
+            SqlOutcome {
                 rows: Vec::new(),
                 touched,
             }

@@ -1,5 +1,5 @@
-//! What is done to a SQLite file as a file: whether it can be written, a mark in its head by which
-//! an older copy shows, and bringing its side files into it.
+//! Operations on a SQLite file as a file: checks that it can be written, marks its head so that an
+//! older copy shows, and merges its side files into it.
 use std::path::PathBuf;
 
 use sqlx::{Connection as _, Executor, Row};
@@ -31,7 +31,8 @@ impl SqliteFile {
             .map_err(|error| self.failed(&error))
     }
 
-    /// Writes to the file, and changes nothing by it. Whoever keeps it locked can write it too.
+    /// Writes to the file without changing anything. A file that another process keeps locked
+    /// counts as writable.
     pub(crate) async fn check_writable(&self) -> Result<(), StoreError> {
         let mut connection = self.connect().await?.inner;
         match write_head(&mut connection).await {
@@ -40,8 +41,8 @@ impl SqliteFile {
         }
     }
 
-    /// Brings what lies in side files into the file itself, and removes them. Answers whether they
-    /// are gone: as long as somebody else has the file open they stay, but are empty.
+    /// Merges the side files into the file itself and removes them. Returns whether they are gone:
+    /// while another process has the file open they stay, but are empty.
     pub(crate) async fn fold_up(&self) -> Result<bool, StoreError> {
         if self.side_files().iter().all(|file| !file.exists()) {
             return Ok(true);
@@ -57,10 +58,10 @@ impl SqliteFile {
             != 0
         {
             return Err(StoreError::Unavailable(
-                "somebody else reads or writes it".to_owned(),
+                "another process reads or writes it".to_owned(),
             ));
         }
-        // The last one that closes the file removes them.
+        // The last process that closes the file removes them.
         connection
             .close()
             .await
@@ -77,7 +78,7 @@ impl SqliteFile {
     }
 }
 
-/// Writes the mark that is there.
+/// Writes the present mark again.
 async fn write_head(connection: &mut sqlx::SqliteConnection) -> Result<(), sqlx::Error> {
     connection.execute("BEGIN IMMEDIATE").await?;
     let mark: u32 = connection

@@ -1,5 +1,5 @@
-//! Why a SQLite file cannot be used: SQLite says little more than that it cannot, so the file and
-//! its folder are looked at, and what helps is said.
+//! Why a SQLite file cannot be used. SQLite reports little more than the fact, so this looks at the
+//! file and its folder, and says what helps.
 use std::fs::{File, OpenOptions};
 use std::io::Error;
 use std::path::Path;
@@ -8,7 +8,7 @@ use super::{Access, SqliteFile};
 use crate::store::explained;
 
 impl SqliteFile {
-    /// What SQLite's refusal with this code comes from, as far as a look can tell.
+    /// The cause of SQLite's error with this code, as far as the files show it.
     pub(super) fn unavailable(&self, code: Option<i32>, message: &str) -> String {
         const ERROR: i32 = 1;
         const PERM: i32 = 3;
@@ -26,12 +26,12 @@ impl SqliteFile {
             },
             Some(CORRUPT) => {
                 format!(
-                    "{path} is damaged ({message}): put a copy back, together with the other files of its moment"
+                    "{path} is damaged ({message}): restore a copy, together with the other files of the same moment"
                 )
             }
             Some(ERROR) if message.contains("no such") => {
                 format!(
-                    "{path} was made by another version, or never quite ({message}): start `drawbridge serve` there"
+                    "{path} was made by another version, or not completely ({message}): start `drawbridge serve` there"
                 )
             }
             Some(FULL) => format!("{path}: the disk is full: make room"),
@@ -42,7 +42,7 @@ impl SqliteFile {
         }
     }
 
-    /// What stands against using the file, with its name; `None` when nothing does.
+    /// What prevents using the file, with its name; `None` when nothing does.
     fn look(&self) -> Option<String> {
         let why = |path: &Path, error: &Error| format!("{}: {}", path.display(), explained(error));
         if let Err(error) = File::open(&self.path) {
@@ -56,7 +56,7 @@ impl SqliteFile {
         {
             return Some(why(&self.path, &error));
         }
-        // Readers too: the log has an index in a file of its own beside the database.
+        // For readers too: the log has an index in a file of its own beside the database.
         let folder = self.path.parent()?;
         let error = rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).err()?;
         Some(format!(

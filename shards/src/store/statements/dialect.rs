@@ -9,20 +9,20 @@ pub enum DialectKind {
     Sqlite,
 }
 
-/// How one kind of database is talked to, except the texts of the meta database.
+/// How one kind of database is used, except the statements of the meta database.
 #[derive(Debug, Clone, Copy)]
 pub struct Dialect {
     /// Which kind of database.
     pub kind: DialectKind,
-    /// Statements by which a database says whose it is.
+    /// Statements that read and write the identity of a database.
     pub identity: IdentityStatements,
     /// How the transaction that issues units counts them.
     pub issuing: Issuing,
     /// What the database counts for a row of an update that was there. MySQL counts a row that an
     /// upsert changed as two, and one that it had to add as one.
     pub changed_row_count: u64,
-    /// What makes a locking read refuse a row that somebody else has locked, rather than wait for
-    /// it.
+    /// The clause by which a locking read refuses a row that another transaction has locked, instead
+    /// of waiting for it.
     pub no_wait: &'static str,
     /// Reads the database's clock, where it has one of its own.
     pub clock: Option<&'static str>,
@@ -32,7 +32,7 @@ pub struct Dialect {
     pub schema: SchemaTexts,
 }
 
-/// What a batch does about its units, by where they come from.
+/// What a batch does with its units, by where they come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Issuing {
     /// They must not be of an epoch that has passed, and their grant has a receipt.
@@ -41,10 +41,10 @@ pub enum Issuing {
     FromMemory,
 }
 
-/// Schema changes: the version of a database is how many of them it has seen.
+/// Schema changes: the version of a database is the number of them that were made there.
 #[derive(Debug, Clone, Copy)]
 pub struct SchemaTexts {
-    /// Has a row when the database was ever migrated.
+    /// Returns a row when the database was ever migrated.
     pub find_versions: &'static str,
     /// Of the meta database.
     pub meta: &'static [&'static str],
@@ -81,7 +81,7 @@ macro_rules! texts {
 pub(super) use texts;
 
 impl Dialect {
-    /// The text of this dialect, out of both.
+    /// The SQL of this dialect, out of both.
     pub(crate) const fn pick(&self, mysql: &'static str, sqlite: &'static str) -> &'static str {
         match self.kind {
             DialectKind::Mysql => mysql,

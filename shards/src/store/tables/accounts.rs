@@ -1,10 +1,10 @@
-//! `raffle_account_N`: what a user has drawn in an activity, and may still draw. A batch locks the
-//! accounts of its users before anything else.
+//! `raffle_account_N`: how often a user has drawn in an activity, and may still draw. A batch locks
+//! the accounts of its users before anything else.
 use market::batch::AccountKey;
 use market::calendar::Day;
 use market::chances::Account;
 
-use super::table::{LockOrder, Table};
+use super::table::{NumberedTable, StoredOfUser, Table};
 use crate::store::rows::number;
 use crate::store::statements::numbered_statements;
 use crate::store::{Columns, Rows, StoreError};
@@ -36,12 +36,14 @@ pub(crate) struct Accounts;
 /// A row: whose account, in which activity, and how it stands.
 pub(crate) type AccountRow = (AccountKey, Account);
 
+impl NumberedTable for Accounts {
+    const NAME: &'static str = "raffle_account";
+    const SHOWS_USE: bool = true;
+}
+
 impl Table for Accounts {
     type Key = AccountKey;
     type Row = AccountRow;
-
-    const NAME: &'static str = "raffle_account";
-    const LOCKED: LockOrder = LockOrder::Accounts;
 
     fn key((key, _): &AccountRow) -> Self::Key {
         key.clone()
@@ -77,4 +79,28 @@ pub(crate) fn read_state(row: &impl Columns, first: usize) -> Result<Account, St
         day_used: row.number(first + 3)?,
         month_used: row.number(first + 4)?,
     })
+}
+
+/// An account as it stands, for the audit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct StoredAccount {
+    pub(crate) activity: i64,
+    pub(crate) granted: i64,
+    pub(crate) used: i64,
+    pub(crate) day: i64,
+    pub(crate) day_used: i64,
+    pub(crate) month_used: i64,
+}
+
+impl StoredOfUser for StoredAccount {
+    fn of(row: &impl Columns) -> Result<Self, StoreError> {
+        Ok(Self {
+            activity: row.integer(1)?,
+            granted: row.integer(2)?,
+            used: row.integer(3)?,
+            day: row.integer(4)?,
+            day_used: row.integer(5)?,
+            month_used: row.integer(6)?,
+        })
+    }
 }

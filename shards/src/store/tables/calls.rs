@@ -1,12 +1,11 @@
-//! `raffle_call_N`: which call a user's request id belongs to, whatever it asked for. Its primary
-//! key is what two gateways with one key meet at. A call is written in the transaction that writes
-//! what it made, and neither is ever changed or deleted: so a call tells for ever whether a batch
-//! has committed.
+//! `raffle_call_N`: which call a user's request id belongs to, whatever it asked for. Two gateways
+//! with one request id meet at its primary key. A call is written in the transaction that writes what
+//! it made, and neither is ever changed or deleted. So a call shows for ever whether its batch has
+//! committed.
 use jiff::Timestamp;
-use market::call::{Call, Kind};
-use market::{OrderId, RequestId, UserId};
+use market::{Call, Kind, OrderId, RequestId, UserId};
 
-use super::table::{LockOrder, OfUsers, Table};
+use super::table::{NumberedTable, OfUsers, StoredOfUser, Table};
 use crate::store::rows::{activity_id, number, order_id, user_id};
 use crate::store::statements::numbered_statements;
 use crate::store::{Columns, Rows, StoreError, Value, out_of_range};
@@ -46,12 +45,13 @@ numbered_statements! {
 #[derive(Debug)]
 pub(crate) struct Calls;
 
+impl NumberedTable for Calls {
+    const NAME: &'static str = "raffle_call";
+}
+
 impl Table for Calls {
     type Key = (UserId, RequestId);
     type Row = Call;
-
-    const NAME: &'static str = "raffle_call";
-    const LOCKED: LockOrder = LockOrder::Calls;
 
     fn key(row: &Call) -> Self::Key {
         (row.user.clone(), row.request.clone())
@@ -111,4 +111,48 @@ pub(crate) fn read_record(
 pub(crate) fn ids_of(call: &Call) -> impl Iterator<Item = OrderId> + use<> {
     let first = call.first_id.get();
     (0..call.made).filter_map(move |nth| OrderId::new(router::nth_after(first, nth)?))
+}
+
+/// A call as it stands, for the audit: the use of a request id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoredCall {
+    pub(crate) request: Box<str>,
+    pub(crate) kind: i64,
+    pub(crate) activity: i64,
+    pub(crate) asked: i64,
+    pub(crate) first_id: i64,
+    /// How many rows it says that it made.
+    pub(crate) made: i64,
+    pub(crate) created_at_ms: i64,
+    /// How many of them are there.
+    pub(crate) found: i64,
+}
+
+impl StoredOfUser for StoredCall {
+    fn of(row: &impl Columns) -> Result<Self, StoreError> {
+        Ok(Self {
+            request: row.text(1)?.into(),
+            kind: row.integer(2)?,
+            activity: row.integer(3)?,
+            asked: row.integer(4)?,
+            first_id: row.integer(5)?,
+            made: row.integer(6)?,
+            created_at_ms: row.integer(7)?,
+            found: 0,
+        })
+    }
+}
+
+impl StoredCall {
+    /// The ids of the rows that it says it made.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = i64> + use<> {
+        let first = u64::try_from(self.first_id).unwrap_or(0);
+        let made = u16::try_from(self.made).unwrap_or(0);
+        let id = move |nth| i64::try_from(router::nth_after(first, nth)?).ok();
+        (0..made).filter_map(id)
+    }
+
+    pub(crate) fn is(&self, kind: Kind) -> bool {
+        self.kind == i64::from(kind.number())
+    }
 }

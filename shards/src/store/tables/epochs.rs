@@ -1,5 +1,5 @@
-//! `stock_epoch`: how often each stock server was rebuilt, as this shard has heard. Only MySQL has
-//! it.
+//! `stock_epoch`: how often each stock server was rebuilt, as far as this shard knows. Only MySQL
+//! has it.
 use crate::store::statements::table_statements;
 
 table_statements! {

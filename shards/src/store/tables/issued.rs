@@ -20,7 +20,7 @@ table_statements! {
         read_of_server,
         /// Activity, award, lane, units of each lane that still writes or did a while ago.
         read_by_lane,
-        /// `[[idle_s]]` -> keys of at most 1,000 counters that were not changed for so long.
+        /// `[[idle_s]]` -> keys of at most 1,000 counters that were not changed for this long.
         idle,
         /// `[[server, activity, award, segment, run, lane], ...]`, sorted -> index, count, locked.
         lock,
@@ -31,3 +31,6 @@ table_statements! {
 
 /// The statements on the counters of lanes.
 pub(crate) const COUNTERS: CounterStatements = CounterStatements::MYSQL;
+
+/// The names that it has, by dialect. It has rows as soon as a draw took a unit.
+pub(crate) const ISSUED_TABLES: [&str; 2] = ["award_issued", "stock_issued"];

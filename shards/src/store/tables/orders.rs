@@ -1,14 +1,14 @@
-//! `raffle_order_N`: what was drawn and by whom, one row for each draw. Under which request id and
-//! when is said by its call, whose orders have consecutive ids: so they are a range of the primary key,
-//! and an order costs no other index. Ids of one lane ascend, so rows are appended.
+//! `raffle_order_N`: what was drawn and by whom, one row for each draw. Its call says under which
+//! request id and when. The orders of a call have consecutive ids, so they are a range of the primary
+//! key, and an order costs no other index. Ids of one lane ascend, so rows are appended.
 use std::sync::Arc;
 
 use market::calendar::Day;
-use market::call::Call;
-use market::order::{DrawCount, Order, Rule};
-use market::{AwardId, OrderId, UserId};
+use market::draw::Rule;
+use market::{AwardId, Call, DrawCount, Order, OrderId, UserId};
 
-use super::table::{LockOrder, OfUsers, Table};
+use super::calls::StoredCall;
+use super::table::{NumberedTable, OfUsers, ReadLast, Table};
 use crate::store::rows::{activity_id, number, order_id};
 use crate::store::statements::numbered_statements;
 use crate::store::{Columns, Rows, StoreError, Value, out_of_range};
@@ -37,12 +37,16 @@ numbered_statements! {
 #[derive(Debug)]
 pub(crate) struct Orders;
 
+impl NumberedTable for Orders {
+    const NAME: &'static str = "raffle_order";
+    const READ_LAST: Option<ReadLast> =
+        Some(|dialect, table| OrderStatements::of(dialect, table).read_last);
+    const SHOWS_USE: bool = true;
+}
+
 impl Table for Orders {
     type Key = OrderId;
     type Row = Order;
-
-    const NAME: &'static str = "raffle_order";
-    const LOCKED: LockOrder = LockOrder::Orders;
 
     fn key(row: &Order) -> OrderId {
         row.id
@@ -108,4 +112,78 @@ fn asked(call: &Call) -> Result<DrawCount, StoreError> {
     asked
         .and_then(|asked| DrawCount::new(asked).ok())
         .ok_or_else(|| StoreError::Data("a call for draws asks for a wrong number".to_owned()))
+}
+
+/// An order as it stands, for the audit, and what its call says of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoredOrder {
+    pub(crate) activity: i64,
+    pub(crate) ordinal: i64,
+    pub(crate) id: i64,
+    pub(crate) version: i64,
+    pub(crate) day: i64,
+    pub(crate) award: i64,
+    pub(crate) award_title: Box<str>,
+    pub(crate) award_index: i64,
+    pub(crate) rule: Box<str>,
+    pub(crate) stocked: i64,
+    pub(crate) created_at_ms: i64,
+    pub(crate) request: Box<str>,
+    pub(crate) seq: i64,
+    pub(crate) asked: i64,
+}
+
+impl StoredOrder {
+    /// The order in a row, which has this index in its call.
+    pub(crate) fn of(row: &impl Columns, call: &StoredCall, seq: i64) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.integer(0)?,
+            activity: row.integer(2)?,
+            version: row.integer(3)?,
+            ordinal: row.integer(4)?,
+            day: row.integer(5)?,
+            award: row.integer(6)?,
+            award_title: row.text(7)?.into(),
+            award_index: row.integer(8)?,
+            rule: row.text(9)?.into(),
+            stocked: row.integer(10)?,
+            created_at_ms: call.created_at_ms,
+            request: call.request.clone(),
+            seq,
+            asked: call.asked,
+        })
+    }
+}
+
+/// Calls for one draw and for several, some of which got fewer.
+#[cfg(test)]
+pub(crate) fn examples() -> Vec<market::MadeCall> {
+    let mut ids = super::examples::Ids::of(market::Kind::Draw);
+    let call = |(user, request, asked, made): (&str, &str, u8, u8)| {
+        let user = UserId::new(user).expect("a user");
+        let order = |seq| Order {
+            id: ids.next(&user),
+            user: user.clone(),
+            request: market::RequestId::new(request).expect("a key"),
+            seq,
+            asked: DrawCount::new(asked).expect("a count"),
+            activity: market::ActivityId::new(100_301).expect("an id"),
+            version: u32::MAX,
+            ordinal: 7 + u32::from(seq),
+            day: Day::from_number(20_261_121),
+            award: AwardId::new(101).expect("an id"),
+            award_title: Arc::from("随机积分 \"1\" \\ '; --"),
+            award_index: 8,
+            rule: Rule::Luck,
+            stocked: false,
+            created_at: jiff::Timestamp::from_millisecond(1_795_000_000_123).expect("a time"),
+        };
+        market::MadeCall::of_orders((0..made).map(order).collect::<Vec<_>>())
+    };
+    let calls = [
+        ("drawer", "one", 1, 1),
+        ("漢字", "ten", 10, 10),
+        ("a b", "~few~", 10, 3),
+    ];
+    calls.into_iter().map(call).collect()
 }

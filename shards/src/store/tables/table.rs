@@ -3,38 +3,28 @@ use std::fmt;
 
 use market::UserId;
 
-use crate::store::Rows;
+use crate::store::{Columns, Dialect, Rows, StoreError};
 
-/// The order in which every transaction locks rows of several tables, whatever it does: two that
-/// keep to one order cannot deadlock. Within a table rows are locked in the order of their keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum LockOrder {
-    Accounts,
-    Calls,
-    Orders,
-    RechargeOrders,
-    #[expect(
-        dead_code,
-        reason = "only the audit writes it, in a transaction of its own"
-    )]
-    LabelRepairs,
-    Epochs,
-    Receipts,
-    Issued,
+/// The statement that reads the greatest id in the table of a number; 0 without any.
+pub(crate) type ReadLast = fn(&Dialect, u16) -> String;
+
+/// A table that each shard has several of, with a number behind its name.
+pub(crate) trait NumberedTable {
+    /// Its name in the database, before the number.
+    const NAME: &'static str;
+    /// How its greatest id is read, when its rows have ids of their own. They are of the runs that
+    /// processes claim: a meta database that is older than they are would give them out again.
+    const READ_LAST: Option<ReadLast> = None;
+    /// Whether it has rows as soon as anyone has used the shard.
+    const SHOWS_USE: bool = false;
 }
 
 /// A table whose rows commands read or write.
-pub(crate) trait Table {
+pub(crate) trait Table: NumberedTable {
     /// What names a row.
     type Key: Clone + fmt::Debug + Ord;
     /// What is written as a row.
     type Row: Clone + fmt::Debug + PartialEq;
-
-    /// Its name in the database, without the number where there are several.
-    #[allow(dead_code, reason = "tests name it")]
-    const NAME: &'static str;
-    /// Its place among the tables that are locked.
-    const LOCKED: LockOrder;
 
     /// What names a row.
     fn key(row: &Self::Row) -> Self::Key;
@@ -58,4 +48,10 @@ pub(crate) trait Table {
 pub(crate) trait OfUsers: Table {
     /// Whose row it is.
     fn user(row: &Self::Row) -> &UserId;
+}
+
+/// A row of a user as it stands, for the audit. The user's id is its first column.
+pub(crate) trait StoredOfUser: Sized {
+    /// The one in a row, without the user.
+    fn of(row: &impl Columns) -> Result<Self, StoreError>;
 }

@@ -1,3 +1,10 @@
-SELECT activity_id, version, file_text, published_at_ms, published_by
-FROM campaign
-ORDER BY activity_id, version
+-- [activity, version]: the next versions of campaigns after this one, by activity and version.
+SELECT c.activity_id, c.version, c.file_text
+FROM JSON_TABLE(?, '$' COLUMNS (
+    activity_id BIGINT PATH '$[0]' ERROR ON EMPTY ERROR ON ERROR,
+    version     BIGINT PATH '$[1]' ERROR ON EMPTY ERROR ON ERROR
+)) AS j
+STRAIGHT_JOIN campaign AS c
+    ON c.activity_id > j.activity_id OR c.activity_id = j.activity_id AND c.version > j.version
+ORDER BY c.activity_id, c.version
+LIMIT 100

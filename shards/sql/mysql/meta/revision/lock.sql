@@ -1,2 +1,2 @@
--- First in every transaction that writes here: writers take turns.
+-- The first statement of every transaction that writes here: writers take turns.
 SELECT number FROM revision FOR UPDATE

@@ -1,4 +1,4 @@
--- [[activity, award]]. Why it looks like this: see shard/lock_batch.sql.
+-- [[activity, award]]. Its form: see calls/lock_batch.sql.
 SELECT STRAIGHT_JOIN s.segment, s.total
 FROM (
     SELECT * FROM JSON_TABLE(?, '$[*]' COLUMNS (

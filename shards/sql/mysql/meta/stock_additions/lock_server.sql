@@ -1,4 +1,4 @@
--- [[server], ...], sorted. Why it looks like this: see shard/lock_batch.sql.
+-- [[server], ...], sorted. Its form: see calls/lock_batch.sql.
 SELECT STRAIGHT_JOIN s.epoch
 FROM (
     SELECT * FROM JSON_TABLE(?, '$[*]' COLUMNS (server INT PATH '$[0]' ERROR ON EMPTY ERROR ON ERROR)) AS t

@@ -1,2 +1,2 @@
--- Of this connection.
+-- The last id of this connection.
 SELECT CAST(LAST_INSERT_ID() AS SIGNED)

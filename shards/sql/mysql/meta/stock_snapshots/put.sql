@@ -1,4 +1,4 @@
--- [[activity, award, total, left, open, issued, at_ms], ...]. Nobody counts these rows.
+-- [[activity, award, total, left, open, issued, at_ms], ...]. Rows are not counted.
 INSERT INTO stock_picture (activity_id, award_id, total, units_left, open_units, issued, at_ms)
 SELECT j.activity_id, j.award_id, j.total, j.units_left, j.open_units, j.issued, j.at_ms
 FROM JSON_TABLE(?, '$[*]' COLUMNS (

@@ -3,17 +3,17 @@ use redis::cmd;
 use tokio::time::timeout;
 
 use super::options::RedisOptions;
-use super::pool::Pool;
+use super::pool::RedisPool;
 
 impl RedisOptions {
-    /// What is wrong with how the server handles its memory, or why it could not be asked; `None`
-    /// when all is well.
+    /// What is wrong with the server's settings of memory, or why they could not be read; `None` when
+    /// nothing is wrong.
     pub async fn memory_warning(&self) -> Option<String> {
         let asked = async {
-            let mut known = Pool::new(self)?.dial().await?;
+            let mut connection = RedisPool::new(self)?.dial().await?;
             let asking = cmd("INFO")
                 .arg("memory")
-                .query_async::<String>(&mut known.connection)
+                .query_async::<String>(&mut connection.connection)
                 .await;
             asking.map_err(|error| self.explain(&error))
         };
@@ -29,7 +29,7 @@ impl RedisOptions {
     }
 }
 
-/// What `INFO memory` says of eviction.
+/// The warning about eviction, from `INFO memory`.
 fn policy_warning(info: &str) -> Option<String> {
     let value = |key: &str| {
         info.lines()
@@ -38,10 +38,10 @@ fn policy_warning(info: &str) -> Option<String> {
     match (value("maxmemory"), value("maxmemory_policy")) {
         (Some("0"), _) | (_, Some("noeviction")) => None,
         (Some(most), Some(policy)) => Some(format!(
-            "maxmemory-policy is {policy} and maxmemory is {most}: units can be evicted, and each time the stock is \
-             counted again; set maxmemory-policy noeviction"
+            "maxmemory-policy is {policy} and maxmemory is {most}: units can be evicted, and the stock is counted \
+             again each time; set maxmemory-policy noeviction"
         )),
-        _ => Some("does not say its maxmemory-policy, which must be noeviction".to_owned()),
+        _ => Some("does not show its maxmemory-policy, which must be noeviction".to_owned()),
     }
 }
 
@@ -67,7 +67,7 @@ mod tests {
         assert!(
             policy_warning("# Memory\r\n")
                 .expect("a warning")
-                .contains("does not say")
+                .contains("does not show")
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Where a Redis server is, how to talk to it, and what to tell whoever cannot.
+//! Where a Redis server is, how to connect to it, and error messages that say what helps.
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -13,7 +13,7 @@ use redis::{
 
 use crate::store::{Tls, one_line};
 
-/// Where a Redis server is, and how long to wait for it.
+/// Where a Redis server is, how to connect, and how long to wait.
 #[derive(Clone)]
 pub struct RedisOptions {
     /// Host name or address.
@@ -22,16 +22,15 @@ pub struct RedisOptions {
     pub port: u16,
     /// The user of its access control list; `None` for its default user.
     pub user: Option<String>,
-    /// For `AUTH`; `None` where the server wants none.
+    /// For `AUTH`; `None` where the server needs none.
     pub password: Option<String>,
-    /// Whether what is said can be read on the way. Of a `ca_file` only its own authorities are
-    /// trusted.
+    /// Whether the connection is encrypted. With a `ca_file` only its authorities are trusted.
     pub tls: Tls,
-    /// Begins the names of all keys.
+    /// The beginning of all keys.
     pub prefix: String,
-    /// For each call, and for making a connection.
+    /// The timeout of each call, and of making a connection.
     pub timeout: Duration,
-    /// Connections of this process.
+    /// The most connections of this process.
     pub connections_max: u32,
 }
 
@@ -50,7 +49,7 @@ impl fmt::Debug for RedisOptions {
 }
 
 impl RedisOptions {
-    /// For connections to it, which say who they are when they are made.
+    /// A client whose connections authenticate by themselves.
     pub(crate) fn client(&self) -> Result<Client, String> {
         let mut settings = RedisConnectionInfo::default().set_skip_set_lib_name();
         if let Some(user) = &self.user {
@@ -62,8 +61,8 @@ impl RedisOptions {
         self.client_with(settings)
     }
 
-    /// For connections that have to say themselves who they are: only so the server's own words are
-    /// heard when it does not like that.
+    /// A client whose connections do not authenticate. The caller does that itself, because only so it
+    /// gets the server's own message when the server refuses.
     pub(super) fn silent_client(&self) -> Result<Client, String> {
         self.client_with(RedisConnectionInfo::default().set_skip_set_lib_name())
     }
@@ -71,7 +70,7 @@ impl RedisOptions {
     fn client_with(&self, settings: RedisConnectionInfo) -> Result<Client, String> {
         let (host, port) = (self.host.clone(), self.port);
         let encrypted = |insecure| {
-            // Where nobody has said so before, this says by what TLS is made. Twice is no harm.
+            // Chooses the implementation of TLS, if none was chosen before. Twice does no harm.
             let _ = rustls::crypto::ring::default_provider().install_default();
             ConnectionAddr::TcpTls {
                 host: host.clone(),
@@ -88,7 +87,7 @@ impl RedisOptions {
         let info = address
             .into_connection_info()
             .map_err(|error| error.to_string())?;
-        // Off by default, which costs 40 ms where the kernel waits for more to send.
+        // Without this the kernel may wait up to 40 ms for more data to send.
         let info = info
             .set_redis_settings(settings)
             .set_tcp_settings(TcpSettings::default().set_nodelay(true));
@@ -108,8 +107,9 @@ impl RedisOptions {
         .map_err(|error| unusable(&error))
     }
 
+    /// The message about a dial that timed out.
     pub(super) fn late(&self) -> String {
-        // A server without TLS waits for the end of what it cannot read.
+        // A server that expects TLS waits for the rest of what it cannot read.
         let help = if self.tls == Tls::Off {
             ""
         } else {
@@ -121,10 +121,10 @@ impl RedisOptions {
         )
     }
 
-    /// What went wrong, with what helps where that is known.
+    /// What went wrong, and what helps where that is known.
     pub(super) fn explain(&self, error: &RedisError) -> String {
         let (help, words) = (self.help(error), words(error));
-        // What is no Redis may say anything.
+        // Something that is not Redis may answer anything.
         let words = one_line(&words);
         format!(
             "{}:{}: {words}{}",
@@ -139,10 +139,10 @@ impl RedisOptions {
         let user = self.user.as_deref().unwrap_or("default");
         match error.code() {
             Some("WRONGPASS") => Some(format!(
-                "look at user and password of {user:?} in [[storage.redis]]"
+                "check user and password of {user:?} in [[storage.redis]]"
             )),
             Some("NOAUTH") => {
-                Some("it wants a password: password_file in [[storage.redis]]".to_owned())
+                Some("it needs a password: password_file in [[storage.redis]]".to_owned())
             }
             Some("NOPERM") => Some(format!(
                 "the commands that {user:?} needs are listed in docs/cluster.md"
@@ -155,7 +155,7 @@ impl RedisOptions {
             }
             Some(_) => None,
             None if error.kind() == ErrorKind::Parse => Some(
-                "what answers there is no Redis: look at host and port in [[storage.redis]]"
+                "the server there is not Redis: check host and port in [[storage.redis]]"
                     .to_owned(),
             ),
             None => self.help_with_io(error),
@@ -163,7 +163,7 @@ impl RedisOptions {
     }
 
     fn help_with_io(&self, error: &RedisError) -> Option<String> {
-        // The library wraps what it got from elsewhere.
+        // The library wraps errors of other libraries.
         let source = error
             .source()
             .and_then(|source| source.downcast_ref::<Arc<dyn Error + Send + Sync>>());
@@ -171,12 +171,12 @@ impl RedisOptions {
         match io.map(io::Error::kind) {
             Some(io::ErrorKind::ConnectionRefused) => Some("nothing listens there".to_owned()),
             Some(io::ErrorKind::InvalidData) if self.tls != Tls::Off => {
-                Some("look at tls and tls_ca_file in [[storage.redis]]".to_owned())
+                Some("check tls and tls_ca_file in [[storage.redis]]".to_owned())
             }
             _ if error.is_connection_dropped() => {
                 Some(
-                    "it closes the connection: it has just stopped, or is no Redis, or tls in [[storage.redis]] is not what it \
-                     speaks"
+                    "it closes the connection: it has just stopped, or is not Redis, or tls in [[storage.redis]] does not \
+                     match it"
                         .to_owned(),
                 )
             }
@@ -185,7 +185,7 @@ impl RedisOptions {
     }
 }
 
-/// The server's own words, or the library's.
+/// The server's own message, or the library's.
 fn words(error: &RedisError) -> String {
     match (error.code(), error.detail()) {
         (Some(code), Some(detail)) => format!("{code} {detail}"),

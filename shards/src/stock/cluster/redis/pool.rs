@@ -1,8 +1,8 @@
-//! Connections to one Redis server: a bb8 pool of connections that know whose they are, without
-//! those that may be dead.
+//! Connections to one Redis server: a bb8 pool of connections that know the process at their other
+//! end, without those that may be dead.
 //!
-//! bb8 dials in tasks of its own and tells nobody who waits what went wrong. So each dial that
-//! fails says it here, and whoever waits for a connection hears it at once.
+//! bb8 dials in tasks of its own and does not report failures to callers that wait. So each failed
+//! dial notes its error here, and callers that wait for a connection get it at once.
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -19,36 +19,37 @@ use tokio::time::{Instant, timeout};
 use super::options::RedisOptions;
 use super::scripts::SCRIPTS;
 
-/// A connection that rested for longer is not used again: what lies between may have forgotten it,
-/// and then nobody says so.
-const REST_MAX: Duration = Duration::from_secs(5);
+/// A connection that was idle for longer is not used again: the network may have dropped it without
+/// notice.
+const IDLE_MAX: Duration = Duration::from_secs(5);
 
-/// How often those are ended.
+/// How often idle connections are closed.
 const REAP_PAUSE: Duration = Duration::from_secs(1);
 
-/// A dial ends by itself after a call's timeout, and its error says more than that nothing came.
+/// The pool waits for this much longer than a dial may take: the dial's own error says more than the
+/// pool's timeout.
 const DIAL_SLACK: Duration = Duration::from_millis(20);
 
-/// The connections.
-pub(super) struct Pool {
-    connections: bb8::Pool<Manager>,
+/// Connections to one server.
+pub(super) struct RedisPool {
+    connections: bb8::Pool<PoolManager>,
     dials: Arc<Dials>,
 }
 
-/// Dials, and what they have found out.
+/// Makes connections, and remembers what dials have found out.
 struct Dials {
     options: RedisOptions,
     client: Client,
-    /// Raised when kept connections may be dead: older ones are not used again. Those to a process
-    /// that has gone would else stay, because nobody asks anything of a process that is not the
-    /// registered one, and so nobody would notice.
+    /// Raised when kept connections may be dead: older ones are not used again. Otherwise connections
+    /// to a process that has gone could stay: sessions with a process that is not registered make no
+    /// calls, so no call would fail.
     generation: AtomicU64,
-    /// When the last dial that failed began, and why it failed.
+    /// When the last failed dial began, and why it failed.
     failed: watch::Sender<Option<(Instant, String)>>,
 }
 
 /// A connection to one process.
-pub(super) struct Known {
+pub(super) struct RedisConnection {
     pub(super) connection: MultiplexedConnection,
     pub(super) run_id: String,
     /// The digests by which the server knows the scripts.
@@ -56,18 +57,18 @@ pub(super) struct Known {
     /// Whether it must not be used again.
     pub(super) broken: bool,
     generation: u64,
-    /// When somebody last got it.
+    /// When a caller last got it.
     used: Instant,
 }
 
-/// A connection in use.
-pub(super) struct Pooled {
-    known: PooledConnection<'static, Manager>,
+/// A connection in use. It goes back to the pool when it is dropped.
+pub(super) struct RedisLease {
+    pooled: PooledConnection<'static, PoolManager>,
     dials: Arc<Dials>,
 }
 
-impl Pool {
-    /// Connects to nobody yet.
+impl RedisPool {
+    /// An empty pool.
     pub(super) fn new(options: &RedisOptions) -> Result<Self, String> {
         let dials = Arc::new(Dials {
             client: options.silent_client()?,
@@ -77,42 +78,42 @@ impl Pool {
         });
         let connections = bb8::Pool::builder()
             .max_size(options.connections_max)
-            // Each call has its own timeout; a ping before it would only double the way.
+            // Each call has its own timeout. A ping before it would only add a round trip.
             .test_on_check_out(false)
             .retry_connection(false)
             .queue_strategy(QueueStrategy::Lifo)
-            .idle_timeout(REST_MAX)
+            .idle_timeout(IDLE_MAX)
             .reaper_rate(REAP_PAUSE)
             .connection_timeout(options.timeout + DIAL_SLACK)
-            .build_unchecked(Manager(dials.clone()));
+            .build_unchecked(PoolManager(dials.clone()));
         Ok(Self { connections, dials })
     }
 
     /// How long a call may take.
-    pub(super) fn timeouts(&self) -> Duration {
+    pub(super) fn timeout(&self) -> Duration {
         self.dials.options.timeout
     }
 
-    /// What went wrong with a call, with what helps where that is known.
+    /// Why a call failed, and what helps where that is known.
     pub(super) fn explain(&self, error: &RedisError) -> String {
         self.dials.options.explain(error)
     }
 
-    /// A connection that nobody else uses.
-    pub(super) async fn get(&self) -> Result<Pooled, String> {
+    /// Gets a connection for the caller alone.
+    pub(super) async fn get(&self) -> Result<RedisLease, String> {
         let (mut failed, asked) = (self.dials.failed.subscribe(), Instant::now());
         loop {
             let got = tokio::select! {
                 biased;
                 got = self.connections.get_owned() => got,
-                // The sender lives as long as we do.
+                // `self` owns the sender, so there is always a value.
                 _ = failed.changed() => match failed.borrow_and_update().clone() {
                     Some((began, why)) if began >= asked => return Err(why),
-                    // Somebody else's, who has gone: asked again, bb8 dials again.
+                    // A dial for another caller, who has gone. The next round makes bb8 dial again.
                     _ => continue,
                 },
             };
-            let Ok(known) = got else {
+            let Ok(pooled) = got else {
                 let RedisOptions {
                     host,
                     port,
@@ -123,21 +124,21 @@ impl Pool {
                     "{host}:{port}: no connection in time: all {connections_max} are in use (connections_max), or it is slow"
                 ));
             };
-            let mut pooled = Pooled {
-                known,
+            let mut lease = RedisLease {
+                pooled,
                 dials: self.dials.clone(),
             };
-            if pooled.generation == self.dials.generation() && pooled.used.elapsed() < REST_MAX {
-                pooled.used = Instant::now();
-                return Ok(pooled);
+            if lease.generation == self.dials.generation() && lease.used.elapsed() < IDLE_MAX {
+                lease.used = Instant::now();
+                return Ok(lease);
             }
-            // Dropped, and with it gone from the pool.
-            pooled.broken = true;
+            // The pool does not take it back.
+            lease.broken = true;
         }
     }
 
-    /// A new connection, which the pool knows nothing of.
-    pub(super) async fn dial(&self) -> Result<Known, String> {
+    /// Makes a connection outside of the pool.
+    pub(super) async fn dial(&self) -> Result<RedisConnection, String> {
         self.dials.dial().await
     }
 }
@@ -147,7 +148,7 @@ impl Dials {
         self.generation.load(Ordering::SeqCst)
     }
 
-    async fn dial(&self) -> Result<Known, String> {
+    async fn dial(&self) -> Result<RedisConnection, String> {
         let generation = self.generation();
         let dialled = timeout(self.options.timeout, self.greet(generation)).await;
         dialled
@@ -155,8 +156,8 @@ impl Dials {
             .map_err(|error| self.options.explain(&error))
     }
 
-    /// Says who we are, asks who is there, and teaches the scripts.
-    async fn greet(&self, generation: u64) -> Result<Known, RedisError> {
+    /// Authenticates, asks for the process's id, and loads the scripts.
+    async fn greet(&self, generation: u64) -> Result<RedisConnection, RedisError> {
         // Each call has its own timeout.
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(None)
@@ -184,7 +185,7 @@ impl Dials {
             }),
         );
         info.arg("server");
-        // All on their way at once.
+        // All commands are sent at once.
         let (info, digests) = try_join(
             ask(&info),
             try_join_all(loads.iter_mut().map(|load| ask(load))),
@@ -195,7 +196,7 @@ impl Dials {
             .find_map(|line| line.strip_prefix("run_id:"))
             .unwrap_or_default()
             .to_owned();
-        Ok(Known {
+        Ok(RedisConnection {
             connection,
             run_id,
             digests,
@@ -207,13 +208,13 @@ impl Dials {
 }
 
 /// Makes connections for the pool.
-struct Manager(Arc<Dials>);
+struct PoolManager(Arc<Dials>);
 
-impl ManageConnection for Manager {
-    type Connection = Known;
+impl ManageConnection for PoolManager {
+    type Connection = RedisConnection;
     type Error = DialFailed;
 
-    async fn connect(&self) -> Result<Known, DialFailed> {
+    async fn connect(&self) -> Result<RedisConnection, DialFailed> {
         let began = Instant::now();
         self.0.dial().await.map_err(|why| {
             self.0.failed.send_replace(Some((began, why)));
@@ -221,36 +222,36 @@ impl ManageConnection for Manager {
         })
     }
 
-    async fn is_valid(&self, _: &mut Known) -> Result<(), DialFailed> {
-        // Nobody asks: see `test_on_check_out`.
+    async fn is_valid(&self, _: &mut RedisConnection) -> Result<(), DialFailed> {
+        // Not used: see `test_on_check_out`.
         Ok(())
     }
 
-    fn has_broken(&self, known: &mut Known) -> bool {
-        known.broken || known.generation != self.0.generation()
+    fn has_broken(&self, connection: &mut RedisConnection) -> bool {
+        connection.broken || connection.generation != self.0.generation()
     }
 }
 
-/// Why is said to those who wait.
+/// Callers that wait get the reason from [`Dials`].
 #[derive(Debug, thiserror::Error)]
 #[error("a dial failed")]
 struct DialFailed;
 
-impl fmt::Debug for Pool {
+impl fmt::Debug for RedisPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The client would show the password.
-        f.debug_struct("Pool")
+        f.debug_struct("RedisPool")
             .field("options", &self.dials.options)
             .finish_non_exhaustive()
     }
 }
 
-impl Pooled {
-    /// Sees to it that no connection is used again that was made before this one, nor this one.
-    pub(super) fn doubt_others(&mut self) {
+impl RedisLease {
+    /// Ensures that neither this connection nor any that was made before it is used again.
+    pub(super) fn retire_older(&mut self) {
         self.broken = true;
         let mine = self.generation;
-        // Many who find out at once raise it once: what is dialled meanwhile is as good as new.
+        // Several callers that notice at once raise it once. Connections dialled since then are good.
         let _ = self.dials.generation.compare_exchange(
             mine,
             mine + 1,
@@ -260,16 +261,16 @@ impl Pooled {
     }
 }
 
-impl Deref for Pooled {
-    type Target = Known;
+impl Deref for RedisLease {
+    type Target = RedisConnection;
 
-    fn deref(&self) -> &Known {
-        &self.known
+    fn deref(&self) -> &RedisConnection {
+        &self.pooled
     }
 }
 
-impl DerefMut for Pooled {
-    fn deref_mut(&mut self) -> &mut Known {
-        &mut self.known
+impl DerefMut for RedisLease {
+    fn deref_mut(&mut self) -> &mut RedisConnection {
+        &mut self.pooled
     }
 }

@@ -1,6 +1,6 @@
 //! The scripts that run on a stock server.
 
-/// A script that works on the units, if they are whole and this cluster's.
+/// A script that works on the units, if both keys are whole and this cluster's.
 macro_rules! on_units {
     ($name:literal) => {
         concat!(

@@ -1,33 +1,41 @@
-//! What the lanes and the jobs of a shard must find there, wherever its rows lie: one suite, run
-//! over MariaDB and over the tables of the simulation.
+//! What a shard must do for its lanes and for jobs: one suite, which runs over MariaDB and over the
+//! tables of the simulation.
+use std::sync::Arc;
+use std::time::Duration;
+
 use jiff::Timestamp;
 use market::batch::{Batch, Rows, Settlement, Units};
 use market::calendar::Day;
 use market::chances::Account;
-use market::order::{DrawCount, Order, Orders, Rule};
-use market::{Call, OrderId, RequestId, UserId};
+use market::draw::Rule;
+use market::{DrawCount, MadeCall, Order, OrderId, RequestId, UserId};
 use router::{OrderNumbers, Run, Slot, SlotMap};
 use tokio::time::sleep;
 
-use super::*;
-use crate::stock::Receipt;
-use crate::stock::cluster::ledger::GrantOutcome;
-use crate::store::{InDoubtBatch, PersistError, ShardStore, SqlShard, StoreError, migrate_shard};
-use crate::testing::Mariadb;
+use super::super::ledger::{GrantOutcome, ShardLedger};
+use super::super::{Spread, SqlShardLedger};
+use crate::grant::GrantId;
+use crate::stock::conformance::prize;
+use crate::stock::ids::{Epoch, ServerId};
+use crate::stock::{Part, Receipt};
+use crate::store::{
+    InDoubtBatch, MysqlDatabase, PersistError, ShardStore, SqlShard, StoreError, migrate_shard,
+};
+use crate::testing::shared_database;
 
-/// A shard of two tables, on which nothing has happened yet.
-pub(crate) trait Desk {
+/// A new shard of two tables, which the suite tests.
+pub(crate) trait ShardFixture {
     type Store: ShardStore;
     type Ledger: ShardLedger;
 
     async fn open() -> Self;
-    /// The storage of the lane of a table.
+    /// The store of the lane of a table.
     fn store(&self, table: u16) -> Self::Store;
-    /// The shard as jobs see it.
+    /// The shard, for jobs.
     fn ledger(&self) -> Self::Ledger;
 }
 
-/// Segments 0 and 2 of each prize lie on server 1, 1 and 3 on server 2.
+/// Segments 0 and 2 of each prize are on server 1, 1 and 3 on server 2.
 pub(crate) const ON_TWO: Spread = Spread {
     segments: 4,
     servers: 2,
@@ -39,7 +47,7 @@ fn map() -> SlotMap {
     SlotMap::even(1, 1, TABLES).expect("a map")
 }
 
-/// A lane that makes a batch of one new user at a time.
+/// A lane whose batches have one draw of a new user each.
 struct Lane<S> {
     store: S,
     table: u16,
@@ -49,10 +57,10 @@ struct Lane<S> {
 }
 
 impl<S: ShardStore> Lane<S> {
-    fn new<D: Desk<Store = S>>(desk: &D, table: u16, run: u32) -> Self {
+    fn new<F: ShardFixture<Store = S>>(fixture: &F, table: u16, run: u32) -> Self {
         let numbers = OrderNumbers::new(Run::new(run).expect("a run"));
         Self {
-            store: desk.store(table),
+            store: fixture.store(table),
             table,
             numbers,
             run: run.into(),
@@ -115,8 +123,7 @@ impl<S: ShardStore> Lane<S> {
                 count: units,
             }],
             rows: Rows {
-                calls: vec![Call::of_orders(std::slice::from_ref(&order))],
-                orders: vec![Orders::from([order])],
+                made: vec![MadeCall::of_orders([order])],
                 ..Rows::new([(key, None, Some(account))].into_iter().collect())
             },
         }
@@ -148,7 +155,7 @@ impl<S: ShardStore> Lane<S> {
     }
 }
 
-/// Units of (segment, count), all of epoch 0.
+/// The receipt of units of (segment, count), all granted under epoch 0.
 fn used(parts: &[(u16, u32)]) -> Receipt {
     let part = |&(segment, count): &(u16, u32)| Part {
         server: ON_TWO.server_of(segment),
@@ -167,7 +174,7 @@ fn used(parts: &[(u16, u32)]) -> Receipt {
 fn in_doubt(grant: GrantId, settlement: &Settlement, issues: bool) -> InDoubtBatch {
     InDoubtBatch {
         grant,
-        call: settlement.rows.calls[0].clone(),
+        call: settlement.rows.made[0].call.clone(),
         issues,
     }
 }
@@ -202,13 +209,13 @@ async fn receipts(ledger: &impl ShardLedger) -> Vec<GrantId> {
     }
 }
 
-pub(crate) async fn what_batches_issue_is_counted_by_server_and_segment<D: Desk>() {
-    let desk = D::open().await;
-    let (mut one, mut two) = (Lane::new(&desk, 0, 1), Lane::new(&desk, 1, 1));
+pub(crate) async fn what_batches_issue_is_counted_by_server_and_segment<F: ShardFixture>() {
+    let fixture = F::open().await;
+    let (mut one, mut two) = (Lane::new(&fixture, 0, 1), Lane::new(&fixture, 1, 1));
     one.issue(one.grant(1), &used(&[(0, 4), (1, 2)])).await;
     one.issue(one.grant(2), &used(&[(2, 1), (0, 1)])).await;
     two.issue(two.grant(1), &used(&[(0, 10), (3, 7)])).await;
-    let ledger = desk.ledger();
+    let ledger = fixture.ledger();
     assert_eq!(issued(&ledger, 1).await, [(0, 15), (2, 1)]);
     assert_eq!(issued(&ledger, 2).await, [(1, 2), (3, 7)]);
     assert_eq!(
@@ -217,29 +224,29 @@ pub(crate) async fn what_batches_issue_is_counted_by_server_and_segment<D: Desk>
     );
 }
 
-pub(crate) async fn a_batch_without_units_leaves_no_receipt<D: Desk>() {
-    let desk = D::open().await;
-    let mut lane = Lane::new(&desk, 0, 1);
+pub(crate) async fn a_batch_without_units_leaves_no_receipt<F: ShardFixture>() {
+    let fixture = F::open().await;
+    let mut lane = Lane::new(&fixture, 0, 1);
     let settlement = lane.issue(lane.grant(1), &Receipt::default()).await;
-    let ledger = desk.ledger();
+    let ledger = fixture.ledger();
     assert_eq!(ledger.count_old(Duration::ZERO).await, Ok(0));
     assert_eq!(issued(&ledger, 1).await, []);
     let made = in_doubt(lane.grant(1), &settlement, false);
     assert_eq!(
         lane.store.verdict(&made).await,
-        Ok(crate::store::Verdict::Committed)
+        Ok(crate::store::CommitVerdict::Committed)
     );
     let lost = in_doubt(lane.grant(2), &lane.settlement(0), false);
     assert_eq!(
         lane.store.verdict(&lost).await,
-        Ok(crate::store::Verdict::Void)
+        Ok(crate::store::CommitVerdict::Void)
     );
 }
 
-pub(crate) async fn units_of_another_epoch_are_fenced<D: Desk>() {
-    let desk = D::open().await;
-    let mut lane = Lane::new(&desk, 0, 1);
-    let ledger = desk.ledger();
+pub(crate) async fn units_of_another_epoch_are_fenced<F: ShardFixture>() {
+    let fixture = F::open().await;
+    let mut lane = Lane::new(&fixture, 0, 1);
+    let ledger = fixture.ledger();
     assert_eq!(
         ledger.raise_epoch(ServerId(2), Epoch(7)).await,
         Ok(Epoch(7))
@@ -274,10 +281,10 @@ pub(crate) async fn units_of_another_epoch_are_fenced<D: Desk>() {
     assert_eq!(page.receipts[0].epochs, [(ServerId(2), Epoch(7))].into());
 }
 
-pub(crate) async fn the_outcome_of_a_grant_is_decided_once_for_all_servers<D: Desk>() {
-    let desk = D::open().await;
-    let mut lane = Lane::new(&desk, 0, 1);
-    let ledger = desk.ledger();
+pub(crate) async fn the_outcome_of_a_grant_is_decided_once_for_all_servers<F: ShardFixture>() {
+    let fixture = F::open().await;
+    let mut lane = Lane::new(&fixture, 0, 1);
+    let ledger = fixture.ledger();
     lane.issue(lane.grant(1), &used(&[(0, 4), (1, 2)])).await;
     for _asked_again in 0..2 {
         for (server, segment, count) in [(1, 0, 4), (2, 1, 2)] {
@@ -310,24 +317,24 @@ pub(crate) async fn the_outcome_of_a_grant_is_decided_once_for_all_servers<D: De
     assert_eq!(
         receipts(&ledger).await,
         [lane.grant(1)],
-        "void ones are nobody's to reclaim"
+        "void receipts are not reclaimed"
     );
 }
 
-/// A lane in doubt for longer than any receipt is kept: what jobs and other lanes do meanwhile
-/// changes nothing.
-pub(crate) async fn a_verdict_goes_by_the_order_however_late<D: Desk>() {
-    use crate::store::Verdict::{Committed, Void};
-    let desk = D::open().await;
-    let mut lane = Lane::new(&desk, 0, 1);
-    let ledger = desk.ledger();
+/// A batch is in doubt for longer than any receipt is kept. What jobs and other lanes do meanwhile does
+/// not change its verdict.
+pub(crate) async fn a_verdict_goes_by_the_order_however_late<F: ShardFixture>() {
+    use crate::store::CommitVerdict::{Committed, Void};
+    let fixture = F::open().await;
+    let mut lane = Lane::new(&fixture, 0, 1);
+    let ledger = fixture.ledger();
     let (first, second) = (lane.grant(1), lane.grant(2));
     let committed = in_doubt(first, &lane.issue(first, &used(&[(0, 3)])).await, true);
     assert_eq!(lane.store.verdict(&committed).await, Ok(Committed));
     assert_eq!(ledger.delete_receipts(&[first]).await, Ok(1));
     assert_eq!(lane.store.verdict(&committed).await, Ok(Committed));
-    // Even when a sweeper has found it gone and called it void: it closes what is not open any
-    // more.
+    // Even after a sweeper has found the receipt gone and decided that the grant is void: it closes a
+    // grant that is not open any more.
     assert_eq!(
         ledger.decide(ServerId(1), first).await,
         Ok(GrantOutcome::Void)
@@ -352,10 +359,10 @@ pub(crate) async fn a_verdict_goes_by_the_order_however_late<D: Desk>() {
     assert_eq!(issued(&ledger, 1).await, [(0, 3)]);
 }
 
-pub(crate) async fn receipts_are_found_by_age_and_page_and_deleted_once<D: Desk>() {
-    let desk = D::open().await;
-    let mut lane = Lane::new(&desk, 0, 1);
-    let ledger = desk.ledger();
+pub(crate) async fn receipts_are_found_by_age_and_page_and_deleted_once<F: ShardFixture>() {
+    let fixture = F::open().await;
+    let mut lane = Lane::new(&fixture, 0, 1);
+    let ledger = fixture.ledger();
     for number in 1..=7 {
         lane.issue(lane.grant(number), &used(&[(0, 1)])).await;
     }
@@ -371,7 +378,7 @@ pub(crate) async fn receipts_are_found_by_age_and_page_and_deleted_once<D: Desk>
         .await
         .expect("read");
     assert!(young.receipts.is_empty());
-    // Some by a job, some by the lane's next batch; void ones by neither.
+    // A job deletes some, the lane's next batch others; neither deletes void receipts.
     assert_eq!(
         ledger
             .delete_receipts(&[all[0], all[3], lane.grant(8)])
@@ -403,18 +410,18 @@ pub(crate) async fn receipts_are_found_by_age_and_page_and_deleted_once<D: Desk>
     assert_eq!(
         issued(&ledger, 1).await,
         [(0, 8)],
-        "nothing is counted by receipts"
+        "receipts are not counted"
     );
 }
 
-pub(crate) async fn folded_counters_keep_their_sums_and_their_lanes<D: Desk>() {
-    let desk = D::open().await;
+pub(crate) async fn folded_counters_keep_their_sums_and_their_lanes<F: ShardFixture>() {
+    let fixture = F::open().await;
     let (mut one, mut two, mut other) = (
-        Lane::new(&desk, 0, 1),
-        Lane::new(&desk, 1, 1),
-        Lane::new(&desk, 0, 2),
+        Lane::new(&fixture, 0, 1),
+        Lane::new(&fixture, 1, 1),
+        Lane::new(&fixture, 0, 2),
     );
-    let ledger = desk.ledger();
+    let ledger = fixture.ledger();
     one.issue(one.grant(1), &used(&[(0, 4), (1, 2)])).await;
     two.issue(two.grant(1), &used(&[(0, 1)])).await;
     other.issue(other.grant(1), &used(&[(0, 7), (2, 1)])).await;
@@ -426,7 +433,7 @@ pub(crate) async fn folded_counters_keep_their_sums_and_their_lanes<D: Desk>() {
     sleep(Duration::from_millis(20)).await;
     let mut folded = 0;
     while folded < 5 {
-        // Two holders of the job at once: one may have to give way.
+        // Two holders of the job at once: one may have to retry.
         let (first, second) =
             tokio::join!(ledger.fold(Duration::ZERO), ledger.fold(Duration::ZERO));
         folded += first.unwrap_or(0) + second.unwrap_or(0);
@@ -448,17 +455,15 @@ pub(crate) async fn folded_counters_keep_their_sums_and_their_lanes<D: Desk>() {
     assert_eq!(issued(&ledger, 1).await, [(0, 13), (2, 1)]);
 }
 
-/// A real one.
+/// A MariaDB database.
 struct OnMariadb(MysqlDatabase);
 
-use crate::store::MysqlDatabase;
-
-impl Desk for OnMariadb {
+impl ShardFixture for OnMariadb {
     type Store = SqlShard<MysqlDatabase>;
     type Ledger = SqlShardLedger;
 
     async fn open() -> Self {
-        let database = Mariadb::shared_database().await;
+        let database = shared_database().await;
         migrate_shard(&database, TABLES)
             .await
             .expect("a fresh shard");
@@ -479,10 +484,10 @@ impl Desk for OnMariadb {
     }
 }
 
-/// The suite, over one kind of shard.
+/// The suite over one kind of shard.
 macro_rules! ledger_suite {
-    ($desk:ty, $test:meta) => {
-        $crate::stock::cluster::tests::ledgers::ledger_suite!($desk, $test:
+    ($fixture:ty, $test:meta) => {
+        $crate::stock::cluster::tests::ledgers::ledger_suite!($fixture, $test:
             what_batches_issue_is_counted_by_server_and_segment,
             a_batch_without_units_leaves_no_receipt,
             units_of_another_epoch_are_fenced,
@@ -492,11 +497,11 @@ macro_rules! ledger_suite {
             folded_counters_keep_their_sums_and_their_lanes,
         );
     };
-    ($desk:ty, $test:meta: $($name:ident),* $(,)?) => {
+    ($fixture:ty, $test:meta: $($name:ident),* $(,)?) => {
         $(
             #[$test]
             async fn $name() {
-                $crate::stock::cluster::tests::ledgers::$name::<$desk>().await;
+                $crate::stock::cluster::tests::ledgers::$name::<$fixture>().await;
             }
         )*
     };

@@ -1,17 +1,21 @@
-//! What the meta database must do for the jobs: one suite, run over MariaDB and over the
-//! simulation's.
+//! What the meta database must do for the jobs: one suite, which runs over MariaDB and over the
+//! simulation.
+use std::time::Duration;
+
 use jiff::Timestamp;
 
-use super::super::ledger::Delivery;
+use super::super::ledger::{Delivery, MetaLedger, Registered};
+use super::super::{RedisOptions, Spread, SqlMetaLedger};
 use super::ledgers::ON_TWO;
-use super::*;
 use crate::installation::ClusterOptions;
 use crate::meta::{Meta, StockChange};
+use crate::stock::conformance::prize;
+use crate::stock::ids::{Epoch, ServerId};
 use crate::store::MysqlDatabase;
-use crate::testing::Mariadb;
+use crate::testing::shared_database;
 
-/// A meta database that knows of two servers and no units; operators act on prize 1.
-pub(crate) trait Office {
+/// A meta database of two servers without units. Operators add and withdraw units of prize 1.
+pub(crate) trait MetaFixture {
     type Ledger: MetaLedger;
 
     async fn open() -> Self;
@@ -43,9 +47,9 @@ async fn raise(
     totals
 }
 
-pub(crate) async fn epochs_rise_above_what_was_seen_and_totals_come_with_them<O: Office>() {
-    let office = O::open().await;
-    let ledger = office.ledger();
+pub(crate) async fn epochs_rise_above_what_was_seen_and_totals_come_with_them<F: MetaFixture>() {
+    let fixture = F::open().await;
+    let ledger = fixture.ledger();
     assert_eq!(
         ledger.registered(ONE).await,
         Ok(Registered {
@@ -54,7 +58,7 @@ pub(crate) async fn epochs_rise_above_what_was_seen_and_totals_come_with_them<O:
         })
     );
     assert_eq!(raise(&ledger, ONE, 0, 1).await, []);
-    office.add(10).await;
+    fixture.add(10).await;
     assert_eq!(raise(&ledger, ONE, 0, 2).await, [(0, 3), (2, 2)]);
     assert_eq!(raise(&ledger, ONE, 7, 8).await, [(0, 3), (2, 2)]);
     assert_eq!(
@@ -64,9 +68,9 @@ pub(crate) async fn epochs_rise_above_what_was_seen_and_totals_come_with_them<O:
     );
 }
 
-pub(crate) async fn a_process_is_registered_for_the_current_epoch_only<O: Office>() {
-    let office = O::open().await;
-    let ledger = office.ledger();
+pub(crate) async fn a_process_is_registered_for_the_current_epoch_only<F: MetaFixture>() {
+    let fixture = F::open().await;
+    let ledger = fixture.ledger();
     raise(&ledger, ONE, 0, 1).await;
     ledger
         .register(ONE, Epoch(1), "first")
@@ -87,7 +91,7 @@ pub(crate) async fn a_process_is_registered_for_the_current_epoch_only<O: Office
     assert_eq!(
         ledger.registered(ONE).await,
         now(2, "first"),
-        "until the next one is there"
+        "until the next process is registered"
     );
     ledger
         .register(ONE, Epoch(2), "second")
@@ -97,13 +101,13 @@ pub(crate) async fn a_process_is_registered_for_the_current_epoch_only<O: Office
 }
 
 pub(crate) async fn an_addition_waits_for_each_server_under_the_epoch_it_was_recorded_in<
-    O: Office,
+    F: MetaFixture,
 >() {
-    let office = O::open().await;
-    let ledger = office.ledger();
+    let fixture = F::open().await;
+    let ledger = fixture.ledger();
     raise(&ledger, TWO, 4, 5).await;
-    office.add(7).await;
-    office.add(2).await;
+    fixture.add(7).await;
+    fixture.add(2).await;
     let of_two = ledger.deliveries(TWO).await.expect("read");
     let [first, second] = &of_two[..] else {
         panic!("{of_two:?}")
@@ -131,12 +135,12 @@ pub(crate) async fn an_addition_waits_for_each_server_under_the_epoch_it_was_rec
     );
 }
 
-pub(crate) async fn what_a_server_gave_is_noted_once_and_in_its_epoch_only<O: Office>() {
-    let office = O::open().await;
-    let ledger = office.ledger();
-    office.add(10).await;
+pub(crate) async fn what_a_server_gave_is_noted_once_and_in_its_epoch_only<F: MetaFixture>() {
+    let fixture = F::open().await;
+    let ledger = fixture.ledger();
+    fixture.add(10).await;
     raise(&ledger, ONE, 0, 1).await;
-    office.ask_withdrawal(9).await;
+    fixture.ask_withdrawal(9).await;
     let waiting = ledger.withdrawals().await.expect("read");
     let [withdrawal] = &waiting[..] else {
         panic!("{waiting:?}")
@@ -151,7 +155,7 @@ pub(crate) async fn what_a_server_gave_is_noted_once_and_in_its_epoch_only<O: Of
             .await
             .expect("asked")
     };
-    assert!(!note(ONE, 0, &[(0, 1)]).await, "that epoch has passed");
+    assert!(!note(ONE, 0, &[(0, 1)]).await, "the epoch has passed");
     assert!(note(ONE, 1, &[(0, 3), (2, 1)]).await);
     assert!(!note(ONE, 1, &[(0, 3), (2, 1)]).await, "once");
     assert!(note(TWO, 0, &[]).await, "nothing was left there");
@@ -167,7 +171,7 @@ pub(crate) async fn what_a_server_gave_is_noted_once_and_in_its_epoch_only<O: Of
     assert!(ledger.withdrawals().await.expect("read").is_empty());
 }
 
-/// A real one.
+/// A MariaDB database.
 struct OnMariadb(Meta<MysqlDatabase>);
 
 impl OnMariadb {
@@ -181,12 +185,12 @@ impl OnMariadb {
     }
 }
 
-impl Office for OnMariadb {
+impl MetaFixture for OnMariadb {
     type Ledger = SqlMetaLedger;
 
     async fn open() -> Self {
         let Spread { segments, servers } = ON_TWO;
-        // Only their number counts.
+        // Only the number of servers matters.
         let redis = (0..servers).map(|_| RedisOptions {
             host: "127.0.0.1".to_owned(),
             port: 1,
@@ -198,8 +202,8 @@ impl Office for OnMariadb {
             connections_max: 1,
         });
         let options = ClusterOptions {
-            meta: Mariadb::shared_database().await,
-            shards: vec![Mariadb::shared_database().await],
+            meta: shared_database().await,
+            shards: vec![shared_database().await],
             tables: 1,
             redis: redis.collect(),
             segments,
@@ -229,21 +233,21 @@ impl Office for OnMariadb {
     }
 }
 
-/// The suite, over one kind of meta database.
+/// The suite over one kind of meta database.
 macro_rules! meta_suite {
-    ($office:ty, $test:meta) => {
-        $crate::stock::cluster::tests::metas::meta_suite!($office, $test:
+    ($fixture:ty, $test:meta) => {
+        $crate::stock::cluster::tests::metas::meta_suite!($fixture, $test:
             epochs_rise_above_what_was_seen_and_totals_come_with_them,
             a_process_is_registered_for_the_current_epoch_only,
             an_addition_waits_for_each_server_under_the_epoch_it_was_recorded_in,
             what_a_server_gave_is_noted_once_and_in_its_epoch_only,
         );
     };
-    ($office:ty, $test:meta: $($name:ident),* $(,)?) => {
+    ($fixture:ty, $test:meta: $($name:ident),* $(,)?) => {
         $(
             #[$test]
             async fn $name() {
-                $crate::stock::cluster::tests::metas::$name::<$office>().await;
+                $crate::stock::cluster::tests::metas::$name::<$fixture>().await;
             }
         )*
     };

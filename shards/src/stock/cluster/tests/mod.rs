@@ -1,4 +1,5 @@
-//! The cluster's stock over real Redis servers, and with real databases behind them.
+//! The cluster's stock on real Redis servers and real databases, and suites that also run over the
+//! simulation.
 mod databases;
 pub(crate) mod ledgers;
 pub(crate) mod metas;
@@ -8,14 +9,17 @@ pub(crate) mod servers;
 mod spread;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::server::Reset;
-use super::*;
-use crate::breaker::{self, BreakerMetrics};
-use crate::stock::conformance::{Shop, prize};
+use market::batch::Prize;
+
+use super::ledger::Registered;
+use super::server::{Reset, Session, StockServer};
+use super::{ClusterStock, LaneStock, RedisOptions, RedisServer, Spread, StockNode};
+use crate::breaker::{BreakerMetrics, BreakerSettings, Breakers};
+use crate::stock::conformance::{StockFixture, prize};
+use crate::stock::ids::{Epoch, ServerId};
 use crate::store::ClusterId;
-use crate::testing::Redis;
+use crate::testing::{Redis, TestRedis};
 
 /// Two servers, five segments.
 pub(crate) const SPREAD: Spread = Spread {
@@ -31,7 +35,7 @@ pub(crate) fn connect(server: u8, spread: Spread, redis: &Redis) -> RedisServer 
     connect_for(server, spread, redis, &cluster())
 }
 
-/// The cluster that most tests are about.
+/// The cluster of most tests.
 fn cluster() -> ClusterId {
     static CLUSTER: std::sync::OnceLock<ClusterId> = std::sync::OnceLock::new();
     CLUSTER.get_or_init(ClusterId::draw).clone()
@@ -49,7 +53,7 @@ pub(super) fn connect_for(
 /// Closed breakers for two servers.
 pub(crate) fn breakers() -> Arc<Breakers> {
     let metrics = BreakerMetrics::new(&prometheus::Registry::new()).expect("fresh names");
-    Arc::new(Breakers::new(breaker::Settings::DEFAULT, 0, 2, &metrics))
+    Arc::new(Breakers::new(BreakerSettings::DEFAULT, 0, 2, &metrics))
 }
 
 /// Gives a server these units under an epoch, and trusts it.
@@ -67,7 +71,7 @@ pub(crate) async fn stock_up<S: StockServer>(
     });
 }
 
-/// Gives two servers so many units of prize 1, as [`SPREAD`] says.
+/// Gives two servers this many units of prize 1, as [`SPREAD`] spreads them.
 pub(crate) async fn stock_up_all<S: StockServer>(stock: &ClusterStock<S>, units: u64) {
     for node in stock.nodes() {
         let here = SPREAD
@@ -80,18 +84,18 @@ pub(crate) async fn stock_up_all<S: StockServer>(stock: &ClusterStock<S>, units:
     }
 }
 
-/// Units left and under open grants, by the word of the servers.
+/// Units left and under open grants, as the servers have them.
 pub(crate) async fn snapshot<S: StockServer>(stock: &ClusterStock<S>) -> (u64, u64) {
     let (mut left, mut open) = (0, 0);
     for node in stock.nodes() {
         let mut session = node.trusted_session().await.expect("trusted");
-        let look = session
+        let found = session
             .look()
             .await
             .expect("it answers")
             .expect("it knows its units");
-        left += look.left.values().sum::<u64>();
-        open += look
+        left += found.left.values().sum::<u64>();
+        open += found
             .open
             .iter()
             .flat_map(|open| &open.parts)
@@ -102,12 +106,12 @@ pub(crate) async fn snapshot<S: StockServer>(stock: &ClusterStock<S>) -> (u64, u
 }
 
 /// One prize, spread over two Redis servers.
-pub(in crate::stock) struct Rack {
+pub(in crate::stock) struct RedisStock {
     stock: Arc<ClusterStock<RedisServer>>,
     _servers: [Redis; 2],
 }
 
-impl Shop for Rack {
+impl StockFixture for RedisStock {
     type Stock = LaneStock<RedisServer>;
 
     async fn open(units: u64) -> Self {

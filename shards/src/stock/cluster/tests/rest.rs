@@ -1,12 +1,14 @@
-//! What a gateway asks of its databases while nothing changes.
+//! A gateway at rest: what it needs of its databases while nothing changes.
+use std::time::Duration;
+
 use prometheus::Registry;
 use tokio::time::sleep;
 
-use super::*;
+use crate::breaker::BreakerSettings;
 use crate::installation::serving::{Kept, Serving};
 use crate::installation::{ClusterOptions, GatewaySizes};
 use crate::store::{Columns, Connection, Database, MysqlConnection};
-use crate::testing::Mariadb;
+use crate::testing::{DatabaseServer, Mariadb, Redis, TestRedis};
 use crate::{LaneLimits, ReadLimits, Timeouts};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -29,17 +31,21 @@ fn sizes() -> GatewaySizes {
             queue_max: 8,
             timeout: SECOND,
         },
-        breakers: breaker::Settings::DEFAULT,
+        breakers: BreakerSettings::DEFAULT,
     }
 }
 
-/// Connections that were ever made to the server.
+/// How many connections were ever made to the server.
 async fn made(connection: &mut MysqlConnection) -> u64 {
     let rows = connection
         .rows("SHOW GLOBAL STATUS LIKE 'Connections'", "[]")
         .await
         .expect("a status");
-    rows[0].text(1).expect("a text").parse().expect("a number")
+    rows[0]
+        .text(1)
+        .expect("a string")
+        .parse()
+        .expect("a number")
 }
 
 #[tokio::test]
@@ -50,7 +56,7 @@ async fn a_gateway_at_rest_makes_no_connections() {
         meta: server.database().await,
         shards,
         tables: 2,
-        redis: vec![options(&redis)],
+        redis: vec![redis.options()],
         segments: 2,
     };
     options.migrate().await.expect("migrated");
@@ -58,12 +64,12 @@ async fn a_gateway_at_rest_makes_no_connections() {
     let cluster = options.open().await.expect("it is laid out");
     let running = cluster.serve(sizes(), &Registry::new()).await;
     let cluster = Serving::new(running.expect("started"), Kept::Cluster(cluster));
-    // Each job has had its turn and found its connections.
+    // Each job has run and has its connections.
     sleep(3 * SECOND).await;
     let before = made(&mut watcher).await;
     sleep(3 * SECOND).await;
     let since = made(&mut watcher).await - before;
-    // Now and then one more job than ever before has its turn at the same moment.
+    // More jobs than before may run at the same moment, and need one more connection.
     assert!(since <= 2, "{since} connections in three seconds of rest");
     cluster.drain().await;
 }

@@ -1,15 +1,26 @@
-//! What a stock server must do, verb by verb, whatever it is: one suite, run over Redis and over
-//! the processes of the simulation.
-use super::super::server::{Addition, Look};
-use super::*;
-use crate::stock::conformance::units;
+//! What a stock server must do, verb by verb: one suite, which runs over Redis and over the processes
+//! of the simulation.
+use std::sync::Arc;
 
-/// A server that has no units yet.
-pub(crate) trait Counter {
+use market::batch::Units;
+
+use super::super::server::{
+    Addition, Closing, Reset, ServerStock, Session, StockServer, TakeRequest, Taken,
+};
+use super::super::{ClusterStock, RedisServer, Spread};
+use super::{connect, stock_up};
+use crate::grant::GrantId;
+use crate::stock::conformance::{prize, units};
+use crate::stock::grants::Part;
+use crate::stock::ids::Epoch;
+use crate::testing::Redis;
+
+/// A server without units, which the suite tests.
+pub(crate) trait ServerFixture {
     type Server: StockServer;
 
     async fn open() -> Self;
-    /// The same server, as one more client sees it.
+    /// The same server, for one more client.
     fn server(&self) -> Self::Server;
 }
 
@@ -20,8 +31,8 @@ pub(crate) const ON_ONE: Spread = Spread {
 };
 
 /// 10 units of prize 1 under epoch 1.
-async fn stocked<C: Counter>(counter: &C) -> Arc<ClusterStock<C::Server>> {
-    let (stock, _closers) = ClusterStock::new(vec![counter.server()]);
+async fn stocked<F: ServerFixture>(fixture: &F) -> Arc<ClusterStock<F::Server>> {
+    let (stock, _closers) = ClusterStock::new(vec![fixture.server()]);
     stock_up(&stock.nodes()[0], 1, &[(prize(1), 0, 5), (prize(1), 1, 5)]).await;
     stock
 }
@@ -30,7 +41,7 @@ async fn session<S: StockServer>(stock: &ClusterStock<S>) -> S::Session {
     stock.nodes()[0].trusted_session().await.expect("trusted")
 }
 
-async fn look<S: StockServer>(stock: &ClusterStock<S>) -> Look {
+async fn look<S: StockServer>(stock: &ClusterStock<S>) -> ServerStock {
     session(stock)
         .await
         .look()
@@ -39,18 +50,18 @@ async fn look<S: StockServer>(stock: &ClusterStock<S>) -> Look {
         .expect("it knows its units")
 }
 
-fn take(grant: u64, wants: &[Units]) -> Asking<'_> {
-    Asking {
+fn take(grant: u64, wants: &[Units]) -> TakeRequest<'_> {
+    TakeRequest {
         grant: GrantId(grant),
         shard: 3,
-        place: 1,
+        lane: 1,
         wants,
     }
 }
 
-pub(crate) async fn a_grant_is_noted_with_its_shard_and_its_parts<C: Counter>() {
-    let counter = C::open().await;
-    let stock = stocked(&counter).await;
+pub(crate) async fn a_grant_is_noted_with_its_shard_and_its_parts<F: ServerFixture>() {
+    let fixture = F::open().await;
+    let stock = stocked(&fixture).await;
     let wants = [units(1, 7)];
     let taken = session(&stock)
         .await
@@ -67,20 +78,20 @@ pub(crate) async fn a_grant_is_noted_with_its_shard_and_its_parts<C: Counter>() 
     assert_eq!(
         segments,
         [(1, 5), (0, 2)],
-        "from its own segment first, then the next"
+        "from the lane's own segment first, then from the next"
     );
-    let look = look(&stock).await;
+    let found = look(&stock).await;
     assert_eq!(
-        (look.open.len(), look.open[0].grant, look.open[0].shard),
+        (found.open.len(), found.open[0].grant, found.open[0].shard),
         (1, GrantId(9), 3)
     );
-    assert_eq!(look.open[0].parts, parts);
-    assert_eq!(look.left[&(prize(1), 0)], 3);
+    assert_eq!(found.open[0].parts, parts);
+    assert_eq!(found.left[&(prize(1), 0)], 3);
 }
 
-pub(crate) async fn a_grant_id_is_never_used_again<C: Counter>() {
-    let counter = C::open().await;
-    let stock = stocked(&counter).await;
+pub(crate) async fn a_grant_id_is_never_used_again<F: ServerFixture>() {
+    let fixture = F::open().await;
+    let stock = stocked(&fixture).await;
     let wants = [units(1, 1)];
     session(&stock)
         .await
@@ -92,9 +103,9 @@ pub(crate) async fn a_grant_id_is_never_used_again<C: Counter>() {
     assert_eq!(look(&stock).await.open.len(), 1);
 }
 
-pub(crate) async fn a_grant_is_closed_once_and_the_epoch_is_answered<C: Counter>() {
-    let counter = C::open().await;
-    let stock = stocked(&counter).await;
+pub(crate) async fn a_grant_is_closed_once_and_the_epoch_is_returned<F: ServerFixture>() {
+    let fixture = F::open().await;
+    let stock = stocked(&fixture).await;
     let wants = [units(1, 7)];
     let taken = session(&stock)
         .await
@@ -123,14 +134,14 @@ pub(crate) async fn a_grant_is_closed_once_and_the_epoch_is_answered<C: Counter>
             session(&stock).await.close(&closings).await,
             Ok(Ok(Epoch(1)))
         );
-        let look = look(&stock).await;
-        assert_eq!((look.left.values().sum::<u64>(), look.open.len()), (8, 0));
+        let found = look(&stock).await;
+        assert_eq!((found.left.values().sum::<u64>(), found.open.len()), (8, 0));
     }
 }
 
-pub(crate) async fn an_epoch_begins_once<C: Counter>() {
-    let counter = C::open().await;
-    let stock = stocked(&counter).await;
+pub(crate) async fn an_epoch_begins_once<F: ServerFixture>() {
+    let fixture = F::open().await;
+    let stock = stocked(&fixture).await;
     let wants = [units(1, 1)];
     session(&stock)
         .await
@@ -157,16 +168,16 @@ pub(crate) async fn an_epoch_begins_once<C: Counter>() {
             .await,
         Ok(Reset::Done)
     );
-    let look = look(&stock).await;
+    let found = look(&stock).await;
     assert_eq!(
-        (look.epoch, look.open.len(), look.left[&(prize(1), 0)]),
+        (found.epoch, found.open.len(), found.left[&(prize(1), 0)]),
         (Epoch(2), 0, 99)
     );
 }
 
-pub(crate) async fn an_addition_counts_once_and_in_its_epoch_only<C: Counter>() {
-    let counter = C::open().await;
-    let stock = stocked(&counter).await;
+pub(crate) async fn an_addition_counts_once_and_in_its_epoch_only<F: ServerFixture>() {
+    let fixture = F::open().await;
+    let stock = stocked(&fixture).await;
     let addition = |operation, epoch| Addition {
         operation,
         epoch: Epoch(epoch),
@@ -181,16 +192,18 @@ pub(crate) async fn an_addition_counts_once_and_in_its_epoch_only<C: Counter>() 
     ] {
         assert_eq!(session(&stock).await.add(&addition).await, Ok(Ok(Epoch(1))));
     }
-    let look = look(&stock).await;
+    let found = look(&stock).await;
     assert_eq!(
-        (look.left[&(prize(1), 0)], look.left[&(prize(1), 1)]),
+        (found.left[&(prize(1), 0)], found.left[&(prize(1), 1)]),
         (8, 7)
     );
 }
 
-pub(crate) async fn a_withdrawal_takes_what_is_left_and_says_the_same_again<C: Counter>() {
-    let counter = C::open().await;
-    let stock = stocked(&counter).await;
+pub(crate) async fn a_withdrawal_takes_what_is_left_and_a_repeat_returns_the_same<
+    F: ServerFixture,
+>() {
+    let fixture = F::open().await;
+    let stock = stocked(&fixture).await;
     for (operation, epoch, expected) in [
         (1, 1, vec![(0, 5), (1, 2)]),
         (1, 1, vec![(0, 5), (1, 2)]),
@@ -206,10 +219,10 @@ pub(crate) async fn a_withdrawal_takes_what_is_left_and_says_the_same_again<C: C
     }
 }
 
-/// A real one.
+/// A Redis server.
 struct OnRedis(Redis);
 
-impl Counter for OnRedis {
+impl ServerFixture for OnRedis {
     type Server = RedisServer;
 
     async fn open() -> Self {
@@ -221,23 +234,23 @@ impl Counter for OnRedis {
     }
 }
 
-/// The suite, over one kind of server.
+/// The suite over one kind of server.
 macro_rules! server_suite {
-    ($counter:ty, $test:meta) => {
-        $crate::stock::cluster::tests::servers::server_suite!($counter, $test:
+    ($fixture:ty, $test:meta) => {
+        $crate::stock::cluster::tests::servers::server_suite!($fixture, $test:
             a_grant_is_noted_with_its_shard_and_its_parts,
             a_grant_id_is_never_used_again,
-            a_grant_is_closed_once_and_the_epoch_is_answered,
+            a_grant_is_closed_once_and_the_epoch_is_returned,
             an_epoch_begins_once,
             an_addition_counts_once_and_in_its_epoch_only,
-            a_withdrawal_takes_what_is_left_and_says_the_same_again,
+            a_withdrawal_takes_what_is_left_and_a_repeat_returns_the_same,
         );
     };
-    ($counter:ty, $test:meta: $($name:ident),* $(,)?) => {
+    ($fixture:ty, $test:meta: $($name:ident),* $(,)?) => {
         $(
             #[$test]
             async fn $name() {
-                $crate::stock::cluster::tests::servers::$name::<$counter>().await;
+                $crate::stock::cluster::tests::servers::$name::<$fixture>().await;
             }
         )*
     };

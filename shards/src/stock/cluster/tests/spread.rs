@@ -1,20 +1,19 @@
 //! How units are spread over segments and servers.
 use std::collections::BTreeSet;
 
-use super::*;
+use super::super::Spread;
+use super::SPREAD;
+use crate::stock::ids::ServerId;
 
 #[test]
-fn every_segment_lies_on_one_server() {
+fn every_segment_is_on_one_server() {
     for (segments, servers) in [(1, 1), (8, 1), (5, 2), (8, 3), (256, 15)] {
         let spread = Spread { segments, servers };
         let mut seen = BTreeSet::new();
         for server in (1..=servers).map(ServerId) {
             for segment in spread.segments_on(server) {
                 assert_eq!(spread.server_of(segment), server);
-                assert!(
-                    seen.insert(segment),
-                    "segment {segment} lies on two servers"
-                );
+                assert!(seen.insert(segment), "segment {segment} is on two servers");
             }
         }
         assert_eq!(seen.len(), usize::from(segments));

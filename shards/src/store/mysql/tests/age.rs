@@ -5,13 +5,14 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
 
 use super::{
-    LONG, connect, connect_again, hasty, impatient, is_mariadb, is_unavailable, player, shard,
+    LONG, connect, connect_again, hasty, impatient, is_mariadb, is_unavailable, of_another_gateway,
+    player, shard,
 };
-use crate::store::mysql::{Dialer, MysqlConnection};
-use crate::store::{Columns, Connection, Database, MysqlDatabase, StoreError, migrate_shard};
-use crate::testing::Mariadb;
+use crate::store::mysql::MysqlConnection;
+use crate::store::{Columns, Connection, Database, StoreError, migrate_shard};
+use crate::testing::{DatabaseServer, Mariadb};
 
-/// Its id on the server.
+/// The connection's id on the server.
 async fn id(connection: &mut MysqlConnection) -> i64 {
     let rows = connection
         .rows("SELECT CAST(CONNECTION_ID() AS SIGNED)", "[]")
@@ -32,23 +33,19 @@ async fn status(connection: &mut MysqlConnection, name: &str) -> i64 {
 async fn callers_of_a_server_that_hangs_share_one_dial_and_its_result_waits_for_the_next() {
     let server = Mariadb::private().await;
     let database = hasty(&server.database().await);
-    let mut admin = connect(&MysqlDatabase {
-        dialer: Dialer::default(),
-        ..database.clone()
-    })
-    .await;
+    let mut admin = connect(&of_another_gateway(&database)).await;
     let before = status(&mut admin, "Connections").await;
     server.pause();
     for _ in 0..2 {
         for refused in join_all((0..8).map(|_| database.connect())).await {
             let Err(StoreError::Unavailable(why)) = refused.map(drop) else {
-                panic!("nobody answers")
+                panic!("a paused server answered")
             };
             assert!(why.contains("still connecting"), "{why}");
         }
     }
     server.resume();
-    // The dial that was under way, and what it asked to see whether TCP stands.
+    // The dial that was running, and its probe of TCP.
     let mut made = connect_again(&database).await;
     let dialled = status(&mut admin, "Connections").await - before;
     assert!(dialled <= 2, "{dialled} dials for sixteen callers");
@@ -72,7 +69,7 @@ async fn who_was_refused_a_moment_ago_hears_the_same_again_at_once() {
                 .connect()
                 .await
                 .map(drop)
-                .expect_err("nobody is there"),
+                .expect_err("the server is gone"),
         );
     }
     let StoreError::Unavailable(why) = &failures[0] else {
@@ -80,7 +77,7 @@ async fn who_was_refused_a_moment_ago_hears_the_same_again_at_once() {
     };
     assert!(
         why.contains("127.0.0.1") && why.contains("refused"),
-        "it says where and what: {why}"
+        "it names address and cause: {why}"
     );
     assert!(
         failures.iter().all(|failure| *failure == failures[0]),
@@ -152,7 +149,7 @@ async fn a_refusal_to_write_ends_all_connections_of_the_database_between_transac
     admin.run("SET GLOBAL read_only = 0").await.expect("set");
     assert_eq!(id(&mut two).await, second, "its transaction is there");
     two.rollback().await.expect("ended");
-    // It is back, and nobody had to be started again.
+    // It is back, without a restart of any part.
     let mut one = connect_again(&database).await;
     one.execute(write, "[]").await.expect("written");
     assert_ne!(id(&mut one).await, first);
@@ -162,7 +159,7 @@ async fn a_refusal_to_write_ends_all_connections_of_the_database_between_transac
     assert_eq!(
         reader.may_still_write().await,
         Ok(true),
-        "the second best is given up for the best"
+        "a read-only connection is replaced by a writable one"
     );
 }
 
@@ -183,12 +180,12 @@ async fn a_transaction_that_idles_is_undone_after_some_seconds() {
     other
         .execute(write, "[]")
         .await
-        .expect("nobody holds the row any more");
+        .expect("the row is not held any more");
     assert!(is_unavailable(&stuck.commit().await));
     snapshot
         .rows("SELECT epoch FROM stock_epoch", "[]")
         .await
-        .expect("who only reads may idle");
+        .expect("a transaction that only reads may idle");
     snapshot.rollback().await.expect("ended");
     snapshot.begin().await.expect("a transaction");
     let bound = if is_mariadb(&database).await {

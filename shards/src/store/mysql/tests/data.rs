@@ -1,15 +1,15 @@
-//! Values come back as they were written or are refused; nothing is cut, clamped or folded.
+//! Values come back as they were written, or are refused: nothing is cut, clamped or folded.
 use std::sync::Arc;
 
-use market::UserId;
 use market::calendar::Day;
 use market::chances::Account;
+use market::{MadeCall, UserId};
 
 use super::{bench, connect, number, shard, table};
 use crate::store::conformance::{gather, orders_of};
 use crate::store::tables::epochs::EPOCHS;
 use crate::store::{
-    Columns, Connection, Input, MysqlConnection, Rows, ShardStore, Step, StoreError, Value,
+    Columns, Connection, Input, MysqlConnection, Rows, ShardStore, SqlStep, StoreError, Value,
 };
 
 #[tokio::test]
@@ -48,7 +48,7 @@ async fn ids_that_look_alike_are_different_users() {
         .map(|order| vec![order.id])
         .collect();
     assert_eq!(found, written);
-    // The one thing that the collation does fold never gets here.
+    // User ids have no spaces at the end, which is all that the collation folds.
     assert!(UserId::new("alice ").is_err());
 }
 
@@ -58,15 +58,17 @@ async fn extreme_values_come_back_as_they_were() {
     let longest = "😀".repeat(UserId::CHARS_MAX);
     let key = "~".repeat(64);
     let mut settlement = bench.settlement(&[(&longest, &key), ("\\\"'%_\u{a0}x", "\\\"'%_")]);
-    let order = &mut Arc::get_mut(&mut settlement.rows.orders[0]).expect("nobody else has it")[0];
+    let mut order = settlement.rows.made[0].made.orders()[0].clone();
     order.award_title = Arc::from("\u{1}\t\n\r\\\"'😀\u{10ffff}".repeat(12));
     (order.version, order.ordinal, order.award_index) = (u32::MAX, u32::MAX, u32::MAX);
     order.activity = market::ActivityId::new(i64::MAX.unsigned_abs()).expect("the largest id");
     order.day = Day::from_number(u32::MAX);
+    let day = order.day;
+    settlement.rows.made[0] = MadeCall::of_orders([order]);
     let account = Account {
         granted: u32::MAX,
         used: u32::MAX,
-        day: order.day,
+        day,
         day_used: u32::MAX,
         month_used: 0,
     };
@@ -77,7 +79,7 @@ async fn extreme_values_come_back_as_they_were() {
         .await
         .expect("read");
     bench.store.undo().await;
-    assert_eq!(orders_of(&known)[0], *settlement.rows.orders[0]);
+    assert_eq!(orders_of(&known)[0], settlement.rows.made[0].made.orders());
     assert_eq!(known.accounts[0], Some(account));
 }
 
@@ -103,7 +105,7 @@ async fn write(
     rows: Rows<'_>,
 ) -> Result<u64, StoreError> {
     let outcomes = connection
-        .run_all(&[Step::read(sql, Input::Rows(rows))])
+        .run_all(&[SqlStep::read(sql, Input::Rows(rows))])
         .await?;
     Ok(outcomes[0].touched)
 }
@@ -244,8 +246,7 @@ async fn an_update_counts_rows_that_were_not_there_as_too_few() {
         write(&mut connection, &sql.accounts.update, rows::<7>(three)).await,
         Ok(5)
     );
-    // What does not change counts too little as well: the lane takes it for a conflict, not for
-    // done.
+    // An unchanged row counts too little as well: for the lane it is a conflict.
     assert_eq!(
         write(&mut connection, &sql.accounts.update, rows::<7>(two(7))).await,
         Ok(2)

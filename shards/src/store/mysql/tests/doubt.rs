@@ -1,4 +1,4 @@
-//! Commits whose outcome is not known: whatever the verdict says must be so, and stay so.
+//! Commits with an unknown outcome: the verdict must be true, and stay true.
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,13 +13,13 @@ use super::{connect, hasty, number};
 use crate::meta::{ChangeError, Meta, SwitchChange, SwitchTo};
 use crate::store::conformance::{Bench, in_doubt};
 use crate::store::{
-    Connection, InDoubtBatch, MysqlDatabase, PersistError, ShardStore, StoreError, Verdict,
+    CommitVerdict, Connection, InDoubtBatch, MysqlDatabase, PersistError, ShardStore, StoreError,
     migrate_meta,
 };
-use crate::testing::Mariadb;
+use crate::testing::{DatabaseServer, Mariadb, shared_database};
 
 /// Asks until there is a verdict.
-async fn final_verdict(lane: &mut Bench<Trapped>, batch: &InDoubtBatch) -> Verdict {
+async fn final_verdict(lane: &mut Bench<Trapped>, batch: &InDoubtBatch) -> CommitVerdict {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
         match lane.store.verdict(batch).await {
@@ -29,14 +29,14 @@ async fn final_verdict(lane: &mut Bench<Trapped>, batch: &InDoubtBatch) -> Verdi
     }
 }
 
-/// Checks that the tables say what the verdict says: the batch of a grant has one order.
-async fn agrees(database: &MysqlDatabase, verdict: Verdict, grant: u64) {
+/// Checks that the tables agree with the verdict: the batch of a grant has one order.
+async fn agrees(database: &MysqlDatabase, verdict: CommitVerdict, grant: u64) {
     let committed =
         format!("SELECT COUNT(*) FROM stock_receipt WHERE void = 0 AND grant_id = {grant}");
     let orders = (0..4).map(|table| format!("SELECT request_id FROM raffle_call_{table}"));
     let orders = orders.collect::<Vec<_>>().join(" UNION ALL ");
     let orders = format!("SELECT COUNT(*) FROM ({orders}) AS o WHERE request_id = 'key{grant}'");
-    let expected = i64::from(verdict == Verdict::Committed);
+    let expected = i64::from(verdict == CommitVerdict::Committed);
     assert_eq!(number(database, &committed).await, expected);
     assert_eq!(number(database, &orders).await, expected);
 }
@@ -80,16 +80,13 @@ async fn asks_in_vain(lane: &mut Bench<Trapped>, batch: &InDoubtBatch) {
     assert!(started.elapsed() < Duration::from_secs(3));
 }
 
-/// The trap: a commit waits for as long as somebody holds all tables for reading.
+/// The trap: a commit waits while a connection holds all tables for reading.
 async fn hold_all(
     database: &MysqlDatabase,
 ) -> (Arc<Mutex<impl Connection + 'static>>, Bench<Trapped>) {
     let holder = Arc::new(Mutex::new(
-        connect(&MysqlDatabase {
-            statement_timeout: Duration::from_secs(10),
-            ..database.clone()
-        })
-        .await,
+        connect(&database.with(|options| options.statement_timeout = Duration::from_secs(10)))
+            .await,
     ));
     let lane = trapped(database, {
         let holder = holder.clone();
@@ -178,7 +175,7 @@ async fn a_commit_to_a_paused_server_gets_its_verdict_when_it_goes_on() {
 async fn a_server_killed_at_a_commit_knows_after_its_restart() {
     let server = Arc::new(Mariadb::private().await);
     let database = hasty(&server.database().await);
-    // Killed before the commit reaches it, and some time around its landing.
+    // Killed before the commit arrives, and at moments around its execution.
     for (grant, delay_us) in [
         (1, None),
         (2, Some(0)),
@@ -207,7 +204,7 @@ async fn a_server_killed_at_a_commit_knows_after_its_restart() {
         .await;
         let settlement = lane.settlement(&[(&format!("user{grant}"), &format!("key{grant}"))]);
         let persisted = lane.persist(grant, &settlement).await;
-        // Started before it is gone, there would be two of them.
+        // If it started before the first had ended, there would be two.
         while std::fs::exists(format!("/proc/{}", server.pid())).unwrap_or(true) {
             sleep(Duration::from_millis(1)).await;
         }
@@ -215,11 +212,11 @@ async fn a_server_killed_at_a_commit_knows_after_its_restart() {
         let verdict = final_verdict(&mut lane, &in_doubt(grant, &settlement)).await;
         agrees(&database, verdict, grant).await;
         assert!(
-            persisted.is_err() || verdict == Verdict::Committed,
+            persisted.is_err() || verdict == CommitVerdict::Committed,
             "what was confirmed is there"
         );
         assert!(
-            delay_us.is_some() || verdict == Verdict::Void,
+            delay_us.is_some() || verdict == CommitVerdict::Void,
             "it was killed first"
         );
     }
@@ -227,22 +224,22 @@ async fn a_server_killed_at_a_commit_knows_after_its_restart() {
 
 #[tokio::test]
 async fn a_void_batch_that_comes_late_is_refused() {
-    let database = hasty(&Mariadb::shared_database().await);
+    let database = hasty(&shared_database().await);
     let mut lane = trapped(&database, async || {}).await;
     let mut judge = Bench::of_run(database.clone(), 2);
     let settlement = lane.settlement(&[("user5", "key5")]);
-    assert_eq!(judge.verdict(5, &settlement).await, Ok(Verdict::Void));
+    assert_eq!(judge.verdict(5, &settlement).await, Ok(CommitVerdict::Void));
     let refused = lane.persist(5, &settlement).await;
     assert!(
         matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))),
         "{refused:?}"
     );
     lane.store.undo().await;
-    agrees(&database, Verdict::Void, 5).await;
-    assert_eq!(judge.verdict(5, &settlement).await, Ok(Verdict::Void));
+    agrees(&database, CommitVerdict::Void, 5).await;
+    assert_eq!(judge.verdict(5, &settlement).await, Ok(CommitVerdict::Void));
 }
 
-/// Whatever jobs have deleted meanwhile: orders stay.
+/// Jobs may have deleted receipts meanwhile, but orders stay.
 #[tokio::test]
 async fn a_batch_that_committed_long_ago_is_never_taken_for_void() {
     let mut bench = super::bench().await;
@@ -252,8 +249,11 @@ async fn a_batch_that_committed_long_ago_is_never_taken_for_void() {
         .await
         .run("DELETE FROM stock_receipt")
         .await
-        .expect("as everything that reclaims");
-    assert_eq!(bench.verdict(5, &settlement).await, Ok(Verdict::Committed));
+        .expect("as all jobs that reclaim");
+    assert_eq!(
+        bench.verdict(5, &settlement).await,
+        Ok(CommitVerdict::Committed)
+    );
     assert_eq!(
         number(&bench.database, "SELECT COUNT(*) FROM stock_receipt").await,
         0,
@@ -261,7 +261,7 @@ async fn a_batch_that_committed_long_ago_is_never_taken_for_void() {
     );
 }
 
-/// Whoever is told "nothing was changed" sets it again, or believes that draws go on.
+/// An operator who gets "nothing was changed" sets it again, or believes that draws go on.
 #[tokio::test]
 async fn a_change_of_a_switch_that_was_not_confirmed_is_in_doubt() {
     let server = Arc::new(Mariadb::private().await);
@@ -291,7 +291,7 @@ async fn a_change_of_a_switch_that_was_not_confirmed_is_in_doubt() {
         matches!(changed, Err(ChangeError::InDoubt(_))),
         "{changed:?}"
     );
-    // What never came as far is not.
+    // A change that failed before the commit was not made.
     let changed = meta.switches().change(&change, Timestamp::UNIX_EPOCH).await;
     assert!(
         matches!(changed, Err(ChangeError::NotMade(_))),

@@ -14,14 +14,14 @@ use crate::store::tables::epochs::EPOCHS;
 use crate::store::tables::issued::{COUNTERS, IssuedStatements};
 use crate::store::tables::receipts::{RECEIPTS, receipt_row};
 use crate::store::{
-    Columns, Connection, GrantNote, Input, MYSQL, MysqlConnection, MysqlDatabase, PersistError,
-    ShardStore, Step, StoreError, Verdict,
+    Columns, CommitVerdict, Connection, GrantNote, Input, MYSQL, MysqlConnection, MysqlDatabase,
+    PersistError, ShardStore, SqlStep, StoreError,
 };
 
 /// Run 1, which is in the higher bits of a grant.
 const RUN: u64 = 1 << 38;
 
-/// What a batch took from servers 1 and 2, both at epoch 0.
+/// The units that a batch took from servers 1 and 2, both at epoch 0.
 fn taken(closed: &[u64]) -> Receipt {
     let part = |server, award, segment, count| Part {
         server: ServerId(server),
@@ -57,7 +57,7 @@ async fn note_all(
 async fn void(connection: &mut MysqlConnection, grant: u64) -> Result<(), StoreError> {
     let row = Input::Rows(receipt_row(GrantId(RUN + grant), true, "[]"));
     connection
-        .run_all(&[Step::read(RECEIPTS.insert, row)])
+        .run_all(&[SqlStep::read(RECEIPTS.insert, row)])
         .await
         .map(drop)
 }
@@ -136,7 +136,7 @@ async fn a_batch_deletes_the_receipts_of_closed_grants_and_no_void_ones() {
     void(&mut connection, 4).await.expect("void");
     note_all(&mut connection, 5, 0, &taken(&[2, 1, 4, 9]))
         .await
-        .expect("whatever of them is there");
+        .expect("with any of them present");
     let left = integers::<1>(
         &mut connection,
         "SELECT CAST(grant_id AS SIGNED) FROM stock_receipt ORDER BY grant_id",
@@ -168,7 +168,7 @@ async fn raising_an_epoch_waits_for_the_batches_that_hold_it() {
     assert_eq!(
         rebuilder.execute(EPOCHS.raise, "[[3,1]]").await,
         Ok(1),
-        "nobody holds that one"
+        "that one is not held"
     );
     let raised = async {
         let raised = rebuilder.execute(EPOCHS.raise, "[[1,1]]").await;
@@ -200,8 +200,8 @@ async fn lanes_of_one_shard_do_not_wait_for_each_other() {
             .await
             .expect("noted");
     }
-    // Each lane writes its batch while those before it have not committed theirs: first new
-    // counters, then counters that are there.
+    // Each lane writes its batch while the ones before it have not committed: first new counters,
+    // then existing ones.
     for round in [0, 100] {
         let mut open = Vec::new();
         for lane in 1..5_u16 {
@@ -238,7 +238,7 @@ async fn a_void_grant_never_commits_and_a_committed_one_is_never_void() {
     batch.begin().await.expect("a transaction");
     assert!(is_conflict(&note(&mut batch, 1, 0).await));
     batch.rollback().await.expect("undone");
-    // Noted first: the sweeper waits for the outcome.
+    // Recorded first: the sweeper waits for the outcome.
     batch.begin().await.expect("a transaction");
     note(&mut batch, 3, 0).await.expect("noted");
     let pause = Duration::from_millis(200);
@@ -344,10 +344,10 @@ async fn an_unfinished_batch_holds_back_its_own_verdict_only() {
     let settlement = one.settlement(&[("a", "1")]);
     let other = two.settlement(&[("b", "1")]);
     two.prefetch(&gather(&[])).await.expect("read");
-    // Its writes have landed, its commit has not.
+    // Its writes are executed, its commit is not.
     let mut batch = connect(&one.database).await;
     batch.begin().await.expect("a transaction");
-    let id = other.rows.calls[0].first_id.get();
+    let id = other.rows.made[0].call.first_id.get();
     let table = table_of("b");
     batch
         .run(&format!(
@@ -359,7 +359,7 @@ async fn an_unfinished_batch_holds_back_its_own_verdict_only() {
     let verdict = two.store.verdict(&in_doubt(8, &other)).await;
     assert!(matches!(verdict, Err(StoreError::Held(_))), "{verdict:?}");
     assert!(
-        started.elapsed() < two.database.statement_timeout,
+        started.elapsed() < two.database.options.statement_timeout,
         "the server's refusal comes first"
     );
     one.prefetch(&gather(&[("a", "1")])).await.expect("read");
@@ -374,6 +374,6 @@ async fn an_unfinished_batch_holds_back_its_own_verdict_only() {
     batch.commit().await.expect("committed");
     assert_eq!(
         two.store.verdict(&in_doubt(8, &other)).await,
-        Ok(Verdict::Committed)
+        Ok(CommitVerdict::Committed)
     );
 }

@@ -1,5 +1,5 @@
-//! Servers that hang, on an address that is not loopback and whose name the server can find: there
-//! it counts the handshakes that its clients gave up, and refuses their host after a hundred.
+//! Servers that hang, on an address that is not loopback and whose name the server can resolve.
+//! There it counts the handshakes that its clients gave up, and refuses their host after a hundred.
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,10 +9,9 @@ use sqlx::mysql::MySqlConnectOptions;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{LONG, connect, connect_again, is_mariadb, is_unavailable};
-use crate::store::mysql::Dialer;
+use super::{LONG, connect, connect_again, is_mariadb, is_unavailable, of_another_gateway};
 use crate::store::{Connection, Database, MysqlDatabase, Tls};
-use crate::testing::{Mariadb, Namespace, name_hosts, namespace};
+use crate::testing::{DatabaseServer, Mariadb, Namespace, name_hosts, namespace};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -23,7 +22,16 @@ const HANG: Duration = Duration::from_secs(4);
 const LANES: usize = 32;
 const GATEWAYS: usize = 2;
 
-/// A server as nobody has configured it, but for the room for connections that a cluster needs.
+/// A database as a gateway reaches it: by the name of its server, as the user `player`.
+fn as_gateways_reach(local: &MysqlDatabase) -> MysqlDatabase {
+    of_another_gateway(&local.with(|options| {
+        options.host = "shard.test".to_owned();
+        options.user = "player".to_owned();
+        options.connect_timeout = SECOND;
+    }))
+}
+
+/// An unconfigured server, except for the number of connections that a cluster needs.
 async fn server(hosts: &Path) -> (Mariadb, MysqlDatabase) {
     name_hosts(hosts, &[("10.77.0.1", "shard.test")]);
     let server = Mariadb::with_options(&[
@@ -36,17 +44,7 @@ async fn server(hosts: &Path) -> (Mariadb, MysqlDatabase) {
     let local = server.database().await;
     let make = "CREATE USER player@'%' IDENTIFIED BY ''; GRANT ALL ON *.* TO player@'%'";
     connect(&local).await.run(make).await.expect("an account");
-    let (host, user) = ("shard.test".to_owned(), "player".to_owned());
-    (
-        server,
-        MysqlDatabase {
-            host,
-            user,
-            connect_timeout: SECOND,
-            dialer: Dialer::default(),
-            ..local
-        },
-    )
+    (server, as_gateways_reach(&local))
 }
 
 #[tokio::test]
@@ -58,10 +56,7 @@ async fn gateways_are_let_in_again_after_a_server_hung() {
     let (server, database) = server(&hosts).await;
     // Each gateway has a dialer of its own.
     let gateways: Vec<MysqlDatabase> = (0..GATEWAYS)
-        .map(|_| MysqlDatabase {
-            dialer: Dialer::default(),
-            ..database.clone()
-        })
+        .map(|_| of_another_gateway(&database))
         .collect();
     for gateway in &gateways {
         connect(gateway).await;
@@ -87,13 +82,13 @@ async fn gateways_are_let_in_again_after_a_server_hung() {
     }
 
     if !is_mariadb(&database).await {
-        eprintln!("MySQL runs where it does not see this test's names, so it counts nothing");
+        eprintln!("MySQL cannot resolve this test's names where it runs, so it counts nothing");
         return;
     }
-    // The trap is there: lanes that dial for themselves and give up do not come in any more.
+    // The trap exists: lanes that dial for themselves and give up are not let in any more.
     let options = MySqlConnectOptions::new()
         .host("shard.test")
-        .port(database.port)
+        .port(database.options.port)
         .username("player");
     server.pause();
     let until = Instant::now() + HANG;
@@ -128,37 +123,25 @@ async fn a_name_that_leads_elsewhere_is_followed_while_its_old_server_hangs() {
     let local = server.database().await;
     let make = "CREATE USER player@'%' IDENTIFIED BY ''; GRANT ALL ON *.* TO player@'%'";
     connect(&local).await.run(make).await.expect("an account");
-    // Takes connections, which the system does for it, and never says a word.
-    let hangs = TcpListener::bind(("10.77.0.1", local.port))
+    // Accepts connections, which the system does for it, and never answers.
+    let hangs = TcpListener::bind(("10.77.0.1", local.options.port))
         .await
         .expect("an address");
     name_hosts(&hosts, &[("10.77.0.1", "shard.test")]);
-    let (host, user) = ("shard.test".to_owned(), "player".to_owned());
     for tls in [
         Tls::Off,
         Tls::Verify {
             ca_file: "/dev/null".into(),
         },
     ] {
-        let dialer = Dialer::default();
-        let database = MysqlDatabase {
-            tls,
-            dialer,
-            host: host.clone(),
-            user: user.clone(),
-            ..local.clone()
-        };
-        let hasty = MysqlDatabase {
-            connect_timeout: SECOND,
-            ..database
-        };
+        let hasty = as_gateways_reach(&local).with(|options| options.tls = tls);
         assert!(is_unavailable(&hasty.connect().await));
         name_hosts(&hosts, &[("10.77.0.2", "shard.test")]);
         let moved = Instant::now();
-        if hasty.tls == Tls::Off {
+        if hasty.options.tls == Tls::Off {
             connect_again(&hasty).await;
         } else {
-            // The server there speaks no TLS, and says so at once.
+            // That server speaks no TLS, and refuses at once.
             let deadline = moved + LONG;
             loop {
                 let refused = hasty

@@ -1,5 +1,4 @@
-//! Rows that somebody else has locked and does not let go: a gateway that stands still with a batch
-//! half done.
+//! Rows that another process keeps locked: a gateway that stands still with a batch half done.
 use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,15 +10,15 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use market::campaign::{Campaign, Catalogue, Published};
 use market::draw::DrawAsk;
-use market::random::Seeded;
 use market::{ActivityId, Ask, Command, DrawCount, Made, RequestId, UserId};
 use router::{Run, ShardId};
 use testkit::campaign::CampaignFile;
+use testkit::random::seeded;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::{bench, connect, shard};
-use crate::breaker::{Breakers, Settings, State};
+use crate::breaker::{BreakerSettings, BreakerState, Breakers};
 use crate::error::CommandError;
 use crate::lane::{Cut, Entrance, Ids, LaneLimits, Runs, Surroundings, Timeouts, start};
 use crate::metrics::Metrics;
@@ -32,7 +31,7 @@ use crate::store::{
     StoreError,
 };
 
-/// Nobody was waited for, on a busy machine.
+/// The maximum time without a lock wait, on a busy machine.
 const AT_ONCE: Duration = Duration::from_millis(500);
 
 /// Accounts of these users, with one order each under the key `first`.
@@ -49,7 +48,7 @@ async fn held(lane: &mut Bench<MysqlDatabase>, calls: &[(&str, &str)]) -> Vec<bo
         .store
         .held(&gather(calls))
         .await
-        .expect("nobody is waited for");
+        .expect("no lock is waited for");
     assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
     held
 }
@@ -76,7 +75,7 @@ async fn a_batch_that_does_not_wait_is_refused_at_once_and_says_that_somebody_is
         .store
         .prefetch(&gather(&[("b", "k")]), OnLock::Refuse, true)
         .await
-        .expect("nobody has it");
+        .expect("it is free");
     assert!(read.known.accounts[0].is_some());
 }
 
@@ -96,7 +95,7 @@ async fn who_is_held_is_found_in_one_look_and_nobody_else() {
         ("other", "taken"),
     ];
     assert_eq!(held(&mut two, &calls).await, [false; 8]);
-    // Accounts that are there, of all tables; one that is not committed; a call that is not.
+    // Existing accounts of all tables; an account that is not committed; a call that is not.
     one.prefetch(&gather(&[("a", "again"), ("U", "again")]))
         .await
         .expect("locked");
@@ -184,7 +183,7 @@ impl Gateway {
                 campaign,
             }]))),
             stock: Arc::new(MemoryStock::default()),
-            random: Seeded::new(1),
+            random: seeded(1),
             clock: Timestamp::now,
             ids: Ids::new(
                 Arc::new(Counter(AtomicU32::new(2))),
@@ -204,10 +203,10 @@ impl Gateway {
         let store = SqlShard::new(database.clone(), map(), ShardId::new(0), 0..TABLES);
         let stop = watch::Sender::new(false);
         let (entrance, _task) = start(store, around, limits, stop.subscribe());
-        let settings = Settings {
+        let settings = BreakerSettings {
             calls_min: 1,
             error_ratio_percent: 1,
-            ..Settings::DEFAULT
+            ..BreakerSettings::DEFAULT
         };
         Self {
             entrance,
@@ -235,7 +234,7 @@ impl Gateway {
         let mut pending = self.entrance.submit(command)?;
         let drawn = pending.answer(timeouts).await;
         permit.waited(pending.queued() + pending.held_up());
-        permit.judge(verdict_of_command(&drawn));
+        permit.end(verdict_of_command(&drawn));
         drawn
     }
 
@@ -243,7 +242,7 @@ impl Gateway {
         self.breakers
             .list()
             .iter()
-            .all(|status| status.state == State::Closed)
+            .all(|status| status.state == BreakerState::Closed)
     }
 }
 
@@ -276,7 +275,7 @@ async fn a_frozen_gateway_costs_strangers_nothing_and_opens_no_breaker() {
         gateway.draw(user, "first").await.expect("all is well");
     }
     let frozen = freeze(&database, &held).await;
-    // Rounds in which everybody draws at once, for longer than the held ones are waited for.
+    // Rounds in which all users draw at once, for longer than the held ones are waited for.
     let began = Instant::now();
     let (mut round, mut codes) = (0, BTreeSet::new());
     while began.elapsed() < Duration::from_secs(3) {

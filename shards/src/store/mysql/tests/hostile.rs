@@ -1,16 +1,16 @@
-//! Servers that are set up against us.
+//! Servers with hostile settings.
 use std::collections::BTreeMap;
 use std::process::Command;
 
 use super::{connect, is_mariadb};
 use crate::store::{Columns, Connection, MysqlDatabase};
-use crate::testing::{HOSTILE, INSTEAD, Mariadb};
+use crate::testing::{DatabaseServer, HOSTILE, INSTEAD, Mariadb, shared_database};
 
-/// Where the suite that is run once more lives, and this test, which is not.
+/// The modules of the suite that is run once more, and this test, which is not run again.
 const SUITE: &str = "store::";
 const ITSELF: &str = "the_whole_suite_holds";
 
-/// Tests of what servers do among each other and to those who dial: no session of ours is asked.
+/// Tests of replication and of handshakes: they do not depend on our sessions.
 const NOT_AGAIN: [&str; 3] = ["tests::hang", "tests::hostile", "tests::moves"];
 
 #[test]
@@ -41,7 +41,7 @@ fn the_whole_suite_holds_on_servers_that_are_set_up_against_us() {
     );
 }
 
-/// What a session of ours is like, by the names of its variables.
+/// The values of our session's variables, by name.
 async fn session(database: &MysqlDatabase) -> BTreeMap<String, String> {
     let mut connection = connect(database).await;
     let all =
@@ -66,12 +66,12 @@ async fn a_session_is_the_same_whatever_the_server_says() {
         eprintln!("SKIPPED: only MariaDB lists its session variables with their scope");
         return;
     }
-    let plain = Mariadb::shared_database().await;
+    let plain = shared_database().await;
     let (hostile, plain) = (session(&database).await, session(&plain).await);
     let own = ["PSEUDO_THREAD_ID", "RAND_SEED1", "RAND_SEED2", "TIMESTAMP"];
     let differs = |name: &&str| plain[*name] != hostile[*name] && !own.contains(name);
     let differ: Vec<&str> = plain.keys().map(String::as_str).filter(differs).collect();
-    // What a database is made with, where its maker does not say.
+    // The defaults of a new database.
     assert_eq!(differ, ["CHARACTER_SET_SERVER", "COLLATION_SERVER"]);
     for switches in [&plain["OPTIMIZER_SWITCH"], &hostile["OPTIMIZER_SWITCH"]] {
         assert!(

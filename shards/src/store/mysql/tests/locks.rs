@@ -105,7 +105,7 @@ async fn a_new_user_on_two_lanes_at_once_is_made_once() {
         let known = lane
             .prefetch(&gather(&[("new", "key")]))
             .await
-            .expect("nobody is locked");
+            .expect("no row is locked");
         assert_eq!(known.accounts, [None]);
     }
     let (first, second) = (
@@ -148,7 +148,8 @@ async fn the_same_request_on_two_lanes_meets_at_the_lock() {
     persisted.expect("persisted");
     let found = orders_of(&known.expect("waited")).remove(0);
     assert_eq!(
-        found, *settlement.rows.orders[0],
+        found,
+        settlement.rows.made[0].made.orders(),
         "the order that was made meanwhile"
     );
 }
@@ -174,8 +175,8 @@ async fn a_lock_that_does_not_come_free_is_said_to_be_held_and_undoes_all() {
         matches!(refused, Err(PersistError::Undone(StoreError::Held(_)))),
         "{refused:?}"
     );
-    assert!(started.elapsed() < two.database.statement_timeout);
-    // The server has undone the statement, not the transaction: that is for us to do.
+    assert!(started.elapsed() < two.database.options.statement_timeout);
+    // The server has undone the statement, not the transaction, which the lane must undo.
     two.store.undo().await;
     one.store.undo().await;
     let known = one.prefetch(&gather(&[("x", "key")])).await.expect("read");
@@ -183,7 +184,7 @@ async fn a_lock_that_does_not_come_free_is_said_to_be_held_and_undoes_all() {
     one.store.undo().await;
     two.persist(3, &settlement)
         .await
-        .expect("the lane is as good as new");
+        .expect("the lane works again");
     assert_eq!(
         number(
             &one.database,

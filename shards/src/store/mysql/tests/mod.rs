@@ -22,34 +22,38 @@ use super::{Dialer, MysqlConnection, MysqlDatabase};
 use crate::store::conformance::{Bench, TABLES};
 use crate::store::tables::Numbered;
 use crate::store::{Columns, Connection, Database, MYSQL, StoreError, migrate_shard};
-use crate::testing::Mariadb;
+use crate::testing::shared_database;
 
-/// Row locks are waited for 1 s (2 s in MySQL, which looks once a second), statements for 3 s.
+/// Row locks time out after 1 s (2 s in MySQL, which checks once a second), statements after 3 s.
 fn impatient(database: &MysqlDatabase) -> MysqlDatabase {
-    MysqlDatabase {
-        statement_timeout: Duration::from_secs(3),
-        ..database.clone()
-    }
+    database.with(|options| options.statement_timeout = Duration::from_secs(3))
 }
 
-/// Everything is waited for 1 s.
+/// All timeouts are 1 s.
 fn hasty(database: &MysqlDatabase) -> MysqlDatabase {
     let second = Duration::from_secs(1);
+    database.with(|options| {
+        options.connect_timeout = second;
+        options.statement_timeout = second;
+    })
+}
+
+/// The same database as another gateway reaches it.
+fn of_another_gateway(database: &MysqlDatabase) -> MysqlDatabase {
     MysqlDatabase {
-        connect_timeout: second,
-        statement_timeout: second,
+        dialer: Dialer::default(),
         ..database.clone()
     }
 }
 
 /// A fresh shard on the shared server and a lane on it.
 async fn bench() -> Bench<MysqlDatabase> {
-    Bench::new(impatient(&Mariadb::shared_database().await)).await
+    Bench::new(impatient(&shared_database().await)).await
 }
 
 /// A fresh shard on the shared server.
 async fn shard() -> MysqlDatabase {
-    let database = impatient(&Mariadb::shared_database().await);
+    let database = impatient(&shared_database().await);
     migrate_shard(&database, TABLES)
         .await
         .expect("a fresh shard");
@@ -64,7 +68,7 @@ fn table() -> Numbered {
     Numbered::of(&MYSQL, 0)
 }
 
-/// A number that a query of one row and column answers.
+/// The number that a query of one row and column returns.
 async fn number(database: &MysqlDatabase, sql: &str) -> i64 {
     let rows = connect(database).await.rows(sql, "[]").await.expect(sql);
     rows.first().expect("a row").integer(0).expect("a number")
@@ -78,7 +82,7 @@ fn is_unavailable<T>(result: &Result<T, StoreError>) -> bool {
     matches!(result, Err(StoreError::Unavailable(_)))
 }
 
-/// Whether the server is MariaDB, where a test is about what only that one can.
+/// Whether the server is MariaDB, for tests of what only MariaDB does.
 async fn is_mariadb(database: &MysqlDatabase) -> bool {
     number(
         database,
@@ -88,7 +92,7 @@ async fn is_mariadb(database: &MysqlDatabase) -> bool {
         == 1
 }
 
-/// How long something that takes a moment may take on a busy machine.
+/// The maximum wait for something quick, on a busy machine.
 const LONG: Duration = Duration::from_mins(1);
 
 /// A new connection, also after failures that hold the next dial back.
@@ -106,15 +110,10 @@ async fn connect_again(database: &MysqlDatabase) -> MysqlConnection {
 /// An account on the server of `admin` that may do everything in `database` and nothing else, as
 /// gateways have it.
 async fn player(admin: &mut MysqlConnection, database: &MysqlDatabase) -> MysqlDatabase {
-    let user = "player".to_owned();
     let make = format!(
         "CREATE USER IF NOT EXISTS player@'%' IDENTIFIED BY ''; GRANT ALL ON {}.* TO player@'%'",
-        database.database
+        database.options.database
     );
     admin.run(&make).await.expect("an account");
-    MysqlDatabase {
-        user,
-        dialer: Dialer::default(),
-        ..database.clone()
-    }
+    of_another_gateway(&database.with(|options| options.user = "player".to_owned()))
 }

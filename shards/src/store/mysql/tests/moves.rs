@@ -5,25 +5,24 @@ use market::{RequestId, UserId};
 use router::SlotMap;
 use tokio::time::{Instant, sleep};
 
-use super::{LONG, connect, impatient, is_mariadb, player};
+use super::{LONG, connect, impatient, is_mariadb, of_another_gateway, player};
 use crate::error::ReadError;
-use crate::reads::{OrderKey, Question, ReadLimits, Reader, Reads};
+use crate::reads::{OrderKey, ReadLimits, ReadQuestion, Reader, Reads};
 use crate::store::PersistError;
 use crate::store::conformance::{Bench, map};
-use crate::store::mysql::Dialer;
 use crate::store::{Connection, Database, MysqlConnection, MysqlDatabase};
-use crate::testing::{Mariadb, Relay};
+use crate::testing::{DatabaseServer, Mariadb, Relay, shared_database};
 
 /// A primary and its replica, and the address under which gateways know the shard.
 struct Pair {
     primary: Mariadb,
     replica: Mariadb,
-    /// Root's, on either; a server that is read-only does not refuse root.
+    /// Root's connections to either server: a read-only server does not refuse root.
     on_primary: MysqlConnection,
     on_replica: MysqlConnection,
     replica_database: MysqlDatabase,
     address: Relay,
-    /// As gateways know it.
+    /// The database as gateways reach it.
     database: MysqlDatabase,
 }
 
@@ -52,15 +51,9 @@ impl Pair {
         );
         on_replica.run(&follow).await.expect("it follows");
         let address = Relay::to(primary.address()).await;
-        let replica_database = MysqlDatabase {
-            port: replica.address().port(),
-            dialer: Dialer::default(),
-            ..database.clone()
-        };
-        let database = MysqlDatabase {
-            port: address.port(),
-            ..player(&mut on_primary, &database).await
-        };
+        let on_port = |database: &MysqlDatabase, port| database.with(|options| options.port = port);
+        let replica_database = of_another_gateway(&on_port(&database, replica.address().port()));
+        let database = on_port(&player(&mut on_primary, &database).await, address.port());
         Self {
             primary,
             replica,
@@ -72,7 +65,7 @@ impl Pair {
         }
     }
 
-    /// Waits until the replica has so many orders.
+    /// Waits until the replica has this many orders.
     async fn replicated(&self, orders: i64) {
         let deadline = Instant::now() + LONG;
         loop {
@@ -102,24 +95,21 @@ struct Looker {
 }
 
 impl Looker {
-    /// One of a gateway of its own.
+    /// The reader of a gateway of its own.
     fn new(database: &MysqlDatabase) -> Self {
         let limits = ReadLimits {
             connections_max: 2,
             queue_max: 8,
             timeout: Duration::from_secs(10),
         };
-        let database = MysqlDatabase {
-            dialer: Dialer::default(),
-            ..database.clone()
-        };
+        let database = of_another_gateway(database);
         Self {
             reader: Reader::new(database, &map(), limits),
             map: map(),
         }
     }
 
-    /// Whether the order that a user made under this key is there.
+    /// Whether the user's order under this key is found.
     async fn finds(&self, user: &str, key: &str) -> Result<bool, ReadError> {
         let (table, user) = (
             self.map.route(user).table(),
@@ -128,14 +118,14 @@ impl Looker {
         let key = OrderKey::Request(RequestId::new(key).expect("a key"));
         Ok(!self
             .reader
-            .ask(table, Question::Order(user, key))
+            .ask(table, ReadQuestion::Order(user, key))
             .await?
             .orders
             .is_empty())
     }
 
-    /// Finds an order that is on disk, sooner or later; until then nobody says that it is not
-    /// there.
+    /// Finds an order that is on disk, sooner or later. Until then no answer says that it does not
+    /// exist.
     async fn must_find(&self, user: &str, key: &str) {
         let deadline = Instant::now() + LONG;
         loop {
@@ -167,7 +157,7 @@ async fn persist(
 
 #[tokio::test]
 async fn draws_and_reads_go_on_when_a_shard_moves_to_its_replica() {
-    if !is_mariadb(&Mariadb::shared_database().await).await {
+    if !is_mariadb(&shared_database().await).await {
         eprintln!("SKIPPED: the test's commands for replication are MariaDB's");
         return;
     }
@@ -181,7 +171,7 @@ async fn draws_and_reads_go_on_when_a_shard_moves_to_its_replica() {
     }
     pair.replicated(1).await;
 
-    // Before the switch-over there is a moment in which nobody may write.
+    // Before the switch-over there is a moment without writes.
     pair.on_primary
         .run("SET GLOBAL read_only = 1")
         .await
@@ -201,7 +191,7 @@ async fn draws_and_reads_go_on_when_a_shard_moves_to_its_replica() {
         assert_eq!(
             looker.finds("first", "key").await,
             Ok(true),
-            "what is there is shown"
+            "what exists is shown"
         );
     }
 
@@ -224,7 +214,7 @@ async fn draws_and_reads_go_on_when_a_shard_moves_to_its_replica() {
     pair.primary.kill();
     persist(&mut lane, grant + 1, "third")
         .await
-        .expect("nobody needs the old one");
+        .expect("the old one is not needed");
 }
 
 #[tokio::test]
@@ -236,30 +226,22 @@ async fn a_reader_alone_notices_that_its_server_was_left_behind() {
     let mut lane = Bench::new(old.clone()).await;
     persist(&mut lane, 1, "first").await.expect("persisted");
     let second = Mariadb::private().await;
-    let root = MysqlDatabase {
-        dialer: Dialer::default(),
-        ..impatient(&second.database().await)
-    };
+    let root = of_another_gateway(&impatient(&second.database().await));
     let new = player(&mut connect(&root).await, &root).await;
     let address = Relay::to(server.address()).await;
-    let looker = Looker::new(&MysqlDatabase {
-        port: address.port(),
-        database: old.database.clone(),
-        ..old.clone()
-    });
+    let looker = Looker::new(&old.with(|options| options.port = address.port()));
     assert_eq!(looker.finds("second", "key").await, Ok(false));
 
     // The new server has a database of the same name, with one more order.
     let same = format!(
         "CREATE DATABASE IF NOT EXISTS {0}; GRANT ALL ON {0}.* TO player@'%'",
-        old.database
+        old.options.database
     );
     connect(&root).await.run(&same).await.expect("made");
-    let mut lane = Bench::new(MysqlDatabase {
-        database: old.database.clone(),
-        dialer: Dialer::default(),
-        ..new
-    })
+    let name = old.options.database.clone();
+    let mut lane = Bench::new(of_another_gateway(
+        &new.with(|options| options.database = name),
+    ))
     .await;
     persist(&mut lane, 1, "second").await.expect("persisted");
     admin.run("SET GLOBAL read_only = 1").await.expect("set");

@@ -1,4 +1,4 @@
-//! Schema changes are not transactional here: they can be repeated instead.
+//! Schema changes are not transactional in MySQL, so they can be repeated.
 use super::{connect, impatient, number, shard};
 use crate::store::conformance::TABLES;
 use crate::store::migrate::conversion::paged;
@@ -7,10 +7,10 @@ use crate::store::{
     Columns, Connection, Database, MYSQL, MigrateError, MysqlDatabase, check_meta, check_shard,
     migrate_meta, migrate_shard,
 };
-use crate::testing::{Mariadb, undo_calls};
+use crate::testing::{shared_database, undo_calls};
 
 async fn empty() -> MysqlDatabase {
-    impatient(&Mariadb::shared_database().await)
+    impatient(&shared_database().await)
 }
 
 const COUNT_TABLES: &str =
@@ -258,7 +258,7 @@ async fn repeating_a_change_keeps_what_is_there() {
         .run("UPDATE id_run SET claimed = 7; UPDATE stock_server SET epoch = 3")
         .await
         .expect("used");
-    // As if the program had died before it noted the version.
+    // As if the program had died before it wrote the version.
     connection
         .run("DELETE FROM schema_version")
         .await
@@ -318,10 +318,7 @@ async fn a_schema_that_is_not_this_programs_is_reported() {
         matches!(newer, Err(MigrateError::TooNew { found: 999, known }) if known == changes),
         "{newer:?}"
     );
-    let absent = MysqlDatabase {
-        database: "absent".to_owned(),
-        ..database
-    };
+    let absent = database.with(|options| options.database = "absent".to_owned());
     assert!(matches!(
         check_meta(&absent).await,
         Err(MigrateError::Store(_))

@@ -1,15 +1,15 @@
-//! Connections: how they are set up, and how they end.
+//! Connections: their session settings, and how they end.
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
 use super::{connect, connect_again, hasty, is_conflict, is_unavailable, number, shard};
 use crate::store::{
-    Columns, Connection, Database, Input, MysqlDatabase, Step, StoreError, Tls, check_durability,
+    Columns, Connection, Database, Input, MysqlDatabase, SqlStep, StoreError, Tls, check_durability,
 };
-use crate::testing::Mariadb;
+use crate::testing::{DatabaseServer, Mariadb, shared_database};
 
-/// Nobody was waited for, on a busy machine.
+/// The maximum time without a lock wait, on a busy machine.
 const AT_ONCE: Duration = Duration::from_millis(500);
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn a_connection_is_not_used_after_its_caller_was_dropped() {
     .expect_err("cut off");
     assert!(
         is_unavailable(&connection.rows("SELECT 8", "[]").await),
-        "or it would read the answer before"
+        "otherwise it would read the answer to the statement before"
     );
     let mut connection = connect(&database).await;
     let enough = |_: &sqlx::mysql::MySqlRow| Err(StoreError::Data("enough".to_owned()));
@@ -163,7 +163,7 @@ async fn a_connection_closed_at_rest_is_made_anew() {
     hang_up(&mut connection, &database).await;
     assert!(
         is_unavailable(&connection.execute("DO 1", "[]").await),
-        "nobody knows whether it was done"
+        "it is unknown whether it was done"
     );
     let mut connection = connect(&database).await;
     hang_up(&mut connection, &database).await;
@@ -199,8 +199,8 @@ async fn a_transaction_is_not_begun_within_another() {
     );
 }
 
-fn step<'a>(sql: &'a str, json: &str) -> Step<'a> {
-    Step::read(sql, Input::Json(json.to_owned()))
+fn step<'a>(sql: &'a str, json: &str) -> SqlStep<'a> {
+    SqlStep::read(sql, Input::Json(json.to_owned()))
 }
 
 #[tokio::test]
@@ -260,7 +260,7 @@ async fn the_first_statement_that_is_refused_is_the_last_that_runs() {
     assert_eq!(
         seen[0].integer(0),
         Ok(1),
-        "what came before is part of the transaction, which is open"
+        "the statement before is part of the transaction, which is open"
     );
     assert!(is_unavailable(&connection.begin().await));
     connection.rollback().await.expect("undone");
@@ -339,27 +339,22 @@ async fn nobody_waits_long_for_a_server_that_does_not_answer() {
 
 #[tokio::test]
 async fn passwords_are_checked_and_never_shown() {
-    let database = Mariadb::shared_database().await;
+    let database = shared_database().await;
     let make = format!(
         "CREATE USER {0}@'%' IDENTIFIED BY 's3cret\\'\"'; GRANT ALL ON {0}.* TO {0}@'%'",
-        database.database
+        database.options.database
     );
     connect(&database)
         .await
         .run(&make)
         .await
         .expect("an account");
-    let user = database.database.clone();
-    let right = MysqlDatabase {
-        user,
-        password: "s3cret'\"".to_owned(),
-        ..database
-    };
+    let right = database.with(|options| {
+        options.user = options.database.clone();
+        options.password = "s3cret'\"".to_owned();
+    });
     connect(&right).await;
-    let wrong = MysqlDatabase {
-        password: "s3cret".to_owned(),
-        ..right.clone()
-    };
+    let wrong = right.with(|options| options.password = "s3cret".to_owned());
     let refused = wrong.connect().await.map(drop);
     assert!(is_unavailable(&refused));
     assert!(!format!("{right:?} {refused:?}").contains("s3cret"));
@@ -402,12 +397,7 @@ async fn connections_can_be_encrypted() {
     let server = Mariadb::encrypted().await;
     let plain = server.database().await;
     let cipher = async |tls: Tls| {
-        let mut connection = MysqlDatabase {
-            tls,
-            ..plain.clone()
-        }
-        .connect()
-        .await?;
+        let mut connection = plain.with(|options| options.tls = tls).connect().await?;
         let rows = connection
             .rows("SHOW SESSION STATUS LIKE 'Ssl_cipher'", "[]")
             .await?;
@@ -427,9 +417,7 @@ async fn connections_can_be_encrypted() {
 #[tokio::test]
 async fn a_server_that_cannot_encrypt_is_refused_where_it_must() {
     let server = Mariadb::private().await;
-    let required = MysqlDatabase {
-        tls: Tls::Required,
-        ..server.database().await
-    };
+    let database = server.database().await;
+    let required = database.with(|options| options.tls = Tls::Required);
     assert!(is_unavailable(&required.connect().await));
 }

@@ -1,11 +1,12 @@
-//! A database that does something just before each commit.
+//! A database that runs an action just before each commit.
 use std::pin::Pin;
 use std::sync::Arc;
 
 use sqlx::mysql::MySqlRow;
 
 use crate::store::{
-    Connection, Database, Dialect, MYSQL, MysqlConnection, MysqlDatabase, Outcome, Step, StoreError,
+    Connection, Database, Dialect, MYSQL, MysqlConnection, MysqlDatabase, SqlOutcome, SqlStep,
+    StoreError,
 };
 
 type Hook = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
@@ -92,12 +93,15 @@ impl Connection for TrappedConnection {
 
     async fn begin_with(
         &mut self,
-        steps: &[Step<'_>],
-    ) -> Result<Vec<Outcome<MySqlRow>>, StoreError> {
+        steps: &[SqlStep<'_>],
+    ) -> Result<Vec<SqlOutcome<MySqlRow>>, StoreError> {
         self.inner.begin_with(steps).await
     }
 
-    async fn run_all(&mut self, steps: &[Step<'_>]) -> Result<Vec<Outcome<MySqlRow>>, StoreError> {
+    async fn run_all(
+        &mut self,
+        steps: &[SqlStep<'_>],
+    ) -> Result<Vec<SqlOutcome<MySqlRow>>, StoreError> {
         self.inner.run_all(steps).await
     }
 
