@@ -1,7 +1,7 @@
 //! Commands of users whose rows another process has locked. A gateway that stands still with a
-//! batch half done keeps its users' rows locked until its database ends the transaction. Commands of all
-//! other users do not wait for that. Those that are held are set aside, tried again at intervals,
-//! and refused after a while.
+//! batch half done keeps its users' rows locked until its database ends the transaction. Commands of
+//! all other users do not wait for that. Those that are held are set aside, tried again at
+//! intervals, and refused after a while.
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
