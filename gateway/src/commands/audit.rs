@@ -20,8 +20,8 @@ pub struct AuditOptions {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// First repair what is safe to repair: set back accounts that count for a day which has not begun,
-    /// because a clock was ahead; in a cluster decide over open grants, deliver recorded
+    /// First repair what is safe to repair: set back accounts that count for a day which has not
+    /// begun, because a clock was ahead; in a cluster decide over open grants, deliver recorded
     /// operations, and count again what is left where the sum is wrong. Orders are never touched
     #[arg(long, requires = "reason")]
     repair: bool,

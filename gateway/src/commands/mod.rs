@@ -1,5 +1,5 @@
-//! The command line: one subcommand per task. Exit code 0 for success, 1 for a refusal or a negative
-//! result, 2 when the command could not do its work.
+//! The command line: one subcommand per task. Exit code 0 for success, 1 for a refusal or a
+//! negative result, 2 when the command could not do its work.
 //!
 //! A subcommand is a file with its arguments, which implement `RunCommand`, and three lines here:
 //! the module, the variant, and the arm of `arguments`. The commands share `output` (what they

@@ -1,5 +1,5 @@
-//! The auditor on data folders with the gateway's tables. Each test makes a fault, which the auditor
-//! must find.
+//! The auditor on data folders with the gateway's tables. Each test makes a fault, which the
+//! auditor must find.
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};

@@ -101,8 +101,8 @@ impl Kind {
 }
 
 impl Command {
-    /// How much room it takes in a queue and a batch, in draws. It makes at most this number of rows
-    /// with ids of their own.
+    /// How much room it takes in a queue and a batch, in draws. It makes at most this number of
+    /// rows with ids of their own.
     pub fn weight(&self) -> usize {
         match self.ask {
             Ask::Draw(ask) => ask.weight(),

@@ -230,9 +230,9 @@ impl<'a> Giant<'a> {
         self.ended
     }
 
-    /// The user's next orders, by activity and ordinal, and the user's other rows, which are the same
-    /// each time; `None` after the last. The first time `each` gets all calls, in the order of their
-    /// keys.
+    /// The user's next orders, by activity and ordinal, and the user's other rows, which are the
+    /// same each time; `None` after the last. The first time `each` gets all calls, in the order of
+    /// their keys.
     pub(super) async fn next(
         &mut self,
         connection: &mut impl Connection,

@@ -106,7 +106,8 @@ impl ServerProcess {
         }
     }
 
-    /// Starts it again after [`ServerProcess::kill`], on the same port and with what its folder has.
+    /// Starts it again after [`ServerProcess::kill`], on the same port and with what its folder
+    /// has.
     pub async fn restart(&self) {
         self.start().await;
     }

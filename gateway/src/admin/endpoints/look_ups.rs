@@ -143,8 +143,8 @@ impl AccountQuestion {
     }
 }
 
-/// The record of orders: for a call or an order as `draw_record` returns it, for the latest orders a
-/// list of such records. `None` where there is none.
+/// The record of orders: for a call or an order as `draw_record` returns it, for the latest orders
+/// a list of such records. `None` where there is none.
 pub fn order_json(key: &OrderKey, orders: &[Order], catalogue: &Catalogue) -> Option<String> {
     match key {
         OrderKey::Latest(_) => Some(latest_json(orders, catalogue)),
