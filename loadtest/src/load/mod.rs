@@ -6,8 +6,7 @@
 //!
 //! * `profile`, `arrivals` and `spread` decide what is due when and for which user;
 //! * `agenda` holds what waits, `retry` decides what is sent again, `record` counts and measures.
-//!   All
-//!   of these are pure;
+//!   All of these are pure;
 //! * `run` sends.
 
 mod agenda;
