@@ -344,7 +344,9 @@ impl TokenStore {
         let token = sent
             .to_str()
             .ok()
-            .and_then(|sent| sent.strip_prefix("Bearer "))
+            .and_then(|sent| sent.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"))
+            .map(|(_, token)| token)
             .ok_or(Unauthenticated::Unknown)?;
         let digest = self.digest(token);
         let known = self.known.load();

@@ -8,7 +8,7 @@ use shards::audit::{AuditProgress, AuditReport, AuditVerdict};
 use super::block_on::block_on;
 use super::output::{FAILED, REFUSED, complain, fail, say};
 use super::progress::{rate, watched};
-use super::record::{one_line, operator, reason};
+use super::record::{name, operator, reason};
 use super::run_command::RunCommand;
 use super::storage::StorageArguments;
 
@@ -29,7 +29,7 @@ pub struct AuditOptions {
     #[arg(long, value_name = "WHY", requires = "repair", value_parser = reason)]
     reason: Option<String>,
     /// Who makes it, for the record [default: the name of the user who runs the command]
-    #[arg(long, value_name = "NAME", requires = "repair", value_parser = one_line)]
+    #[arg(long, value_name = "NAME", requires = "repair", value_parser = name)]
     who: Option<String>,
 }
 

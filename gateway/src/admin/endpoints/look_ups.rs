@@ -79,7 +79,10 @@ pub struct AccountQuestion {
 }
 
 /// A query's field, unless it is absent.
-fn field<T: FromStr<Err: Display>>(query: &str, name: &str) -> Result<Option<T>, String> {
+pub(super) fn field<T: FromStr<Err: Display>>(
+    query: &str,
+    name: &str,
+) -> Result<Option<T>, String> {
     let mut found = form_urlencoded::parse(query.as_bytes())
         .filter(|(key, _)| key == name)
         .map(|(_, value)| value);
