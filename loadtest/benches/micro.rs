@@ -1,7 +1,7 @@
 //! The cost of the parts of a draw, without sockets and stores: `make bench-micro`.
 //!
-//! Each bench is a pure computation with seeded inputs. For a bench with many draws, the items of the
-//! report are draws.
+//! Each bench is a pure computation with seeded inputs. For a bench with many draws, the items of
+//! the report are draws.
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;

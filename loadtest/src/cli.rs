@@ -24,16 +24,17 @@ pub(crate) struct Cli {
 /// What to run.
 #[derive(Debug, Subcommand)]
 pub(crate) enum LoadCommand {
-    /// Load a gateway in a closed loop: each connection sends its next request after the response to
-    /// the last one.
+    /// Load a gateway in a closed loop: each connection sends its next request after the response
+    /// to the last one.
     Drive(DriveArgs),
     /// Load a server in an open loop: by a schedule that the server cannot slow down. Reports how
     /// long users waited.
     Load(LoadArgs),
-    /// Read the draws that a drive or a load kept from a gateway; exit code 1 when one is missing or
-    /// differs.
+    /// Read the draws that a drive or a load kept from a gateway; exit code 1 when one is missing
+    /// or differs.
     Verify(VerifyArgs),
-    /// Compare the draws that users received with those in the shards; exit code 1 when they differ.
+    /// Compare the draws that users received with those in the shards; exit code 1 when they
+    /// differ.
     Audit(AuditArgs),
     /// Serve a fixed response to any POST: the upper limit of the edge.
     Hello(HelloArgs),

@@ -15,7 +15,8 @@ use crate::error::Error;
 use crate::error::Malformed;
 use crate::response::{Frame, parse};
 
-/// A request without a response by then is an error, unless the connection has a timeout of its own.
+/// A request without a response by then is an error, unless the connection has a timeout of its
+/// own.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Room for a response with all its headers, so that one read takes it whole.
@@ -68,8 +69,8 @@ pub(crate) struct Connection {
     stream: Option<TcpStream>,
     input: Vec<u8>,
     timeout: Duration,
-    /// One timer for the connection's whole life. It is set again only when it fires, because setting
-    /// it for each request would cost two visits to the timer wheel.
+    /// One timer for the connection's whole life. It is set again only when it fires, because
+    /// setting it for each request would cost two visits to the timer wheel.
     timer: Pin<Box<Sleep>>,
 }
 
@@ -164,8 +165,8 @@ pub(crate) fn connect_all(
         .collect()
 }
 
-/// Whether the server has not closed the connection, as it may when it was idle for long. This costs
-/// no system call unless something was received.
+/// Whether the server has not closed the connection, as it may when it was idle for long. This
+/// costs no system call unless something was received.
 fn is_usable(stream: &TcpStream) -> bool {
     matches!(stream.try_read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }

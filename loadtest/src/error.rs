@@ -33,8 +33,8 @@ impl Error {
         Self::Io { what, source }
     }
 
-    /// 1 for a fault of the system under test, 2 for a run that could not check it. `drawbridge audit`
-    /// uses the same codes.
+    /// 1 for a fault of the system under test, 2 for a run that could not check it. `drawbridge
+    /// audit` uses the same codes.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::DoesNotHold(_) => ExitCode::from(1),

@@ -91,8 +91,8 @@ pub(crate) fn code_of(body: &[u8]) -> Option<&str> {
     std::str::from_utf8(&value[..end]).ok()
 }
 
-/// How many draws a response has: each has an `"orderId"`. No title can have that, because quotes in
-/// strings are escaped.
+/// How many draws a response has: each has an `"orderId"`. No title can have that, because quotes
+/// in strings are escaped.
 pub(crate) fn draws_in(body: &[u8]) -> u64 {
     const NAME: &[u8] = b"\"orderId\":";
     let mut draws = 0;

@@ -88,8 +88,8 @@ fn add(map: &mut BTreeMap<String, u64>, name: &str, count: u64) {
     }
 }
 
-/// The counts of all connections of one thread. They share it: a histogram is 100 KB, and 512 of them
-/// would push the server out of the processor's cache.
+/// The counts of all connections of one thread. They share it: a histogram is 100 KB, and 512 of
+/// them would push the server out of the processor's cache.
 #[derive(Debug)]
 pub(crate) struct Tally {
     /// Requests that ended during the measurement.

@@ -6,8 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Target(pub(crate) SocketAddr);
 
-/// Parses `http://HOST:PORT`. Names other than `localhost` are refused and not resolved: the address
-/// of a name may change between the check and the connect.
+/// Parses `http://HOST:PORT`. Names other than `localhost` are refused and not resolved: the
+/// address of a name may change between the check and the connect.
 pub(crate) fn parse_target(url: &str) -> Result<Target, String> {
     let rest = url
         .strip_prefix("http://")

@@ -1,5 +1,5 @@
-//! Drawn prizes fit the configured odds: a million seeded draws for each shipped strategy. The rules
-//! that depend on a user's own count of draws apply exactly.
+//! Drawn prizes fit the configured odds: a million seeded draws for each shipped strategy. The
+//! rules that depend on a user's own count of draws apply exactly.
 #![allow(
     clippy::cast_precision_loss,
     reason = "statistics over counts far below 2^52"
@@ -183,8 +183,8 @@ fn users(count: usize) -> Vec<UserId> {
 }
 
 /// 10,000 users make 100 draws each, with all rules on, in batches that have each user several
-/// times. Behind the locks the default pool applies, on the thresholds the weight pools, and nothing
-/// else.
+/// times. Behind the locks the default pool applies, on the thresholds the weight pools, and
+/// nothing else.
 #[test]
 fn a_million_draws_through_all_rules_fit_the_odds() {
     for (file, per_batch) in [(0, 4), (1, 10)] {

@@ -163,8 +163,8 @@ impl SlotMap {
     /// Gives each shard one contiguous run of slots, none more than one slot longer than another.
     ///
     /// So the high bits of a slot decide the shard, and the low bits the table. The two do not
-    /// overlap as long as `shards * tables` is at most [`SLOTS`]. Then each run is at least `tables`
-    /// long, so each table of each shard gets at least one slot.
+    /// overlap as long as `shards * tables` is at most [`SLOTS`]. Then each run is at least
+    /// `tables` long, so each table of each shard gets at least one slot.
     pub fn even(version: u32, shards: u16, tables: u16) -> Result<Self, MapError> {
         if !(1..=SHARDS_MAX).contains(&shards) {
             return Err(MapError::Shards(shards));

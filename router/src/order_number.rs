@@ -10,8 +10,8 @@
 //! * A process claims a run in a committed transaction, and no run is claimed twice. Its lanes
 //!   divide the run's counters among themselves. So numbers are unique whatever clocks and process
 //!   ids do.
-//! * The slot is lowest, so the numbers of a lane ascend and its inserts append to the B-tree. Above
-//!   the counter it would scatter them over the whole primary key.
+//! * The slot is lowest, so the numbers of a lane ascend and its inserts append to the B-tree.
+//!   Above the counter it would scatter them over the whole primary key.
 
 use std::fmt;
 use std::ops::Range;

@@ -216,8 +216,8 @@ async fn order_of<C: Connection>(
     rows.first().map(order).transpose()
 }
 
-/// A user's latest draws, the newest first. Draws of one call have one time; among calls of one time
-/// the greater id counts as newer.
+/// A user's latest draws, the newest first. Draws of one call have one time; among calls of one
+/// time the greater id counts as newer.
 async fn latest<C: Connection>(
     connection: &mut C,
     sql: &Numbered,

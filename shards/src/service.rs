@@ -86,7 +86,7 @@ impl Shards {
         Ok(self.carry_out(command).await?.made)
     }
 
-    /// The same, and returns whether this command made the answer.
+    /// The same, and returns whether an earlier call under the same key made the answer.
     pub async fn carry_out(&self, command: Command) -> Result<CarriedOut, CommandError> {
         let route = self.route(&command.user);
         let mut permit = self.breakers.shard(shard_index(route)).admit()?;

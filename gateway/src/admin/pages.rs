@@ -2,7 +2,7 @@
 use std::sync::atomic::Ordering;
 
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::respond::text;
@@ -11,15 +11,19 @@ use crate::edge::{AnswerBody, HttpResponse};
 
 impl Admin {
     pub(super) fn page(&self, request: &Request<Incoming>) -> HttpResponse {
-        if request.method() != Method::GET && request.method() != Method::HEAD {
-            return text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n");
+        let page = match request.uri().path() {
+            "/healthz" => |_: &Self| text(StatusCode::OK, "ok\n"),
+            "/readyz" => Self::readiness,
+            "/metrics" => Self::metrics,
+            _ => return text(StatusCode::NOT_FOUND, "try /healthz, /readyz or /metrics\n"),
+        };
+        if request.method() == Method::GET || request.method() == Method::HEAD {
+            return page(self);
         }
-        match request.uri().path() {
-            "/healthz" => text(StatusCode::OK, "ok\n"),
-            "/readyz" => self.readiness(),
-            "/metrics" => self.metrics(),
-            _ => text(StatusCode::NOT_FOUND, "try /healthz, /readyz or /metrics\n"),
-        }
+        let mut refusal = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");
+        let allowed = HeaderValue::from_static("GET, HEAD");
+        refusal.headers_mut().insert(ALLOW, allowed);
+        refusal
     }
 
     fn readiness(&self) -> HttpResponse {

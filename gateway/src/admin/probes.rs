@@ -1,5 +1,5 @@
-//! An address with health, readiness and metrics and nothing else, for probes and scrapers that need
-//! no access to the admin API.
+//! An address with health, readiness and metrics and nothing else, for probes and scrapers that
+//! need no access to the admin API.
 use std::sync::Arc;
 
 use hyper::Request;

@@ -1,5 +1,5 @@
-//! Refused requests to the admin address: counted, logged within a bound, and slowed where tokens are
-//! guessed.
+//! Refused requests to the admin address: counted, logged within a bound, and slowed where tokens
+//! are guessed.
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -46,9 +46,9 @@ impl Admin {
         }
     }
 
-    /// Ready means: listening, campaigns loaded, not draining, and no obstacle of this process's own
-    /// to every draw. The state of a cluster's shards does not count: one dead shard would empty
-    /// the load balancer.
+    /// Ready means: listening, campaigns loaded, not draining, and no obstacle of this process's
+    /// own to every draw. The state of a cluster's shards does not count: one dead shard would
+    /// empty the load balancer.
     pub fn set_ready(&self, ready: bool) {
         self.ready.store(ready, Ordering::Release);
     }

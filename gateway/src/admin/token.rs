@@ -1,8 +1,8 @@
 //! Who may use the admin address: a secret token per person, or one per role, sent as
 //! `Authorization: Bearer`.
 //!
-//! A token is looked up by a hash under a key of this process. So neither the time of the search nor
-//! that of the comparison reveals how much of a token was right.
+//! A token is looked up by a hash under a key of this process. So neither the time of the search
+//! nor that of the comparison reveals how much of a token was right.
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
@@ -344,7 +344,9 @@ impl TokenStore {
         let token = sent
             .to_str()
             .ok()
-            .and_then(|sent| sent.strip_prefix("Bearer "))
+            .and_then(|sent| sent.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"))
+            .map(|(_, token)| token)
             .ok_or(Unauthenticated::Unknown)?;
         let digest = self.digest(token);
         let known = self.known.load();

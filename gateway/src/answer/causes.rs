@@ -56,9 +56,8 @@ impl From<CommandError> for Failure {
         match error {
             CommandError::BreakerOpen { retry_after } => failure.retry_after(retry_after),
             CommandError::Refused(
-                refusal @ (Refusal::RequestIdReused
-                | Refusal::RequestActivityDiffers
-                | Refusal::RequestCountDiffers),
+                // What the code says is not said twice: another kind of command has no detail.
+                refusal @ (Refusal::RequestActivityDiffers | Refusal::RequestCountDiffers),
             ) => Self {
                 detail: Some(refusal.to_string().into()),
                 ..failure

@@ -1,5 +1,5 @@
-//! Values of arguments. Each parser states what it expects in its own words, whatever the error of the
-//! parser beneath it.
+//! Values of arguments. Each parser states what it expects in its own words, whatever the error of
+//! the parser beneath it.
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use market::ids::InvalidId;

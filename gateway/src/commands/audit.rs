@@ -8,7 +8,7 @@ use shards::audit::{AuditProgress, AuditReport, AuditVerdict};
 use super::block_on::block_on;
 use super::output::{FAILED, REFUSED, complain, fail, say};
 use super::progress::{rate, watched};
-use super::record::{one_line, operator, reason};
+use super::record::{name, operator, reason};
 use super::run_command::RunCommand;
 use super::storage::StorageArguments;
 
@@ -20,8 +20,8 @@ pub struct AuditOptions {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// First repair what is safe to repair: set back accounts that count for a day which has not begun,
-    /// because a clock was ahead; in a cluster decide over open grants, deliver recorded
+    /// First repair what is safe to repair: set back accounts that count for a day which has not
+    /// begun, because a clock was ahead; in a cluster decide over open grants, deliver recorded
     /// operations, and count again what is left where the sum is wrong. Orders are never touched
     #[arg(long, requires = "reason")]
     repair: bool,
@@ -29,7 +29,7 @@ pub struct AuditOptions {
     #[arg(long, value_name = "WHY", requires = "repair", value_parser = reason)]
     reason: Option<String>,
     /// Who makes it, for the record [default: the name of the user who runs the command]
-    #[arg(long, value_name = "NAME", requires = "repair", value_parser = one_line)]
+    #[arg(long, value_name = "NAME", requires = "repair", value_parser = name)]
     who: Option<String>,
 }
 

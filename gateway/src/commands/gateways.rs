@@ -1,5 +1,5 @@
-//! `drawbridge gateways [forget|out|in]`: the gateways and the revision that each obeys, through one
-//! gateway's admin address.
+//! `drawbridge gateways [forget|out|in]`: the gateways and the revision that each obeys, through
+//! one gateway's admin address.
 use std::fmt::Write;
 use std::process::ExitCode;
 

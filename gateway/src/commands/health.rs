@@ -1,5 +1,5 @@
-//! `drawbridge health`: whether a server is ready. For the health checks of containers, which have no
-//! other HTTP client.
+//! `drawbridge health`: whether a server is ready. For the health checks of containers, which have
+//! no other HTTP client.
 use std::process::ExitCode;
 use std::time::Duration;
 

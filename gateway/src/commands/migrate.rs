@@ -8,7 +8,7 @@ use shards::{ConversionProgress, Migrated};
 use super::block_on::block_on;
 use super::output::{fail, refuse, say};
 use super::progress::{rate, watched};
-use super::record::{one_line, operator, reason};
+use super::record::{name, operator, reason};
 use super::run_command::RunCommand;
 use super::storage::{OpenError, StorageArguments};
 
@@ -25,7 +25,7 @@ pub struct MigrateOptions {
     #[arg(long, value_name = "WHY", requires = "accept_older_meta", value_parser = reason)]
     reason: Option<String>,
     /// Who, for the record [default: the name of the user who runs the command]
-    #[arg(long, value_name = "NAME", requires = "accept_older_meta", value_parser = one_line)]
+    #[arg(long, value_name = "NAME", requires = "accept_older_meta", value_parser = name)]
     who: Option<String>,
 }
 

@@ -14,8 +14,8 @@ use super::setting_change::{ChangeOptions, RequestedChange};
 
 const PATH: &str = "/admin/reload";
 
-/// A reload. With `--here` only the gateway that is asked reloads, and the outcome of each section is
-/// printed.
+/// A reload. With `--here` only the gateway that is asked reloads, and the outcome of each section
+/// is printed.
 #[derive(Debug, Args)]
 pub struct ReloadOptions {
     #[command(flatten)]

@@ -194,8 +194,8 @@ pub(super) fn json_or(json: bool, answer: &Value, show: impl FnOnce(&Value) -> S
     }
 }
 
-/// A field of a response as a string; empty when it is missing. Others have written it, so what could
-/// affect a terminal is shown as an escape.
+/// A field of a response as a string; empty when it is missing. Others have written it, so what
+/// could affect a terminal is shown as an escape.
 pub(super) fn text(value: &Value, field: &str) -> String {
     match &value[field] {
         Value::String(text) => printable(text).into_owned(),

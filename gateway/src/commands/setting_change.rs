@@ -79,8 +79,8 @@ impl ChangeOptions {
         self.server.call(method, path, fields.to_string()).await
     }
 
-    /// Makes a change and waits until it is obeyed. Exit code 0 when all gateways do, 1 when some do
-    /// not (it is made all the same), 2 when it could not be made.
+    /// Makes a change and waits until it is obeyed. Exit code 0 when all gateways do, 1 when some
+    /// do not (it is made all the same), 2 when it could not be made.
     pub(super) fn carry_out(&self, change: RequestedChange<'_>) -> ExitCode {
         block_on(async {
             let RequestedChange {

@@ -29,7 +29,7 @@ pub enum SwitchCommand {
 /// A switch and its new state.
 #[derive(Debug, Args)]
 pub struct SetSwitchOptions {
-    /// draw, fallback_only, read_only, signin, exchange or limits
+    #[arg(help = Switch::names("or"))]
     switch: Switch,
     /// on, off, or for a share of the users: 30%
     value: Share,
@@ -49,7 +49,7 @@ pub struct SetSwitchOptions {
 /// A switch whose setting is cleared.
 #[derive(Debug, Args)]
 pub struct ClearSwitchOptions {
-    /// draw, fallback_only, read_only, signin, exchange or limits
+    #[arg(help = Switch::names("or"))]
     switch: Switch,
     /// Clear the setting of this activity instead of that for all
     #[arg(long)]

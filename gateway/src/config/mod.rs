@@ -1,7 +1,7 @@
 //! The server's configuration: one TOML file, over it environment variables, over them options.
 //!
-//! Every key has a default, so no file is needed. All faults are reported at once; an unknown key is
-//! a fault. A section is read by one file: here, or in the room that it is about
+//! Every key has a default, so no file is needed. All faults are reported at once; an unknown key
+//! is a fault. A section is read by one file: here, or in the room that it is about
 //! (`identity/config.rs`, `limits/config.rs`).
 mod admin;
 mod admission;

@@ -1,5 +1,5 @@
-//! Warnings about pairs of settings that are right by themselves and dangerous together. They are no
-//! faults, since a network outside may make up for them.
+//! Warnings about pairs of settings that are right by themselves and dangerous together. They are
+//! no faults, since a network outside may make up for them.
 use std::fmt::{self, Display, Formatter};
 use std::net::SocketAddr;
 

@@ -17,8 +17,8 @@ impl Desk {
         let now = Timestamp::now();
         // Switches first: operations overrule all rules, and a look at them costs a hash.
         self.obey_switches(&user, ask, now)?;
-        // One user's taps must not become many batches. A call counts once, whatever the number of its
-        // draws.
+        // One user's taps must not become many batches. A call counts once, whatever the number of
+        // its draws.
         self.admit_user(Endpoint::Draw, &user, Some(ask.activity), now)?;
         // Then, in `Shards::draw`: the shard of the user, its breaker (a shard that hangs is not
         // waited for), its share of the draws in flight, the bound of the lane's queue, and the

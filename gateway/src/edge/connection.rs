@@ -102,8 +102,8 @@ impl<H: Handler> Shared<H> {
         drop(answering);
         let streams = || self.entry.shared_state().streams();
         response.body_mut().keep_while_streaming(streams);
-        // From the moment that a stop begins: the client sends its next request elsewhere, and meets
-        // no broken connection at the end.
+        // From the moment that a stop begins: the client sends its next request elsewhere, and
+        // meets no broken connection at the end.
         if self.entry.table().phase() != ListenerPhase::Serving {
             response
                 .headers_mut()

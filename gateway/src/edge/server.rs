@@ -182,8 +182,8 @@ impl<H: Handler> Connections<H> {
         }
     }
 
-    /// Closes a connection whose address is at its bound. It gets no answer, which would be one more
-    /// thing to wait for.
+    /// Closes a connection whose address is at its bound. It gets no answer, which would be one
+    /// more thing to wait for.
     fn refuse(&mut self) {
         self.table.count_closed(CloseReason::AddressFull);
         if let Some(hidden) = self.full.admit(self.begun.elapsed().as_secs()) {

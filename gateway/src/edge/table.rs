@@ -435,8 +435,8 @@ impl GiveWayOrder {
         })
     }
 
-    /// Whether another scan is due. Where nearly all connections have a request, scans must not take
-    /// the time in which these are answered.
+    /// Whether another scan is due. Where nearly all connections have a request, scans must not
+    /// take the time in which these are answered.
     fn may_be_renewed(&self, now: Instant) -> bool {
         self.look.is_none_or(|look| {
             look.gone * 8 >= look.looked_at.max(1)

@@ -355,8 +355,8 @@ impl Fleet {
     }
 }
 
-/// The notes that a report has room for. The database refuses a longer report, and the gateway would be
-/// silent.
+/// The notes that a report has room for. The database refuses a longer report, and the gateway
+/// would be silent.
 fn notes<T: Serialize>(notes: &[T]) -> String {
     let shown = |count: usize| serde_json::to_string(&notes[..count]).expect("plain values");
     let fits = |text: &String| text.chars().count() <= NOTES_CHARS_MAX;

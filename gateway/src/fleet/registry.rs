@@ -219,7 +219,8 @@ impl SettingRegistry {
         Ok(())
     }
 
-    /// Ends an override: what is set for all gateways holds again with the next [`SettingRegistry::obey`].
+    /// Ends an override: what is set for all gateways holds again with the next
+    /// [`SettingRegistry::obey`].
     pub fn clear_override(&mut self, kind: &str, target: &str) -> bool {
         self.overrides
             .remove(&(kind.to_owned(), target.to_owned()))

@@ -86,8 +86,8 @@ impl Handler for HttpApi {
         let mut body = RequestBody::new(body, self.config.body_max_bytes);
         let mut key = None;
 
-        // Accept: method and path name the endpoint. Nothing is refused yet, so a request that is no
-        // call of ours takes the same way, and is counted, logged and limited as calls are.
+        // Accept: method and path name the endpoint. Nothing is refused yet, so a request that is
+        // no call of ours takes the same way, and is counted, logged and limited as calls are.
         let call = self.accept(&head);
         let arrival = Arrival {
             endpoint: call.route.endpoint,
@@ -97,8 +97,8 @@ impl Handler for HttpApi {
             at: Timestamp::now(),
         };
         let result = async {
-            // Admit: what the head alone decides. Overload and floods are refused before anything is
-            // checked, read or looked up for them.
+            // Admit: what the head alone decides. Overload and floods are refused before anything
+            // is checked, read or looked up for them.
             let _in_flight = self.admit(call, &arrival, &head)?;
             // Identify: before the body, because strangers must not make us hold theirs; after the
             // limits, because a forged signature costs more than a refusal.

@@ -61,9 +61,9 @@ impl RequestBody {
         })
     }
 
-    /// Drops what was not read; returns whether the connection certainly ends with this answer. Of a
-    /// body that was never read hyper takes what is at hand, and adds `Connection: close` by itself
-    /// when that is not all of it. It finds out when it gets a turn before the answer.
+    /// Drops what was not read; returns whether the connection certainly ends with this answer. Of
+    /// a body that was never read hyper takes what is at hand, and adds `Connection: close` by
+    /// itself when that is not all of it. It finds out when it gets a turn before the answer.
     pub async fn finish(self) -> bool {
         let Self {
             incoming, is_over, ..
@@ -109,7 +109,8 @@ async fn at_hand<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
 }
 
 /// Returns the bytes of a body, copied together unless they come as one frame. Frames of one byte
-/// take forty times as much memory as their bytes, so tiny chunks that are kept would take gigabytes.
+/// take forty times as much memory as their bytes, so tiny chunks that are kept would take
+/// gigabytes.
 async fn joined(
     mut body: Limited<Incoming>,
 ) -> Result<Bytes, <Limited<Incoming> as hyper::body::Body>::Error> {

@@ -50,9 +50,9 @@ impl AllowedOrigins {
         }
     }
 
-    /// Whether a page may have sent a request in a user's name without permission: its origin is not
-    /// in the list, and it is of a kind that browsers send without a preflight. (A JSON body needs
-    /// one.)
+    /// Whether a page may have sent a request in a user's name without permission: its origin is
+    /// not in the list, and it is of a kind that browsers send without a preflight. (A JSON body
+    /// needs one.)
     pub fn may_be_forged(&self, headers: &HeaderMap) -> bool {
         headers.get(ORIGIN).is_some_and(|origin| !self.name(origin))
             && MediaType::of(headers) != MediaType::Json

@@ -2,8 +2,8 @@
 //!
 //! Each comes from the query, a form or a JSON object; one that comes twice must have one value. A
 //! number may be written as a string, and a string as a number. An integer may have a fraction of
-//! zero or an exponent. Unknown parameters and a byte order mark are ignored. `null` is absent, as is
-//! an empty parameter of a query or a form. All else is refused with the name of the parameter.
+//! zero or an exponent. Unknown parameters and a byte order mark are ignored. `null` is absent, as
+//! is an empty parameter of a query or a form. All else is refused with the name of the parameter.
 use std::borrow::Cow;
 use std::convert::Infallible;
 use std::fmt;

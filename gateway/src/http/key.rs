@@ -7,9 +7,9 @@ use super::fields::{FieldName, Fields};
 use crate::answer::Failure;
 use crate::trace::hexadecimal;
 
-/// Returns the key that the answers to a command name, and whether the caller's was valid. It is the
-/// caller's, from the header or the parameters, or one that a proxy lends, or a new one of `random`
-/// numbers.
+/// Returns the key that the answers to a command name, and whether the caller's was valid. It is
+/// the caller's, from the header or the parameters, or one that a proxy lends, or a new one of
+/// `random` numbers.
 pub fn command_key(
     headers: &HeaderMap,
     fields: Option<&Fields<'_>>,

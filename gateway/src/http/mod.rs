@@ -1,8 +1,8 @@
 //! The HTTP door: bytes into values, values into bytes. What becomes of a request in between is the
 //! desk's business (`desk/`).
 //!
-//! `api.rs` has the life of a request, step by step. `table.rs` has the table of endpoints: each is a
-//! file in `endpoints/` that says where it is found (its [`Route`](route::Route)), reads its
+//! `api.rs` has the life of a request, step by step. `table.rs` has the table of endpoints: each is
+//! a file in `endpoints/` that says where it is found (its [`Route`](route::Route)), reads its
 //! parameters, asks the desk, and writes what the desk returns. A new endpoint is such a file, its
 //! name in `answer/endpoint.rs` and a line in the table.
 mod api;

@@ -18,8 +18,8 @@ const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 const HEADERS_MAX: usize = 8;
 const REFUSAL_HEADERS_MAX: usize = 12;
 
-/// The answer of an endpoint that did what it was called for. It reads the same in all languages, so
-/// that a repeated command gets the same bytes. `request` is the key of a command.
+/// The answer of an endpoint that did what it was called for. It reads the same in all languages,
+/// so that a repeated command gets the same bytes. `request` is the key of a command.
 pub fn success(data: &Data, request: Option<&RequestId>) -> HttpResponse {
     let info = Code::Success.text(Language::English);
     let body = envelope(Code::Success, info, request, data.as_bytes());

@@ -1,5 +1,5 @@
-//! A row of the table of endpoints: paths, methods and parameters, whose data it is about, and how it
-//! answers.
+//! A row of the table of endpoints: paths, methods and parameters, whose data it is about, and how
+//! it answers.
 use std::pin::Pin;
 
 use hyper::Method;
@@ -76,8 +76,8 @@ pub enum About {
 /// How an endpoint answers.
 #[derive(Clone, Copy)]
 pub enum Serve {
-    /// It changes something under a key, which each answer names. When no answer comes the change may
-    /// have been made; the same call under the same key gets the answer of the first one.
+    /// It changes something under a key, which each answer names. When no answer comes the change
+    /// may have been made; the same call under the same key gets the answer of the first one.
     Command(for<'a> fn(&'a Desk, &'a EndpointRequest<'a>, RequestId) -> Serving<'a>),
     /// It reads from a shard. It changes nothing, so a caller or a proxy may send it again.
     Read(for<'a> fn(&'a Desk, &'a EndpointRequest<'a>) -> Serving<'a>),
@@ -85,8 +85,8 @@ pub enum Serve {
     Look(fn(&Desk, &EndpointRequest<'_>) -> Result<EndpointAnswer, Failure>),
 }
 
-/// The work of an endpoint. Boxed: otherwise each request's future would have the size of the largest
-/// endpoint's, and would be copied several times on its way.
+/// The work of an endpoint. Boxed: otherwise each request's future would have the size of the
+/// largest endpoint's, and would be copied several times on its way.
 pub type Serving<'a> = Pin<Box<dyn Future<Output = Result<EndpointAnswer, Failure>> + Send + 'a>>;
 
 /// What an endpoint answers.

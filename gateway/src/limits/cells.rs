@@ -33,8 +33,8 @@ impl<S: Copy + Default + PartialEq + Send> CellState for S {}
 /// A place of the table; free while its state is the default one.
 #[derive(Debug, Clone, Copy, Default)]
 struct KeyPlace<S> {
-    /// Its key's hash, by a secret of this table: a caller cannot find keys that share an index. Of a
-    /// million keys two do with a probability of 3 in 100 million.
+    /// Its key's hash, by a secret of this table: a caller cannot find keys that share an index. Of
+    /// a million keys two do with a probability of 3 in 100 million.
     hash: u64,
     state: S,
 }

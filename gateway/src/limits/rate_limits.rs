@@ -224,8 +224,8 @@ impl<C: Clock + Clone> RateLimits<C> {
         }
     }
 
-    /// How many users are in cooldown, and at most `shown_max` of them; the first one is free first. Of
-    /// users whom the limits refused only the last that came in can be shown.
+    /// How many users are in cooldown, and at most `shown_max` of them; the first one is free
+    /// first. Of users whom the limits refused only the last that came in can be shown.
     pub async fn cooldowns(&self, shown_max: usize) -> (u64, Vec<UserInCooldown>) {
         let guards = self.guards.load_full();
         let mut cooling = guards.by_hand.list(self.now());

@@ -273,7 +273,10 @@ async fn accounts_of_a_clock_that_was_ahead_are_set_back_while_no_server_runs() 
     assert!(held.contains("while no server runs"), "{held}");
     server.stop().await;
     let mended = place.run_here(&repair).await;
-    assert!(mended.stderr.contains("accounts set back"), "{mended:?}");
+    assert!(
+        mended.stderr.contains("accounts were set back"),
+        "{mended:?}"
+    );
     mended.green_report();
     assert_eq!(place.audited_at_rest().await, 200);
 }

@@ -100,10 +100,9 @@ async fn chances_are_given_once_with_a_server_and_without_one() {
     grant(&place, "u1", "3", &["--request-id", "drawn"])
         .await
         .failed(1);
-    server
-        .ask(&Request::draw("u1", LOAD_ACTIVITY, "k"))
-        .await
-        .expect(422, "ERR_REQ_003");
+    let drawn = server.ask(&Request::draw("u1", LOAD_ACTIVITY, "k")).await;
+    let info = &drawn.expect(422, "ERR_REQ_003").info;
+    assert_eq!(info, "this request id was used for another call");
 
     // What has changed something is on record, and nothing else.
     let log = entries(&place, &server).await;

@@ -204,7 +204,8 @@ async fn no_caller_acts_for_another_user() {
         .ask(&bearer(by_order, &mine))
         .await
         .expect(403, "ERR_ID_004");
-    // A request without a user is about its caller: there is a draw of this key, but of another user.
+    // A request without a user is about its caller: there is a draw of this key, but of another
+    // user.
     let record = || Request::get("activity/draw_record?requestId=k");
     server
         .ask(&bearer(record(), &mine))

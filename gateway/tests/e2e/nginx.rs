@@ -57,7 +57,7 @@ async fn nginx_accepts_each_form_that_is_shipped() {
     let main = text("deploy/nginx/nginx.conf");
     assert!(main.contains("http {\n"));
     let main = format!(
-        "pid pid;\n{}",
+        "pid nginx.pid;\n{}",
         main.replace("http {\n", &format!("http {{\n{folders}\n"))
     );
     let forms = [

@@ -46,8 +46,12 @@ async fn the_admin_address_serves_health_and_readiness() {
     for path in ["/healthz", "/readyz", "/metrics"] {
         assert_eq!(server.ask_admin("GET", path).await.status, 200, "{path}");
     }
-    assert_eq!(server.ask_admin("GET", "/elsewhere").await.status, 404);
-    assert_eq!(server.ask_admin("POST", "/healthz").await.status, 405);
+    for method in ["GET", "POST"] {
+        assert_eq!(server.ask_admin(method, "/elsewhere").await.status, 404);
+    }
+    let refused = server.ask_admin("POST", "/healthz").await;
+    assert_eq!(refused.status, 405);
+    assert_eq!(refused.header("allow"), Some("GET, HEAD"));
 }
 
 #[tokio::test]

@@ -500,7 +500,9 @@ async fn the_references_degrade_switch_works() {
         .ask(&Request::draw("u", ACTIVITY, "k"))
         .await
         .expect(503, "0004");
-    assert_eq!(ask(&server, flip("ajar")).await.status, 400);
+    for unclear in ["ajar", "close&value=open", "close&key=degradeSwitch"] {
+        assert_eq!(ask(&server, flip(unclear)).await.status, 400, "{unclear}");
+    }
     assert_eq!(ask(&server, flip("close")).await.status, 200);
     server
         .ask(&Request::draw("u", ACTIVITY, "k"))

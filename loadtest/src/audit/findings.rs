@@ -113,8 +113,8 @@ impl Findings {
         self.keys
     }
 
-    /// Compares with the count of all orders whose keys have the run's prefix. It was taken before the
-    /// keys were looked up, so a draw that ended in between is not taken for surplus.
+    /// Compares with the count of all orders whose keys have the run's prefix. It was taken before
+    /// the keys were looked up, so a draw that ended in between is not taken for surplus.
     pub(super) fn note_count(&mut self, orders: u64) {
         self.orders_of_run = Some(orders);
         self.surplus = orders.saturating_sub(self.orders_found);

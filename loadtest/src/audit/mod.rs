@@ -1,8 +1,8 @@
 //! The auditor: compares the draws that users received with the orders in the shards.
 //!
 //! A kept file may have millions of lines, so it is read in pieces, and each piece is looked up in
-//! all tables at once. Orders that no user received are found by counting: all keys of a run have one
-//! prefix, and no more orders may have it than the file's keys explain.
+//! all tables at once. Orders that no user received are found by counting: all keys of a run have
+//! one prefix, and no more orders may have it than the file's keys explain.
 
 mod findings;
 mod shard;

@@ -1,8 +1,8 @@
 //! A shard for the auditor: tables of calls and orders, where it looks keys up and counts.
 //!
-//! Every key is looked up in every table of every shard. The table of the user alone would not show a
-//! second order in another one, or an order in a wrong one, and the auditor would have to know which
-//! table that is.
+//! Every key is looked up in every table of every shard. The table of the user alone would not show
+//! a second order in another one, or an order in a wrong one, and the auditor would have to know
+//! which table that is.
 
 use std::path::{Path, PathBuf};
 
@@ -53,15 +53,16 @@ pub(super) struct Shard {
     store: Store,
 }
 
-/// The name of a table of orders, without its number. Nothing but the number is put into a statement.
+/// The name of a table of orders, without its number. Nothing but the number is put into a
+/// statement.
 const TABLE: &str = "raffle_order_";
 
-/// The ids of a call's orders: the distances from the first one. A call makes at most ten, whose ids
-/// are 1,024 apart.
+/// The ids of a call's orders: the distances from the first one. A call makes at most ten, whose
+/// ids are 1,024 apart.
 const DISTANCES: &str = "[0,1024,2048,3072,4096,5120,6144,7168,8192,9216]";
 
-// Keys are one JSON list of pairs, so any number of them is one statement and one round trip. A key has
-// a call, and that has orders.
+// Keys are one JSON list of pairs, so any number of them is one statement and one round trip. A key
+// has a call, and that has orders.
 const FIND_SQLITE: &str =
     "SELECT j.key, o.order_id, o.award_id, o.award_title FROM json_each(?1) AS j
     CROSS JOIN raffle_call_{table} AS c

@@ -1,5 +1,5 @@
-//! The auditor on data folders with the gateway's tables. Each test makes a fault, which the auditor
-//! must find.
+//! The auditor on data folders with the gateway's tables. Each test makes a fault, which the
+//! auditor must find.
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
@@ -183,7 +183,9 @@ async fn what_was_told_and_stands_there_is_right_piece_by_piece() {
 
 #[tokio::test]
 async fn each_planted_fault_is_found_and_named() {
-    let copy = "INSERT INTO raffle_order_1 SELECT order_id + 1000, user_id, activity_id, version, ordinal,
+    let copy = "INSERT INTO raffle_order_1 (order_id, user_id, activity_id, version, ordinal, day, award_id,
+            award_title, award_index, rule, stocked)
+        SELECT order_id + 1000, user_id, activity_id, version, ordinal,
             day, award_id, award_title, award_index, rule, stocked FROM raffle_order_0;
         INSERT INTO raffle_call_1 SELECT user_id, request_id, kind, activity_id, asked, first_id + 1000, made,
             created_at_ms FROM raffle_call_0";

@@ -233,8 +233,8 @@ impl Bench<'_> {
         Ok(rate)
     }
 
-    /// The cluster and its limits. Each case has a cluster of its own. The limits are measured on the
-    /// servers of the last case, after its draws or before.
+    /// The cluster and its limits. Each case has a cluster of its own. The limits are measured on
+    /// the servers of the last case, after its draws or before.
     pub(super) async fn cluster(&self, reversed: bool) -> Result<Vec<Figure>, Error> {
         let (mut limits, mut draws) = (Vec::new(), Vec::new());
         let cases = CONNECTIONS

@@ -95,8 +95,8 @@ pub(super) fn plan(
     }
 }
 
-/// Drives from a thread of this process, which does nothing else meanwhile. A process of its own for
-/// the driver would be one more child to end, and the cores would be no less busy.
+/// Drives from a thread of this process, which does nothing else meanwhile. A process of its own
+/// for the driver would be one more child to end, and the cores would be no less busy.
 pub(super) async fn drive_once(plan: DrivePlan, watched: &Watched) -> Result<Driven, Error> {
     let driven = drive_any(plan, watched).await?;
     let ok = driven.report.window.ok;

@@ -16,8 +16,8 @@ pub(super) fn require_files<const N: usize>(paths: [&PathBuf; N]) -> Result<(), 
     }
 }
 
-/// The folder of the results, which also holds the databases. The system's temporary folder may be in
-/// memory, where a commit costs nothing.
+/// The folder of the results, which also holds the databases. The system's temporary folder may be
+/// in memory, where a commit costs nothing.
 pub(super) fn folder_of(out: &Path) -> Result<PathBuf, Error> {
     let folder = match out.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),

@@ -1,8 +1,8 @@
 //! The gateway beside its limits, all in one run on one machine.
 //!
-//! A figure alone depends on the machine and its neighbours as much as on the gateway. So every case
-//! is measured next to its limit. The order alternates from round to round, so that a machine that
-//! becomes slower during the run affects each side once.
+//! A figure alone depends on the machine and its neighbours as much as on the gateway. So every
+//! case is measured next to its limit. The order alternates from round to round, so that a machine
+//! that becomes slower during the run affects each side once.
 
 pub(crate) mod audit_load;
 mod cases;
@@ -102,8 +102,8 @@ async fn bench(args: &BenchArgs) -> Result<(), Error> {
     Ok(())
 }
 
-/// Refusals are measured next to the bare server: their rates are so close that the machine's changes
-/// within a minute would be most of the difference.
+/// Refusals are measured next to the bare server: their rates are so close that the machine's
+/// changes within a minute would be most of the difference.
 #[derive(Clone, Copy, Debug)]
 enum Part {
     Hello,

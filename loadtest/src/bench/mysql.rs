@@ -1,4 +1,5 @@
-//! How many draws the databases of a cluster can commit as rows of calls and orders: the limit of draws.
+//! How many draws the databases of a cluster can commit as rows of calls and orders: the limit of
+//! draws.
 //!
 //! Four writers for each server, each with a connection and tables of its own. They make rows and
 //! insert them, and do nothing else. The tables and the statements are the gateway's own.

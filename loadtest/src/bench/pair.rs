@@ -2,8 +2,8 @@
 //!
 //! A machine changes from minute to minute by more than most changes of the code do. So each
 //! measurement of one build is followed at once by the same of the other. Each pair gives a ratio,
-//! and the median of the ratios decides. The order alternates, so that a machine that becomes slower
-//! or faster favours each build as often.
+//! and the median of the ratios decides. The order alternates, so that a machine that becomes
+//! slower or faster favours each build as often.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;

@@ -116,8 +116,8 @@ fn row(case: &[&Figure]) -> Row {
 }
 
 impl Row {
-    /// The ratio is the mean of the rounds' own ratios: a machine that is slow for a while is slow for
-    /// both sides of them.
+    /// The ratio is the mean of the rounds' own ratios: a machine that is slow for a while is slow
+    /// for both sides of them.
     fn beside(self, name: &'static str, case: &[&Figure], limit: &[&Figure]) -> Self {
         let ratios = case
             .iter()

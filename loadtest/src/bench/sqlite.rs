@@ -1,4 +1,5 @@
-//! How many draws this machine can commit in `SQLite` as rows of calls and orders: the limit of draws.
+//! How many draws this machine can commit in `SQLite` as rows of calls and orders: the limit of
+//! draws.
 //!
 //! Two files with one writer each, like two shards of the gateway. The writers make rows and insert
 //! them, and do nothing else.

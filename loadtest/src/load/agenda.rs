@@ -16,8 +16,8 @@ pub(crate) struct Job {
     pub(crate) due: Duration,
     /// Attempts made before.
     pub(crate) attempt: u8,
-    /// The outcome of an attempt is unknown. So the draw may have been made, even if a later attempt is
-    /// refused.
+    /// The outcome of an attempt is unknown. So the draw may have been made, even if a later
+    /// attempt is refused.
     pub(crate) unknown: bool,
 }
 
@@ -65,8 +65,8 @@ impl Agenda {
         }
     }
 
-    /// Moves what is due by `now` to the backlog. Arrivals without room are dropped and counted; they
-    /// do not change when the others are due.
+    /// Moves what is due by `now` to the backlog. Arrivals without room are dropped and counted;
+    /// they do not change when the others are due.
     pub(crate) fn release(
         &mut self,
         now: Duration,

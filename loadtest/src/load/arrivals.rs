@@ -32,9 +32,9 @@ pub(crate) struct Arrival {
     pub(crate) due: Duration,
 }
 
-/// All arrivals of a profile, the same for the same seed. Steps of mean 1 on the integral of the rate,
-/// converted to time, make arrivals of that rate. Exponential steps make a Poisson process, steps of
-/// exactly 1 an even one.
+/// All arrivals of a profile, the same for the same seed. Steps of mean 1 on the integral of the
+/// rate, converted to time, make arrivals of that rate. Exponential steps make a Poisson process,
+/// steps of exactly 1 an even one.
 #[derive(Debug)]
 pub(crate) struct Arrivals<'a> {
     moments: Moments<'a>,
@@ -44,8 +44,8 @@ pub(crate) struct Arrivals<'a> {
     number: u64,
 }
 
-/// The stream of the seed for arrivals. Users are chosen by the streams of arrival numbers, which are
-/// never so large.
+/// The stream of the seed for arrivals. Users are chosen by the streams of arrival numbers, which
+/// are never so large.
 const STREAM: u64 = u64::MAX;
 
 impl<'a> Arrivals<'a> {

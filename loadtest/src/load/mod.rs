@@ -5,8 +5,8 @@
 //! from when a request was due. (To leave them out is called "coordinated omission".)
 //!
 //! * `profile`, `arrivals` and `spread` decide what is due when and for which user;
-//! * `agenda` holds what waits, `retry` decides what is sent again, `record` counts and measures. All
-//!   of these are pure;
+//! * `agenda` holds what waits, `retry` decides what is sent again, `record` counts and measures.
+//!   All of these are pure;
 //! * `run` sends.
 
 mod agenda;

@@ -1,7 +1,8 @@
 //! The rate of arrivals over time, as `--profile` gives it, and its integral.
 //!
 //! Every segment consists of pieces on which the rate is linear. So the number of arrivals up to a
-//! moment is a quadratic, which can be inverted: the moment of any arrival is computed, not searched.
+//! moment is a quadratic, which can be inverted: the moment of any arrival is computed, not
+//! searched.
 
 use std::fmt;
 use std::str::FromStr;

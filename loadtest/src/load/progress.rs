@@ -34,7 +34,8 @@ pub(super) fn show_until(wanted: bool, record: &Mutex<RunRecord>, ended: impl Fn
     }
 }
 
-/// On a terminal each line replaces the one before. Errors are ignored: standard error may be closed.
+/// On a terminal each line replaces the one before. Errors are ignored: standard error may be
+/// closed.
 fn show(terminal: bool, line: &str) {
     let (before, after) = if terminal {
         ("\r\x1b[K", "")

@@ -1,5 +1,5 @@
-//! Counts and latencies of a run: of the whole, of each second, and of longer periods. Its size does
-//! not grow with the number of requests.
+//! Counts and latencies of a run: of the whole, of each second, and of longer periods. Its size
+//! does not grow with the number of requests.
 
 use std::time::Duration;
 
@@ -125,8 +125,8 @@ impl RunRecord {
         }
     }
 
-    /// Closes the seconds that have ended by `now`. The threads of a driver read the time at slightly
-    /// different moments, so a closed second is never opened again.
+    /// Closes the seconds that have ended by `now`. The threads of a driver read the time at
+    /// slightly different moments, so a closed second is never opened again.
     pub(crate) fn advance(&mut self, now: Duration) -> &mut Second {
         let wanted = usize::try_from(now.as_secs()).expect("runs are short") + 1;
         while self.seconds.len() < wanted {

@@ -88,8 +88,8 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    /// How long to wait before the next attempt; `None` for no other attempt. `attempt` is the number
-    /// of the last one, from 0.
+    /// How long to wait before the next attempt; `None` for no other attempt. `attempt` is the
+    /// number of the last one, from 0.
     ///
     /// The wait is random between half and all of its bound ("equal jitter"), so that clients that
     /// failed together do not return together. `Retry-After` is added to it.

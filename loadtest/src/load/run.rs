@@ -185,8 +185,8 @@ impl Shared {
         self.record.lock().expect("no holder panics")
     }
 
-    /// The arrivals of one thread. Each thread computes all of them and skips those of the others, so
-    /// they are the same for any number of threads.
+    /// The arrivals of one thread. Each thread computes all of them and skips those of the others,
+    /// so they are the same for any number of threads.
     fn arrivals(&self, thread: u16) -> impl Iterator<Item = Arrival> {
         let all = Arrivals::new(&self.profile, self.plan.spacing, self.plan.seed);
         let threads = u64::from(self.threads);

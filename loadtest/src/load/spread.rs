@@ -72,13 +72,14 @@ impl Chooser {
 }
 
 /// Zipf's law by rejection-inversion (Hörmann and Derflinger, 1996): draws from the continuous
-/// density x^-exponent, rounds, and rejects the results that rounding makes too frequent. It needs no
-/// table, so a thousand million users cost no more than ten.
+/// density x^-exponent, rounds, and rejects the results that rounding makes too frequent. It needs
+/// no table, so a thousand million users cost no more than ten.
 #[derive(Clone, Debug)]
 pub(crate) struct Zipf {
     exponent: f64,
     users: f64,
-    /// The range of the integral of the density, shifted so that rank 1 has its share: from here ...
+    /// The range of the integral of the density, shifted so that rank 1 has its share: from here
+    /// ...
     area_first: f64,
     /// ... to here.
     area_last: f64,

@@ -1,7 +1,7 @@
 //! Commands: what users and operators ask lanes to execute. This file is the one list of their
 //! kinds: each has a variant in [`Kind`], [`Ask`], `Planned` and [`Made`], a line in each `match`,
-//! and a [`TypedAsk`]. Its rules stand in a file or folder of its own, which returns plain values and knows
-//! no other kind.
+//! and a [`TypedAsk`]. Its rules stand in a file or folder of its own, which returns plain values
+//! and knows no other kind.
 //!
 //! A kind says what it asks for, how much room it takes ([`Command::weight`]), whose account it
 //! reads ([`Ask::activity`]), what it decides, which units it wants and what it makes of them.
@@ -101,8 +101,8 @@ impl Kind {
 }
 
 impl Command {
-    /// How much room it takes in a queue and a batch, in draws. It makes at most this number of rows
-    /// with ids of their own.
+    /// How much room it takes in a queue and a batch, in draws. It makes at most this number of
+    /// rows with ids of their own.
     pub fn weight(&self) -> usize {
         match self.ask {
             Ask::Draw(ask) => ask.weight(),

@@ -11,8 +11,8 @@ use router::{Route, SlotMap};
 use super::known::Known;
 use super::rows::{LabelRepair, StoredAccount, StoredOrder};
 
-/// Lanes draw nothing while their clock differs from their database's by more than a minute. The rest
-/// is for the time between reading the clock and reading the page.
+/// Lanes draw nothing while their clock differs from their database's by more than a minute. The
+/// rest is for the time between reading the clock and reading the page.
 const CLOCKS_DIFFER_MAX: SignedDuration = SignedDuration::from_mins(5);
 
 /// A table pair: its shard and its number there.
@@ -161,8 +161,8 @@ impl DayLabels {
 }
 
 /// The labels to which an account must be set back that is labelled later than `latest`. `days` are
-/// those of all its orders, by ordinal. `None` where their number differs from the account's: then it
-/// has another fault, and it is unknown which of them is right.
+/// those of all its orders, by ordinal. `None` where their number differs from the account's: then
+/// it has another fault, and it is unknown which of them is right.
 pub(super) fn labels_set_back(
     account: StoredAccount,
     repairs: &[LabelRepair],

@@ -1,7 +1,7 @@
 //! What orders name in the meta database: campaign versions and claimed runs.
 //!
-//! Both are only ever added, and an order names ones that existed before it. So it is enough to look
-//! for what an order names after the order was read.
+//! Both are only ever added, and an order names ones that existed before it. So it is enough to
+//! look for what an order names after the order was read.
 use std::collections::HashSet;
 use std::sync::Arc;
 

@@ -1,11 +1,11 @@
 //! The audit: checks that what is stored keeps the invariants that draws promise.
 //!
-//! It reads while servers run or while none does, and changes nothing. Table pairs are read in pages
-//! of users (`pages`), each in a snapshot of some milliseconds, a few tables at a time. So it needs
-//! little memory, does not delay purges and checkpoints, and refuses no draw. `draws` walks through
-//! the pages user by user and hands each row to the checks. `checks` lists the checks, which are
-//! one a file. `run` does all that in order. `repair` repairs the one kind of fault that is safe to
-//! repair.
+//! It reads while servers run or while none does, and changes nothing. Table pairs are read in
+//! pages of users (`pages`), each in a snapshot of some milliseconds, a few tables at a time. So it
+//! needs little memory, does not delay purges and checkpoints, and refuses no draw. `draws` walks
+//! through the pages user by user and hands each row to the checks. `checks` lists the checks,
+//! which are one a file. `run` does all that in order. `repair` repairs the one kind of fault that
+//! is safe to repair.
 //!
 //! Pages, shards and the meta database are read at different moments. The order of the reads makes
 //! each comparison safe, whatever happens in between:

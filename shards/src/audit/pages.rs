@@ -1,6 +1,6 @@
-//! Reads a table pair in pages of users, in the order of their keys. Neither the database nor this
-//! process sorts anything, and no page is longer than [`ROWS_MAX`] rows of a kind. Each page is read
-//! in a snapshot of its own that lasts some milliseconds.
+//! Reads a table pair in pages of users, in the order of their keys. So the database sorts nothing,
+//! and no page is longer than [`ROWS_MAX`] rows of a kind. Each page is read in a snapshot of its
+//! own that lasts some milliseconds.
 //!
 //! A page ends between two users. Where one user has more rows than a page holds, the page ends
 //! before, and that user is read alone ([`Giant`]).
@@ -230,9 +230,9 @@ impl<'a> Giant<'a> {
         self.ended
     }
 
-    /// The user's next orders, by activity and ordinal, and the user's other rows, which are the same
-    /// each time; `None` after the last. The first time `each` gets all calls, in the order of their
-    /// keys.
+    /// The user's next orders, by activity and ordinal, and the user's other rows, which are the
+    /// same each time; `None` after the last. The first time `each` gets all calls, in the order of
+    /// their keys.
     pub(super) async fn next(
         &mut self,
         connection: &mut impl Connection,

@@ -1,6 +1,6 @@
-//! The repair of labels. A clock that was ahead once can leave an account that counts for a day which
-//! has not begun. The repair sets it back to its latest day that has begun, and notes that in the
-//! shard. By the note the audit accepts the orders of that clock.
+//! The repair of labels. A clock that was ahead once can leave an account that counts for a day
+//! which has not begun. The repair sets it back to its latest day that has begun, and notes that in
+//! the shard. By the note the audit accepts the orders of that clock.
 //!
 //! In a cluster the repair locks each account while it works on it, as a batch does. The embedded
 //! default has one writer, so no server may run there meanwhile.
@@ -315,7 +315,8 @@ impl Suspect<'_> {
             let Some(labels) = self.labels(connection, tables, account).await? else {
                 continue;
             };
-            // Its orders were read without a lock. They are complete if the account is still the same.
+            // Its orders were read without a lock. They are complete if the account is still the
+            // same.
             connection.begin().await?;
             let locked = connection
                 .rows(

@@ -20,8 +20,8 @@ pub(super) struct ShardUnits {
 pub(super) struct IssuedCounters {
     pub(super) before: Counts,
     pub(super) after: Counts,
-    /// Those of each lane before the orders were read, where each lane has counters of its own. They
-    /// are a part of what the lane has issued.
+    /// Those of each lane before the orders were read, where each lane has counters of its own.
+    /// They are a part of what the lane has issued.
     pub(super) by_lane: BTreeMap<i64, Counts>,
 }
 

@@ -1,4 +1,5 @@
-//! Reads what is compared in sums: the counters of issued units, and the totals of stock operations.
+//! Reads what is compared in sums: the counters of issued units, and the totals of stock
+//! operations.
 use std::collections::BTreeMap;
 
 use super::audited::{AuditError, Audited};

@@ -1,9 +1,10 @@
 //! The states of a breaker and the transitions between them: `failsafe`'s state machine.
 //!
-//! The guard makes each transition itself. It does not use the machine's own decisions: when to open
-//! (its policies do not know slow calls), how long to wait (its back-offs count in whole seconds, and
-//! its clock cannot be set from outside), and which calls to let in while half open (it lets all of
-//! them in). The machine's own wait is zero, so that only the guard decides about time.
+//! The guard makes each transition itself. It does not use the machine's own decisions: when to
+//! open (its policies do not know slow calls), how long to wait (its back-offs count in whole
+//! seconds, and its clock cannot be set from outside), and which calls to let in while half open
+//! (it lets all of them in). The machine's own wait is zero, so that only the guard decides about
+//! time.
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;

@@ -2,8 +2,8 @@
 //! front of each stock server. A breaker refuses calls at once while what is behind it does not
 //! answer, so that callers do not wait. It lets a few probes in to find out when it answers again.
 //!
-//! The states and the transitions between them come from the crate `failsafe` (`chart.rs`). The rest
-//! is our own, because the crate does not have it:
+//! The states and the transitions between them come from the crate `failsafe` (`chart.rs`). The
+//! rest is our own, because the crate does not have it:
 //!
 //! * sliding windows that count slow calls too (`window.rs`);
 //! * a bounded number of probes that must all succeed, calls that do not count after a change of

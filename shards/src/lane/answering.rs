@@ -205,8 +205,8 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Answering<S, K, R>
         for _ in 0..TRIES_MAX {
             let began = Instant::now();
             let attempt = self.executor.attempt(commands, &supply, on_lock);
-            // A bug that panics must not end the lane. What was noted before the commit says whether
-            // the batch has committed.
+            // A bug that panics must not end the lane. What was noted before the commit says
+            // whether the batch has committed.
             match AssertUnwindSafe(attempt).catch_unwind().await {
                 Ok(Err(conflict @ Failure::Conflict(_))) => failure = conflict,
                 Ok(Err(Failure::Held(lock))) => {
@@ -226,7 +226,8 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Answering<S, K, R>
                         lock if !found && lock.waited && deleting => {
                             (failure, on_lock) = (Failure::Held(lock), OnLock::Wait);
                         }
-                        // It was no user's row, so it was that of the epoch: there are no units now.
+                        // It was no user's row, so it was that of the epoch: there are no units
+                        // now.
                         Lock {
                             may_be_rebuild: true,
                             ..
@@ -252,8 +253,8 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Answering<S, K, R>
         Err(failure)
     }
 
-    /// Finds the commands whose rows another process has locked, and sets them aside. Returns whether
-    /// there are any.
+    /// Finds the commands whose rows another process has locked, and sets them aside. Returns
+    /// whether there are any.
     async fn part_from_held(&mut self, commands: &mut Vec<Taken>) -> Result<bool, Failure> {
         let mut held = self.executor.held(commands).await?.into_iter();
         let (aside, free): (Vec<_>, Vec<_>) = std::mem::take(commands)

@@ -1,6 +1,7 @@
 //! Compares the gateway's clock with its shard's. A draw's day is stored with its account and never
-//! goes back, so a clock that is far ahead would spoil accounts until that day. So nothing is planned
-//! by a clock that differs from the shard's. Which of the two is wrong cannot be known here.
+//! goes back, so a clock that is far ahead would spoil accounts until that day. So nothing is
+//! planned by a clock that differs from the shard's. Which of the two is wrong cannot be known
+//! here.
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -16,8 +17,8 @@ const WARNED_FROM: SignedDuration = SignedDuration::from_secs(5);
 /// Nothing is planned.
 const REFUSED_FROM: SignedDuration = SignedDuration::from_secs(60);
 
-/// The shard is not asked with each batch, because that costs a statement. A clock that agreed still
-/// agrees while it moves as monotonic time does; what it drifts in this time does not matter.
+/// The shard is not asked with each batch, because that costs a statement. A clock that agreed
+/// still agrees while it moves as monotonic time does; what it drifts in this time does not matter.
 const BELIEVED: Duration = Duration::from_millis(200);
 
 /// A clock that differs from monotonic time by more than this was set.

@@ -1,5 +1,5 @@
-//! One try of one batch, as one transaction: gather, prefetch, plan, take, settle, persist. `market`
-//! has the rules. Here is the order of the steps, and what is undone when one fails.
+//! One try of one batch, as one transaction: gather, prefetch, plan, take, settle, persist.
+//! `market` has the rules. Here is the order of the steps, and what is undone when one fails.
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -182,9 +182,9 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
         plan(batch, known, &around, numbers, &mut self.around.random)
     }
 
-    /// Takes what the plan wants. A request that ended at once is repeated once, under a grant of its
-    /// own. If the first was granted units without an answer, no batch commits them, and a job gives
-    /// them back.
+    /// Takes what the plan wants. A request that ended at once is repeated once, under a grant of
+    /// its own. If the first was granted units without an answer, no batch commits them, and a job
+    /// gives them back.
     async fn take(&mut self, plan: &Plan) -> Result<(GrantId, Granted), Failure> {
         let mut again = true;
         loop {

@@ -1,7 +1,7 @@
 //! Commands of users whose rows another process has locked. A gateway that stands still with a
-//! batch half done keeps its users' rows locked until its database ends the transaction. Commands of all
-//! other users do not wait for that. Those that are held are set aside, tried again at intervals,
-//! and refused after a while.
+//! batch half done keeps its users' rows locked until its database ends the transaction. Commands
+//! of all other users do not wait for that. Those that are held are set aside, tried again at
+//! intervals, and refused after a while.
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
@@ -86,8 +86,8 @@ impl Held {
         sifted
     }
 
-    /// Begins the pause of waiting commands, however long the round before took, so that others have
-    /// their turn.
+    /// Begins the pause of waiting commands, however long the round before took, so that others
+    /// have their turn.
     pub(super) fn rest(&mut self, now: Instant) {
         if !self.aside.is_empty() {
             self.next_try = self.next_try.max(now + PAUSE_MIN);
@@ -124,8 +124,8 @@ impl Held {
         None
     }
 
-    /// The commands that are to be tried again, and those that have waited long enough, with all that
-    /// wait for the same users.
+    /// The commands that are to be tried again, and those that have waited long enough, with all
+    /// that wait for the same users.
     pub(super) fn due(&mut self, now: Instant) -> Sifted {
         self.pause = (self.pause * 2).min(PAUSE_MAX);
         let has_waited = |command: &&Taken| command.held_for(now) >= WAIT_MAX;

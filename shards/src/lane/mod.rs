@@ -1,7 +1,7 @@
 //! Lanes: the single writers. A lane gathers the commands that wait into one batch and commits it
-//! in one transaction. While it commits, the next batch gathers. A single command does not wait, and
-//! hundreds that come together share one commit. In between, a lane waits a little for a batch that
-//! is worth its statements, round trips and commit.
+//! in one transaction. While it commits, the next batch gathers. A single command does not wait,
+//! and hundreds that come together share one commit. In between, a lane waits a little for a batch
+//! that is worth its statements, round trips and commit.
 //!
 //! `market` has the rules of a batch. Here is the order of the steps, and what happens when one
 //! fails:

@@ -44,8 +44,8 @@ impl Pace {
         self.bound.clone()
     }
 
-    /// Measures a full batch that was executed. Only a full one shows what the lane can do: a smaller
-    /// one could have held more in about the same time.
+    /// Measures a full batch that was executed. Only a full one shows what the lane can do: a
+    /// smaller one could have held more in about the same time.
     pub(super) fn learn(&mut self, draws: usize, took: Duration) {
         if took.is_zero() {
             return;

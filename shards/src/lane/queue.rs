@@ -1,8 +1,8 @@
 //! The bounded queue in front of a lane, and the two ends of a waiting command.
 //!
-//! A command either still waits or was taken into a batch; one atomic word decides. So a caller whose
-//! timeout ends knows which. A waiting command that it abandons is never executed. A command that
-//! was taken has an outcome that the caller does not know yet.
+//! A command either still waits or was taken into a batch; one atomic word decides. So a caller
+//! whose timeout ends knows which. A waiting command that it abandons is never executed. A command
+//! that was taken has an outcome that the caller does not know yet.
 //!
 //! Room is counted in draws, because a lane needs time for each of them. A command that draws
 //! nothing takes the room of one.
@@ -262,8 +262,8 @@ pub(super) struct Queue {
     left: Vec<Waiting>,
 }
 
-/// A queue whose draws are bounded by the limits, and by what `bound` says at the moment. Counts the
-/// commands that it admits. All queues of a process share their `callers`.
+/// A queue whose draws are bounded by the limits, and by what `bound` says at the moment. Counts
+/// the commands that it admits. All queues of a process share their `callers`.
 pub(super) fn queue(
     limits: LaneLimits,
     bound: Bound,
@@ -350,9 +350,9 @@ impl Entrance {
 }
 
 impl Queue {
-    /// Takes waiting commands into `batch`: at least one, and no more draws than the maximum. Waits for
-    /// the first, and for more where that is worth it. Takes nothing when the queue is closed and
-    /// empty. When its future is dropped while it waits, it has taken nothing.
+    /// Takes waiting commands into `batch`: at least one, and no more draws than the maximum. Waits
+    /// for the first, and for more where that is worth it. Takes nothing when the queue is closed
+    /// and empty. When its future is dropped while it waits, it has taken nothing.
     pub(super) async fn recv_batch(&mut self, batch: &mut Vec<Waiting>, draws_max: usize) {
         self.linger().await;
         if self.left.is_empty() {

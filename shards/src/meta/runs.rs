@@ -1,4 +1,4 @@
-//! Run numbers: each lane builds its ids from a number that no other lane ever had.
+//! Run numbers: each process builds its ids from a number that no other process ever had.
 use std::future::Future;
 use std::pin::Pin;
 

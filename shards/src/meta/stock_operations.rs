@@ -157,8 +157,8 @@ impl<D: Database> StockOperations<'_, D> {
         only_row(&rows)?.optional_integer(0)
     }
 
-    /// A page of the operations on a prize, oldest first: those after the operation `after`, where 0
-    /// stands for the beginning. Empty at the end.
+    /// A page of the operations on a prize, oldest first: those after the operation `after`, where
+    /// 0 stands for the beginning. Empty at the end.
     pub async fn page_of(
         &self,
         prize: Prize,

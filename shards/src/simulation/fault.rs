@@ -20,8 +20,8 @@ pub(super) enum Fault {
     ReclaimOpen,
     /// A fold deletes counters that have grown since it read them.
     FoldUnlocked,
-    /// The verdict over a batch is looked up, not forced: units are given back, and the grant is not
-    /// void.
+    /// The verdict over a batch is looked up, not forced: units are given back, and the grant is
+    /// not void.
     SelectOnly,
     /// A take that was not answered is sent again under its grant id.
     ReuseId,

@@ -121,7 +121,8 @@ pub(super) struct Scenario {
     pub(super) missed_late: u64,
     /// In how many batches of a thousand a gateway stands still.
     pub(super) standstills: u64,
-    /// Whether nothing else goes wrong. Then users who have nothing to do with it are answered soon.
+    /// Whether nothing else goes wrong. Then users who have nothing to do with it are answered
+    /// soon.
     pub(super) only_standstills: bool,
     /// The longest pauses of jobs.
     pub(super) reconcile_ms_max: u64,

@@ -276,8 +276,8 @@ impl ShardTables {
         issued
     }
 
-    /// Receipts of committed grants that are at least this old, of grants after this one; a few at a
-    /// time.
+    /// Receipts of committed grants that are at least this old, of grants after this one; a few at
+    /// a time.
     pub(super) fn old_receipts(&self, age: Duration, after: GrantId) -> SomeReceipts {
         let old = |(_, row): &(&GrantId, &ReceiptRow)| !row.void && row.since.elapsed() >= age;
         let noted = |(&grant, row): (&GrantId, &ReceiptRow)| NotedReceipt {

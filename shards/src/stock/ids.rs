@@ -18,8 +18,8 @@ impl fmt::Display for ServerId {
     }
 }
 
-/// The number of times that a stock server was rebuilt. Units granted under one epoch cannot be issued
-/// under a later one.
+/// The number of times that a stock server was rebuilt. Units granted under one epoch cannot be
+/// issued under a later one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Epoch(pub u64);
 

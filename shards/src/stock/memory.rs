@@ -37,8 +37,8 @@ impl UnitCounts {
 }
 
 impl MemoryStock {
-    /// Stock of which the shards have issued these units already. [`MemoryStock::set_total`] sets the
-    /// totals after that.
+    /// Stock of which the shards have issued these units already. [`MemoryStock::set_total`] sets
+    /// the totals after that.
     pub fn rebuilt(issued: impl IntoIterator<Item = (Prize, u64)>) -> Self {
         let stock = Self::default();
         {
@@ -50,8 +50,8 @@ impl MemoryStock {
         stock
     }
 
-    /// Raises a prize's total to `total`: the difference can be taken from now on. Does not lower it:
-    /// [`MemoryStock::withdraw`] does, because issued units cannot be taken back.
+    /// Raises a prize's total to `total`: the difference can be taken from now on. Does not lower
+    /// it: [`MemoryStock::withdraw`] does, because issued units cannot be taken back.
     pub fn set_total(&self, prize: Prize, total: u64) {
         let mut stock = self.lock();
         let counts = stock.prizes.entry(prize).or_default();

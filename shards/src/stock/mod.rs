@@ -4,7 +4,8 @@
 //! committed, or gives it back after the batch was undone. Both change only a grant that is still
 //! open, so doing them twice is harmless.
 //!
-//! [`MemoryStock`] is the stock of the embedded default. A cluster's stock is on servers of its own.
+//! [`MemoryStock`] is the stock of the embedded default. A cluster's stock is on servers of its
+//! own.
 pub mod cluster;
 #[cfg(test)]
 pub(crate) mod conformance;

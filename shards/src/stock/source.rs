@@ -46,8 +46,8 @@ pub trait Stock: Send + Sync + 'static {
     fn settle(&self, grant: GrantId, granted: &Granted, used: &[Part]);
     /// Gives back all units of a grant whose batch will never commit.
     fn give_back(&self, grant: GrantId, granted: &Granted);
-    /// Some grants of this lane that are closed wherever they were open. The next batch deletes their
-    /// receipts. Each is returned once: a job finds receipts that stay.
+    /// Some grants of this lane that are closed wherever they were open. The next batch deletes
+    /// their receipts. Each is returned once: a job finds receipts that stay.
     fn closed(&self) -> Vec<GrantId> {
         Vec::new()
     }

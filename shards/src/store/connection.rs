@@ -92,7 +92,9 @@ pub struct Rows<'a> {
 impl<'a> Rows<'a> {
     /// Adds a row.
     ///
-    /// # Panics When the row has another width than the first one.
+    /// # Panics
+    ///
+    /// When the row has another width than the first one.
     pub fn push<const WIDTH: usize>(&mut self, row: [Value<'a>; WIDTH]) {
         assert!(
             WIDTH > 0 && (self.width == WIDTH || self.fields.is_empty()),

@@ -209,9 +209,9 @@ impl<D: Database> SqlShard<D> {
         note.check(&steps, &outcomes)
     }
 
-    /// Looks for one of the batch's calls, after the transaction that may be inserting it has ended.
-    /// That transaction had inserted all its rows before its commit was sent. If the call is not
-    /// there, or is that of another batch, the grant is made void: units are given back on the
+    /// Looks for one of the batch's calls, after the transaction that may be inserting it has
+    /// ended. That transaction had inserted all its rows before its commit was sent. If the call is
+    /// not there, or is that of another batch, the grant is made void: units are given back on the
     /// strength of a void receipt, not of a row that is missing.
     async fn judge(&mut self, batch: &InDoubtBatch) -> Result<CommitVerdict, StoreError> {
         let Call {

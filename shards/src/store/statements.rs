@@ -2,8 +2,8 @@
 //! that it names, which is filled in once at start.
 //!
 //! A set of statements is declared where it is used ([`super::tables`], say), each statement by its
-//! name alone: [`numbered_statements`] and [`table_statements`] find the file of each dialect by the
-//! set's folder. So a new statement is one name in one Rust file, and its two SQL files.
+//! name alone: [`numbered_statements`] and [`table_statements`] find the file of each dialect by
+//! the set's folder. So a new statement is one name in one Rust file, and its two SQL files.
 mod dialect;
 mod mysql;
 mod schema;

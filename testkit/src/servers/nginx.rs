@@ -28,7 +28,7 @@ pub struct NginxAddresses {
 
 impl Nginx {
     /// Starts one whose files `write` puts into its folder. `nginx.conf` is the first of them: it
-    /// must say `daemon off`, `master_process off` and `pid pid`.
+    /// must say `daemon off`, `master_process off` and `pid nginx.pid`.
     pub async fn start(write: impl Fn(&Path, NginxAddresses)) -> Self {
         let mut tries = TRIES;
         loop {
@@ -36,7 +36,8 @@ impl Nginx {
             let server = ServerProcess::new(|folder, _| {
                 let folder = folder.to_str().expect("a plain name").to_owned();
                 words(&folder)
-            });
+            })
+            .with_pid_file("nginx.pid");
             let status = free_address();
             let addresses = NginxAddresses {
                 listen: server.address(),

@@ -32,7 +32,8 @@ wait
 rm -rf "$folder"
 "#;
 
-/// The file in its folder that a server writes the id of its process into.
+/// The file in its folder that a server writes the id of its process into, unless it is told
+/// another name.
 pub const PID_FILE: &str = "pid";
 
 /// How long a server may take to start on a busy machine.
@@ -47,6 +48,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub struct ServerProcess {
     folder: PathBuf,
+    pid_file: &'static str,
     port: u16,
     pid: AtomicU32,
     shell: Mutex<Shell>,
@@ -83,10 +85,18 @@ impl ServerProcess {
         let replies = BufReader::new(child.stdout.take().expect("piped"));
         Self {
             folder,
+            pid_file: PID_FILE,
             port,
             pid: AtomicU32::new(0),
             shell: Mutex::new(Shell { child, replies }),
         }
+    }
+
+    /// The same with a file of this name instead of [`PID_FILE`].
+    #[must_use]
+    pub fn with_pid_file(mut self, pid_file: &'static str) -> Self {
+        self.pid_file = pid_file;
+        self
     }
 
     /// Starts it and waits until it listens.
@@ -96,7 +106,8 @@ impl ServerProcess {
         }
     }
 
-    /// Starts it again after [`ServerProcess::kill`], on the same port and with what its folder has.
+    /// Starts it again after [`ServerProcess::kill`], on the same port and with what its folder
+    /// has.
     pub async fn restart(&self) {
         self.start().await;
     }
@@ -170,7 +181,7 @@ impl ServerProcess {
 
     /// Whether the process itself takes connections, and not another server that has its port.
     async fn listens(&self) -> bool {
-        let id = std::fs::read_to_string(self.folder.join(PID_FILE)).unwrap_or_default();
+        let id = std::fs::read_to_string(self.folder.join(self.pid_file)).unwrap_or_default();
         id.trim() == self.pid().to_string() && TcpStream::connect(self.address()).await.is_ok()
     }
 

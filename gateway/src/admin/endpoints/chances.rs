@@ -65,7 +65,8 @@ impl ChancesRequest {
         let activity = ActivityId::new(self.activity_id);
         let count = u32::try_from(self.chances).map_err(|_| InvalidChances);
         let ask = GrantAsk {
-            activity: activity.ok_or("activityId: expected an integer from 1")?,
+            activity: activity
+                .ok_or("activityId: expected an integer from 1 to 9223372036854775807")?,
             chances: count
                 .and_then(ChanceCount::new)
                 .map_err(|error| format!("chances: {error}, found {}", self.chances))?,
@@ -203,12 +204,13 @@ impl Admin {
             Ok(asked) => asked,
             Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
         };
-        tracing::info!(who = caller.name, "chances are given to a user");
         match asked.give(&self.shards).await {
-            Ok(given) => json(
-                StatusCode::OK,
-                serde_json::to_string(&given).expect("plain values"),
-            ),
+            Ok(given) => {
+                let (who, repeated) = (caller.name, given.repeated);
+                tracing::info!(who, repeated, "chances are given to a user");
+                let given = serde_json::to_string(&given).expect("plain values");
+                json(StatusCode::OK, given)
+            }
             Err(error) => failed(error, &asked.explain(error)),
         }
     }
@@ -268,6 +270,10 @@ mod tests {
         for (error, field) in [
             (wrong(|asked| asked.user_id = " u".to_owned()), "userId: "),
             (wrong(|asked| asked.activity_id = 0), "activityId: expected"),
+            (
+                wrong(|asked| asked.activity_id = 1 << 63),
+                "activityId: expected an integer from 1 to 9223372036854775807",
+            ),
             (wrong(|asked| asked.chances = 0), "chances: expected"),
             (
                 wrong(|asked| asked.chances = 1_000_001),

@@ -1,5 +1,5 @@
-//! `/admin/cooldowns`: the users in cooldown on this gateway, because they were refused too often or
-//! an operator stopped them.
+//! `/admin/cooldowns`: the users in cooldown on this gateway, because they were refused too often
+//! or an operator stopped them.
 use std::time::Duration;
 
 use hyper::StatusCode;

@@ -3,6 +3,7 @@ use hyper::StatusCode;
 use market::switches::{Setting, Share, Switch};
 use shards::meta::{SwitchChange, SwitchTo};
 
+use super::look_ups::field;
 use crate::admin::call::AdminCall;
 use crate::admin::respond::fault;
 use crate::admin::state::Admin;
@@ -15,14 +16,12 @@ impl Admin {
         &self,
         AdminCall { caller, query, .. }: AdminCall,
     ) -> HttpResponse {
-        let field = |name: &str| {
-            let found = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name);
-            found
-                .map(|(_, value)| value.into_owned())
-                .unwrap_or_default()
+        let field = |name: &str| field::<String>(&query, name).map(Option::unwrap_or_default);
+        let (key, value) = match (field("key"), field("value")) {
+            (Ok(key), Ok(value)) => (key, value),
+            (Err(why), _) | (_, Err(why)) => return fault(StatusCode::BAD_REQUEST, &why),
         };
-        let key = field("key");
-        let (switch, share) = match (key.as_str(), field("value").as_str()) {
+        let (switch, share) = match (key.as_str(), value.as_str()) {
             ("degradeSwitch", "open") => (Switch::Draw, Share::OFF),
             ("degradeSwitch", "close") => (Switch::Draw, Share::ON),
             ("rateLimiterSwitch", "open") => (Switch::Limits, Share::ON),

@@ -1,5 +1,5 @@
-//! `/admin/gateways`: the gateways and the revision that each obeys; forgetting a gateway, taking one
-//! out of rotation.
+//! `/admin/gateways`: the gateways and the revision that each obeys; forgetting a gateway, taking
+//! one out of rotation.
 use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json as value_of};

@@ -1,5 +1,5 @@
-//! `/admin/limits`: the limits of this gateway, configured and in force, and overriding those of all
-//! gateways.
+//! `/admin/limits`: the limits of this gateway, configured and in force, and overriding those of
+//! all gateways.
 use std::future::{Ready, ready};
 
 use hyper::StatusCode;

@@ -79,7 +79,10 @@ pub struct AccountQuestion {
 }
 
 /// A query's field, unless it is absent.
-fn field<T: FromStr<Err: Display>>(query: &str, name: &str) -> Result<Option<T>, String> {
+pub(super) fn field<T: FromStr<Err: Display>>(
+    query: &str,
+    name: &str,
+) -> Result<Option<T>, String> {
     let mut found = form_urlencoded::parse(query.as_bytes())
         .filter(|(key, _)| key == name)
         .map(|(_, value)| value);
@@ -143,8 +146,8 @@ impl AccountQuestion {
     }
 }
 
-/// The record of orders: for a call or an order as `draw_record` returns it, for the latest orders a
-/// list of such records. `None` where there is none.
+/// The record of orders: for a call or an order as `draw_record` returns it, for the latest orders
+/// a list of such records. `None` where there is none.
 pub fn order_json(key: &OrderKey, orders: &[Order], catalogue: &Catalogue) -> Option<String> {
     match key {
         OrderKey::Latest(_) => Some(latest_json(orders, catalogue)),

@@ -91,6 +91,8 @@ fn a_token_says_who_calls_and_nothing_else_does() {
             "{wrong}"
         );
     }
+    let any_case = store.caller(&headers("bEARER the-secret-of-alice"));
+    assert_eq!(any_case.map(|caller| caller.name), Ok("alice".to_owned()));
     assert_eq!(
         store.caller(&headers("the-secret-of-alice")),
         Err(Unauthenticated::Unknown)

@@ -22,8 +22,8 @@ pub const ROUTE: Route = Route {
 
 const PAGE: &str = include_str!("../../../page/index.html");
 
-/// No other page may frame it, and links on it send no referrer. What it may load stands in the page
-/// itself.
+/// No other page may frame it, and links on it send no referrer. What it may load stands in the
+/// page itself.
 const HEADERS: [(HeaderName, HeaderValue); 6] = [
     (
         CONTENT_TYPE,

@@ -89,7 +89,7 @@ async fn accounts_of_a_clock_that_was_ahead_are_set_back_beside_the_gateways() {
     let ran = cluster.run(&repair).await;
     assert!(
         ran.stderr
-            .contains(&format!("{} accounts set back", users.len())),
+            .contains(&format!("{} accounts were set back", users.len())),
         "{ran:?}"
     );
     ran.green_report();

@@ -18,8 +18,8 @@ const TICK: Duration = Duration::from_millis(10);
 /// Requests under way; more are not sent.
 const IN_FLIGHT_MAX: usize = 600;
 
-/// One of this number of calls is sent twice at once; one of the other number repeats a call that was
-/// answered.
+/// One of this number of calls is sent twice at once; one of the other number repeats a call that
+/// was answered.
 const ONE_IN: u64 = 25;
 
 /// What a client does.

@@ -1,4 +1,5 @@
-//! What each endpoint answers while something is unavailable: exactly what `docs/faults.md` promises.
+//! What each endpoint answers while something is unavailable: exactly what `docs/faults.md`
+//! promises.
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

@@ -69,7 +69,7 @@ async fn make_run_takes_another_port_and_says_so_of_one_that_is_taken_before_it_
     if port.parse::<u16>().is_ok_and(|port| port < 65_000) {
         let reported = check(&port).await.failed(1);
         assert!(
-            reported.contains(&format!("port {port} already"))
+            reported.contains(&format!("listens on port {port}"))
                 && reported.contains("make run PORT="),
             "{reported}"
         );

@@ -13,8 +13,8 @@ const WAIT_MAX: Duration = Duration::from_secs(30);
 
 const DRAW: &str = "POST /api/v1/raffle/activity/draw HTTP/1.1\r\nHost: x\r\n";
 
-/// Sends one piece again and again until the other side closes, or `bytes_max` are sent. Returns the
-/// answer.
+/// Sends one piece again and again until the other side closes, or `bytes_max` are sent. Returns
+/// the answer.
 async fn flood(server: &Server, head: &str, piece: &[u8], bytes_max: usize) -> String {
     let mut connection = server.connect().await;
     let mut sent = connection.send(head.as_bytes()).await;

@@ -1,5 +1,6 @@
 //! Hostile clients hold connections open, flood, or bend the protocol. They get a clear refusal or
-//! a closed connection, cost a bounded amount of memory, and keep no honest user from drawing. (Bad tokens are in `identity`, single malformed requests in `refusals`.)
+//! a closed connection, cost a bounded amount of memory, and keep no honest user from drawing. (Bad
+//! tokens are in `identity`, single malformed requests in `refusals`.)
 mod bodies;
 mod connections;
 mod floods;

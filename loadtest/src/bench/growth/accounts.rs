@@ -100,7 +100,8 @@ fn each_statement(
     }
 }
 
-/// The numbers below `bound`, in the order of their decimal strings: 0, 1, 10, 100, 101, ..., 11, ...
+/// The numbers below `bound`, in the order of their decimal strings: 0, 1, 10, 100, 101, ..., 11,
+/// ...
 pub(in crate::bench) fn in_order_of_strings(bound: u64) -> impl Iterator<Item = u64> {
     let next = move |&number: &u64| {
         if number == 0 {

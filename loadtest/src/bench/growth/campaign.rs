@@ -11,8 +11,8 @@ const ODDS: u32 = 1_000_000;
 /// Units of each prize: more than are drawn.
 const UNITS: u64 = 1_000_000_000;
 
-/// The campaign file. Prizes are equally likely, so that each batch needs units of as many different
-/// ones as possible.
+/// The campaign file. Prizes are equally likely, so that each batch needs units of as many
+/// different ones as possible.
 pub(super) fn text(prizes: u16) -> String {
     let rate = ODDS / u32::from(prizes);
     let rate = format!("\"{}.{:06}\"", rate / ODDS, rate % ODDS);

@@ -39,8 +39,8 @@ async fn listen() -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
-/// Reads one request; `None` when the client has closed the connection. The driver sends each in one
-/// piece, small enough to arrive in one.
+/// Reads one request; `None` when the client has closed the connection. The driver sends each in
+/// one piece, small enough to arrive in one.
 async fn request(stream: &mut TcpStream) -> Option<String> {
     let mut buffer = vec![0; 4096];
     let len = stream.read(&mut buffer).await.ok().filter(|len| *len > 0)?;
@@ -120,8 +120,8 @@ async fn every_arrival_is_sent_once_and_counted_once() {
     }
 }
 
-/// The server stalls once, for half a second. All users who were due meanwhile have waited. A closed
-/// loop would show one slow request.
+/// The server stalls once, for half a second. All users who were due meanwhile have waited. A
+/// closed loop would show one slow request.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stall_is_in_the_latency_of_all_users_who_came_meanwhile() {
     const STALL: Duration = Duration::from_millis(500);
@@ -146,8 +146,8 @@ async fn a_stall_is_in_the_latency_of_all_users_who_came_meanwhile() {
 
     assert_eq!(run.record.counts.ok, 200);
     let slow = |us: &hdrhistogram::Histogram<u64>| us.count_between(250_000, u64::MAX / 2);
-    // The 50 that were due in the first quarter second of the stall waited at least another quarter,
-    // however slow this machine is.
+    // The 50 that were due in the first quarter second of the stall waited at least another
+    // quarter, however slow this machine is.
     let waited = slow(&run.record.latencies.response_us);
     assert!(waited >= 50, "{waited}");
     assert!(slow(&run.record.latencies.service_us) < waited);
@@ -181,8 +181,8 @@ async fn arrivals_beyond_the_backlog_are_dropped_and_counted() {
 
     let (ok, dropped) = (run.record.counts.ok, run.record.dropped);
     assert_eq!((run.record.arrivals, ok + dropped), (100, 100));
-    // 11 and 89. On a machine so slow that arrivals are released only after the first response, those
-    // that are released together still have room for ten.
+    // 11 and 89. On a machine so slow that arrivals are released only after the first response,
+    // those that are released together still have room for ten.
     assert!(ok >= 10 && dropped >= 50, "{ok} {dropped}");
 }
 

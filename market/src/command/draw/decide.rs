@@ -75,9 +75,9 @@ pub fn decide(
     })
 }
 
-/// Decides one draw while all users get the luck award. Chances count as always, but nothing is drawn
-/// and the stock is not asked. A campaign without luck award has no limited prizes either, so there
-/// the draw is an ordinary one.
+/// Decides one draw while all users get the luck award. Chances count as always, but nothing is
+/// drawn and the stock is not asked. A campaign without luck award has no limited prizes either, so
+/// there the draw is an ordinary one.
 pub fn decide_fallback(
     campaign: &Campaign,
     user: &UserId,

@@ -2,8 +2,8 @@
 //! orders.
 //!
 //! The account of a user without recharge orders was made by the first order. So the version of
-//! that order says how many welcome chances there were. Where there are recharge orders, one of them
-//! may have made the account, under any version.
+//! that order says how many welcome chances there were. Where there are recharge orders, one of
+//! them may have made the account, under any version.
 use super::row_check::RowCheck;
 use crate::audit::history::{DrawHistory, RowContext};
 use crate::audit::report::CheckReport;
@@ -64,7 +64,8 @@ impl ChancesGrantedAsPublished {
     ) -> Option<String> {
         let (versions, activity) = (&context.known.versions, history.activity);
         match history.first_version.filter(|_| self.recharged == 0) {
-            // A version that cannot be read is a violation of its own, and what it granted is unknown.
+            // A version that cannot be read is a violation of its own, and what it granted is
+            // unknown.
             Some(version) => {
                 let published = versions.welcome(activity, version)?;
                 (published != welcome).then(|| {

@@ -87,3 +87,27 @@ pub(super) async fn all_reports<A: Audited>(
     }
     Ok(reports)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::installation::embedded::Folder;
+
+    #[test]
+    fn the_page_lists_all_checks_in_their_order() {
+        let page = include_str!("../../../../docs/audit.md");
+        let (_, table) = page.split_once("## What is checked").expect("a chapter");
+        let documented: Vec<&str> = table
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+            .collect();
+        let checks = all::<Folder>();
+        assert_eq!(documented.len(), checks.len(), "{documented:?}");
+        for (check, documented) in checks.iter().zip(documented) {
+            // One that compares sums says its name in its report only.
+            if let Rows(make) = check {
+                assert_eq!(make().name(), documented);
+            }
+        }
+    }
+}

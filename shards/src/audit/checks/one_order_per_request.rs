@@ -1,7 +1,7 @@
 //! An order belongs to one call, and a request id of a user to one call.
 //!
-//! The key of calls ensures the second. For the first it is enough to count: where each call has its
-//! own orders (`calls_are_whole`) and there are no more and no fewer orders than calls name, no
+//! The key of calls ensures the second. For the first it is enough to count: where each call has
+//! its own orders (`calls_are_whole`) and there are no more and no fewer orders than calls name, no
 //! order belongs to no call or to two.
 use super::row_check::{OrderCounts, RowCheck};
 use crate::audit::history::TableLocation;

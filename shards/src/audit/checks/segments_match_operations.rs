@@ -1,6 +1,6 @@
-//! In a cluster a prize's units are in segments. Their totals sum to the stock operations, less what
-//! servers have given to withdrawals that are not done yet. Each segment is one of the layout, and on
-//! its server.
+//! In a cluster a prize's units are in segments. Their totals sum to the stock operations, less
+//! what servers have given to withdrawals that are not done yet. Each segment is one of the layout,
+//! and on its server.
 use std::collections::BTreeMap;
 
 use crate::audit::audited::{AuditError, Audited};

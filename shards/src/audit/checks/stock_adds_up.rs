@@ -1,10 +1,10 @@
 //! The units left of each prize and the units issued of it sum to its total.
 //!
-//! Where nothing changes, that is an exact sum. While draws go on, a snapshot shows the stock at one
-//! moment, and the shards' counters are read before and after it. What was issued by that moment is
-//! between the two counts; of the units under open grants some were issued and some will go back. So
-//! an observation gives the least and the most units that can be missing. Zero must be between them.
-//! Only units that move meanwhile can hide a fault, and only while they move.
+//! Where nothing changes, that is an exact sum. While draws go on, a snapshot shows the stock at
+//! one moment, and the shards' counters are read before and after it. What was issued by that
+//! moment is between the two counts; of the units under open grants some were issued and some will
+//! go back. So an observation gives the least and the most units that can be missing. Zero must be
+//! between them. Only units that move meanwhile can hide a fault, and only while they move.
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -63,8 +63,8 @@ pub(in crate::audit) struct StockObservation {
     pub(in crate::audit) held: bool,
     /// The stock there, or why it cannot be read.
     pub(in crate::audit) snapshots: Result<Vec<Snapshot>, String>,
-    /// The shards' counters before the snapshots were made; `None` where the snapshots were made at an
-    /// earlier, unknown time.
+    /// The shards' counters before the snapshots were made; `None` where the snapshots were made at
+    /// an earlier, unknown time.
     pub(in crate::audit) issued_before: Option<Counts>,
     /// The shards' counters after it.
     pub(in crate::audit) issued: Counts,
@@ -138,9 +138,9 @@ impl StockAddsUp {
 
     /// Counters that were read before a snapshot was made which a server stores at intervals.
     ///
-    /// The server makes a snapshot after it stored the one before, and stored that one after the last
-    /// observation that showed the one before it. So the counters of that observation are old enough.
-    /// Where nothing changes between two observations, any counters will do.
+    /// The server makes a snapshot after it stored the one before, and stored that one after the
+    /// last observation that showed the one before it. So the counters of that observation are old
+    /// enough. Where nothing changes between two observations, any counters will do.
     fn counters_before(&mut self, observed: &StockObservation, still: bool) -> Option<Counts> {
         let snapshots = observed.snapshots.as_ref().ok()?;
         let before = self.last.as_ref().map(|last| last.issued.clone());

@@ -72,7 +72,8 @@ async fn executed(shards: &Shards, command: Command) -> Made {
     }
 }
 
-/// How many orders the shards have with a request id of their own, as the version before wrote them.
+/// How many orders the shards have with a request id of their own, as the version before wrote
+/// them.
 async fn orders_of_the_version_before(options: &ClusterOptions) -> i64 {
     let mut orders = 0;
     for shard in &options.shards {

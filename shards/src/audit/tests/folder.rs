@@ -216,8 +216,8 @@ async fn changes_between_the_reading_of_two_shards_turn_nothing_red() {
     assert!(report.ok(), "{report}");
 }
 
-/// Publishes a second version, adds and withdraws stock, and waits until the server draws by the new
-/// version.
+/// Publishes a second version, adds and withdraws stock, and waits until the server draws by the
+/// new version.
 async fn change(folder: &Folder, shards: &Shards) {
     let (meta, activity) = (
         folder.meta().await.expect("meta"),

@@ -1,4 +1,5 @@
-//! The repair sets back accounts that count for a day which has not begun because a clock was ahead.
+//! The repair sets back accounts that count for a day which has not begun because a clock was
+//! ahead.
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use market::calendar::Day;
 

@@ -14,6 +14,8 @@ use crate::store::{Access, MigrateError, SqliteFile, explained, migrate_meta, na
 /// A start that fails may take two seconds: a folder that another process holds is reported well
 /// within them.
 const LOCK_RETRIES: u32 = 10;
+/// A server waits longer: a short command may be at work in the folder.
+const LOCK_RETRIES_OF_SERVERS: u32 = 70;
 const LOCK_RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Dropped connections close in the background. This is the wait for them, and for other processes
@@ -148,6 +150,15 @@ impl Folder {
 
     /// Takes the folder's lock for this process.
     pub async fn hold(self) -> Result<Held, FolderError> {
+        self.hold_after(LOCK_RETRIES).await
+    }
+
+    /// The same for a server.
+    pub(super) async fn hold_for_server(self) -> Result<Held, FolderError> {
+        self.hold_after(LOCK_RETRIES_OF_SERVERS).await
+    }
+
+    async fn hold_after(self, retries: u32) -> Result<Held, FolderError> {
         let path = self.path.join("LOCK");
         let io = |error| FolderError::Io {
             path: path.clone(),
@@ -160,7 +171,7 @@ impl Folder {
             .write(true)
             .mode(crate::store::FILE_MODE);
         let mut lock = options.open(&path).map_err(io)?;
-        match try_lock(&lock).await {
+        match try_lock(&lock, retries).await {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(FolderError::Held(self.path)),
             Err(TryLockError::Error(error)) => return Err(io(error)),
@@ -291,10 +302,10 @@ async fn fold_up(file: &SqliteFile) {
     }
 }
 
-/// Takes the lock. Whoever looks whether the folder is held has it for an instant, so the first
-/// refusal is not the last word.
-async fn try_lock(lock: &File) -> Result<(), TryLockError> {
-    for _ in 0..LOCK_RETRIES {
+/// Takes the lock. Another process that only checks whether the folder is held has it for an
+/// instant, so a refusal is tried again.
+async fn try_lock(lock: &File, retries: u32) -> Result<(), TryLockError> {
+    for _ in 0..retries {
         match lock.try_lock() {
             Err(TryLockError::WouldBlock) => sleep(LOCK_RETRY_INTERVAL).await,
             done => return done,
@@ -305,7 +316,7 @@ async fn try_lock(lock: &File) -> Result<(), TryLockError> {
 
 impl Held {
     /// Lets go of the folder: from now on the `*.sqlite` files alone are everything, and may be
-    /// copied. Whoever has connections to them must have dropped them.
+    /// copied. All connections to them must have been dropped before.
     pub async fn let_go(self) {
         let Self {
             folder,

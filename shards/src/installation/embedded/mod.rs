@@ -1,7 +1,7 @@
 //! The embedded default: a folder of SQLite files and stock in memory, no servers needed.
 //!
-//! One process at a time holds the folder (a locked file); commands open the files beside it. Shards
-//! and tables are fixed at the first start.
+//! One process at a time holds the folder (a locked file); commands open the files beside it.
+//! Shards and tables are fixed at the first start.
 mod folder;
 mod lay_out;
 mod options;

@@ -38,7 +38,7 @@ impl EmbeddedOptions {
         if let Some(warning) = folder.access_warning() {
             tracing::warn!("{warning}");
         }
-        folder.hold().await
+        folder.hold_for_server().await
     }
 
     /// The file descriptors that a server needs with `readers` reading connections per shard.

@@ -1,5 +1,5 @@
-//! Random numbers belong to a command. Whatever happens to the commands beside it, another try is no
-//! second chance.
+//! Random numbers belong to a command. Whatever happens to the commands beside it, another try is
+//! no second chance.
 use testkit::campaign::Award;
 
 use super::*;

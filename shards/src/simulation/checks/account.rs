@@ -47,8 +47,8 @@ impl WorldState {
     }
 }
 
-/// What is wrong with an account, to which calls gave these chances and from which these orders were
-/// drawn.
+/// What is wrong with an account, to which calls gave these chances and from which these orders
+/// were drawn.
 fn wrong_account(account: Account, given: u32, orders: &[(u32, Day)]) -> Option<&'static str> {
     let count = |same: &dyn Fn(Day) -> bool| orders.iter().filter(|(_, day)| same(*day)).count();
     let on = |of: Day| count(&|day| day == of);

@@ -4,10 +4,10 @@
 //! that epoch: a later epoch counted it when it began.
 //!
 //! A withdrawal takes units from the servers first and from the totals after that. If a server is
-//! rebuilt in between, the units are back on it and the withdrawal is done again. A withdrawal is also
-//! done in one epoch only: the epoch that was known when its units were found to be missing. A late
-//! round, with an old list or a slow request, must not take units in a later epoch that the totals
-//! have lost already, because they would never be put back.
+//! rebuilt in between, the units are back on it and the withdrawal is done again. A withdrawal is
+//! also done in one epoch only: the epoch that was known when its units were found to be missing. A
+//! late round, with an old list or a slow request, must not take units in a later epoch that the
+//! totals have lost already, because they would never be put back.
 use super::cluster_stock::ClusterStock;
 use super::ledger::{Delivery, MetaLedger, PendingWithdrawal};
 use super::node::StockNode;
@@ -58,7 +58,8 @@ pub(crate) async fn withdraw<S: StockServer>(
     meta: &impl MetaLedger,
 ) -> Result<Withdrawn, ReconcileError> {
     let mut withdrawn = Withdrawn::default();
-    // Read before the list: what the list does not show as given was given in these epochs or later.
+    // Read before the list: what the list does not show as given was given in these epochs or
+    // later.
     let epochs: Vec<Epoch> = stock
         .nodes()
         .iter()
@@ -95,8 +96,8 @@ async fn withdraw_one<S: StockServer>(
         {
             continue;
         }
-        // Units that were not delivered to the server yet are withdrawn after their delivery. (Units
-        // recorded under an earlier epoch came with this one.)
+        // Units that were not delivered to the server yet are withdrawn after their delivery.
+        // (Units recorded under an earlier epoch came with this one.)
         let waits =
             |delivery: &Delivery| delivery.prize == withdrawal.prize && delivery.epoch >= known;
         if meta.deliveries(node.id).await?.iter().any(waits) {

@@ -61,8 +61,8 @@ pub(crate) struct SomeReceipts {
 
 /// The part of one shard.
 pub(crate) trait ShardLedger: Send + Sync + 'static {
-    /// Decides the outcome of a grant: its batch has committed, or never will. Returns which units of
-    /// one server it used.
+    /// Decides the outcome of a grant: its batch has committed, or never will. Returns which units
+    /// of one server it used.
     fn decide(
         &self,
         server: ServerId,
@@ -93,8 +93,8 @@ pub(crate) trait ShardLedger: Send + Sync + 'static {
     /// How many receipts of committed batches have at least this age.
     fn count_old(&self, age: Duration) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Deletes receipts of committed batches whose grants are not open anywhere any more. Returns how
-    /// many there were.
+    /// Deletes receipts of committed batches whose grants are not open anywhere any more. Returns
+    /// how many there were.
     fn delete_receipts(
         &self,
         grants: &[GrantId],
@@ -103,8 +103,8 @@ pub(crate) trait ShardLedger: Send + Sync + 'static {
     /// Deletes void receipts of batches that cannot be under way any more.
     fn forget_void(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Adds counters that have not changed for this long to those of run 0, and deletes them. If their
-    /// lane still lives, it begins new ones. Returns how many there were.
+    /// Adds counters that have not changed for this long to those of run 0, and deletes them. If
+    /// their lane still lives, it begins new ones. Returns how many there were.
     fn fold(&self, idle: Duration) -> impl Future<Output = Result<usize, StoreError>> + Send;
 }
 
@@ -145,8 +145,8 @@ pub(crate) trait MetaLedger: Send + Sync + 'static {
         server: ServerId,
     ) -> impl Future<Output = Result<Registered, StoreError>> + Send;
 
-    /// Raises a server's epoch above its last one and above `seen`. Returns it with the totals of the
-    /// server's segments at that moment.
+    /// Raises a server's epoch above its last one and above `seen`. Returns it with the totals of
+    /// the server's segments at that moment.
     fn raise_epoch(
         &self,
         server: ServerId,
@@ -176,8 +176,8 @@ pub(crate) trait MetaLedger: Send + Sync + 'static {
         &self,
     ) -> impl Future<Output = Result<Vec<PendingWithdrawal>, StoreError>> + Send;
 
-    /// Lowers the totals by what a server's segments gave, if the server's epoch is still this one and
-    /// it was not noted before. Returns whether it did.
+    /// Lowers the totals by what a server's segments gave, if the server's epoch is still this one
+    /// and it was not noted before. Returns whether it did.
     fn note_withdrawn(
         &self,
         withdrawal: &PendingWithdrawal,

@@ -53,8 +53,8 @@ impl<S: StockServer> StockNode<S> {
         StockUnavailable::Unavailable(format!("stock server {} has to be rebuilt", self.id))
     }
 
-    /// A session with the process that holds the units of the current epoch; `None` where the server
-    /// answers but does not hold these units.
+    /// A session with the process that holds the units of the current epoch; `None` where the
+    /// server answers but does not hold these units.
     pub(crate) async fn find_session(&self) -> Result<Option<S::Session>, StockUnavailable> {
         let registered = self.registered.load_full();
         let is_trusted =

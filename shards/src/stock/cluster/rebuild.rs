@@ -7,8 +7,8 @@
 //!    before step 1. If the process has changed since, the session is dead.
 //! 4. Register the process, unless the epoch has been raised further.
 //!
-//! Several processes may rebuild at once: the highest epoch wins, and units of the others can never be
-//! issued.
+//! Several processes may rebuild at once: the highest epoch wins, and units of the others can never
+//! be issued.
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -24,8 +24,8 @@ use crate::stock::ids::{Epoch, ServerId};
 use crate::store::StoreError;
 
 /// The pause after a batch held the epoch for too long. Lanes queue behind a rebuild that waits to
-/// raise the epoch. With the pause, a gateway that hangs in mid-batch costs them only a part of their
-/// time.
+/// raise the epoch. With the pause, a gateway that hangs in mid-batch costs them only a part of
+/// their time.
 const HELD_PAUSE: Duration = Duration::from_secs(3);
 
 /// Why a server was not rebuilt or not reconciled.
@@ -44,8 +44,8 @@ pub(crate) enum ReconcileError {
     Stranger(#[from] Stranger),
 }
 
-/// Rebuilds a server. `seen` is an epoch that the server or a shard was seen to have. Returns the new
-/// epoch.
+/// Rebuilds a server. `seen` is an epoch that the server or a shard was seen to have. Returns the
+/// new epoch.
 pub(crate) async fn rebuild<S: StockServer, L: ShardLedger>(
     node: &StockNode<S>,
     shards: &[L],
@@ -74,8 +74,8 @@ pub(crate) async fn rebuild<S: StockServer, L: ShardLedger>(
     Ok(epoch)
 }
 
-/// Raises the epoch on a shard, then counts its issued units. In the other order a batch could commit
-/// in between.
+/// Raises the epoch on a shard, then counts its issued units. In the other order a batch could
+/// commit in between.
 async fn fence(
     shard: &impl ShardLedger,
     server: ServerId,

@@ -1,9 +1,9 @@
 //! Reclaim: closes grants that dead lanes left open, and deletes the receipts that they left.
 //!
-//! A grant is closed wherever it may be open before its receipt goes. If the row went while the grant
-//! is open, the sweeper would consider the batch dead and return units that were issued. This holds
-//! for grants of past epochs too: during a rebuild, shards that have not got the new epoch can still
-//! issue a server's old units.
+//! A grant is closed wherever it may be open before its receipt goes. If the row went while the
+//! grant is open, the sweeper would consider the batch dead and return units that were issued. This
+//! holds for grants of past epochs too: during a rebuild, shards that have not got the new epoch
+//! can still issue a server's old units.
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -25,8 +25,8 @@ pub(crate) struct Reclaimed {
     pub(crate) left: usize,
 }
 
-/// Reclaims one shard's receipts of at least this age, page by page. Fails at the end if a server did
-/// not answer.
+/// Reclaims one shard's receipts of at least this age, page by page. Fails at the end if a server
+/// did not answer.
 pub(crate) async fn reclaim<S: StockServer>(
     stock: &ClusterStock<S>,
     shard: &impl ShardLedger,

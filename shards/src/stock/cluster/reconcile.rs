@@ -1,4 +1,5 @@
-//! Reconciliation of one server with the databases: the job that finds what is wrong and repairs it.
+//! Reconciliation of one server with the databases: the job that finds what is wrong and repairs
+//! it.
 use std::collections::BTreeMap;
 
 use market::batch::Prize;
@@ -28,8 +29,8 @@ pub(crate) enum Reconciled {
 }
 
 /// Reconciles a server once. Rebuilds it when it has lost something. Otherwise decides grants that
-/// stayed open and delivers operations. `seen` keeps the greatest epoch that was seen anywhere, from
-/// round to round.
+/// stayed open and delivers operations. `seen` keeps the greatest epoch that was seen anywhere,
+/// from round to round.
 pub(crate) async fn reconcile<S: StockServer, L: ShardLedger>(
     stock: &ClusterStock<S>,
     node: &StockNode<S>,
@@ -77,8 +78,8 @@ pub(crate) async fn reconcile<S: StockServer, L: ShardLedger>(
     }
 }
 
-/// Whether each prize that a server knows has all its segments there. An earlier version did not write
-/// segments without units.
+/// Whether each prize that a server knows has all its segments there. An earlier version did not
+/// write segments without units.
 fn is_whole(found: &ServerStock, server: ServerId, spread: Spread) -> bool {
     let here = spread.segments_on(server).count();
     let mut counts: BTreeMap<Prize, usize> = BTreeMap::new();

@@ -3,8 +3,8 @@
 //! `PREFIX:stock` holds the owner (`CLUSTER/SERVER`), the epoch, the units left in each segment
 //! (`ACTIVITY:AWARD:SEGMENT`) and the operations applied in this epoch (`operation:ID`).
 //! `PREFIX:grants` holds the owner and the epoch again, and the open grants
-//! (`SHARD TIME_MS SEGMENT COUNT ...`). Owner and epoch are in both, so that the loss of either key is
-//! noticed: every script compares them before it does anything.
+//! (`SHARD TIME_MS SEGMENT COUNT ...`). Owner and epoch are in both, so that the loss of either key
+//! is noticed: every script compares them before it does anything.
 mod memory_warning;
 mod options;
 mod pool;

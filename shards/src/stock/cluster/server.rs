@@ -2,8 +2,8 @@
 //! decisions.
 //!
 //! A [`Session`] is a connection to one process of a server. It never reconnects by itself, so all
-//! its answers come from the process of its `run_id`. Each verb is atomic on the server, and may have
-//! happened although its answer was lost.
+//! its answers come from the process of its `run_id`. Each verb is atomic on the server, and may
+//! have happened although its answer was lost.
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
@@ -129,21 +129,21 @@ pub(crate) trait Session: Send {
         registered: Option<Epoch>,
     ) -> impl Future<Output = Result<Result<(), Stranger>, StockUnavailable>> + Send;
 
-    /// Begins a new epoch with these units and no open grants. Does nothing in that epoch or a later
-    /// one, and nothing to units that are not this cluster's.
+    /// Begins a new epoch with these units and no open grants. Does nothing in that epoch or a
+    /// later one, and nothing to units that are not this cluster's.
     fn reset(
         &mut self,
         epoch: Epoch,
         left: &[(Prize, u16, u64)],
     ) -> impl Future<Output = Result<Reset, StockUnavailable>> + Send;
 
-    /// Adds an operation's units once, in the epoch under which it was recorded. Returns the current
-    /// epoch.
+    /// Adds an operation's units once, in the epoch under which it was recorded. Returns the
+    /// current epoch.
     fn add(&mut self, addition: &Addition) -> impl Future<Output = ServerAnswer<Epoch>> + Send;
 
     /// Removes up to `units` of a prize for good, once per operation and only in this epoch: a late
-    /// request must not take again what an earlier epoch has given. Returns the current epoch and what
-    /// each segment gave. A repeat returns the same; in another epoch nothing is given.
+    /// request must not take again what an earlier epoch has given. Returns the current epoch and
+    /// what each segment gave. A repeat returns the same; in another epoch nothing is given.
     fn withdraw(
         &mut self,
         operation: u64,

@@ -1,5 +1,5 @@
-//! The part of the meta database, in SQL. Each call is one transaction at most, on a connection that
-//! is kept between calls and dropped after a failure.
+//! The part of the meta database, in SQL. Each call is one transaction at most, on a connection
+//! that is kept between calls and dropped after a failure.
 use market::batch::Prize;
 
 use super::ledger::{Delivery, MetaLedger, PendingWithdrawal, Registered};

@@ -217,7 +217,8 @@ async fn noted_outcome(
 ) -> Result<GrantOutcome, StoreError> {
     let rows = link.rows(RECEIPTS.read, &json_rows([[grant.0]])).await?;
     let Some(row) = rows.first() else {
-        // Its batch is still under way, or the row was reclaimed just now, after the grant was closed.
+        // Its batch is still under way, or the row was reclaimed just now, after the grant was
+        // closed.
         return Err(StoreError::Conflict(
             "the grant's row was there a moment ago".to_owned(),
         ));
@@ -272,8 +273,8 @@ impl CounterKey {
     }
 }
 
-/// Adds the counters that it has locked to those of run 0, and deletes exactly these. Another process
-/// that folds them waits, and finds them gone.
+/// Adds the counters that it has locked to those of run 0, and deletes exactly these. Another
+/// process that folds them waits, and finds them gone.
 async fn fold_these(link: &mut Link, keys: &[CounterKey]) -> Result<usize, StoreError> {
     link.begin().await?;
     let rows = link

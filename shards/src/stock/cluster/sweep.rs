@@ -29,8 +29,8 @@ pub(crate) async fn sweep<S: StockServer, L: ShardLedger>(
             tracing::error!(grant = ?open.grant, shard = open.shard, "an open grant names a shard that does not exist");
             continue;
         };
-        // Grants of a shard that is unavailable stay open, at the cost of one timeout. Those of other
-        // shards are decided.
+        // Grants of a shard that is unavailable stay open, at the cost of one timeout. Those of
+        // other shards are decided.
         if unavailable.contains(&open.shard) {
             continue;
         }

@@ -29,8 +29,8 @@ pub struct ConversionProgress {
 }
 
 impl ConversionProgress {
-    /// Tables of orders that are, or were, to be converted. Each shard adds its own when it comes to
-    /// it.
+    /// Tables of orders that are, or were, to be converted. Each shard adds its own when it comes
+    /// to it.
     pub fn tables(&self) -> u64 {
         self.tables.load(Ordering::Relaxed)
     }
@@ -46,8 +46,8 @@ impl ConversionProgress {
     }
 }
 
-/// Writes calls page by page, in the order of their key. It continues behind the last stored call, so
-/// it can be interrupted at any time.
+/// Writes calls page by page, in the order of their key. It continues behind the last stored call,
+/// so it can be interrupted at any time.
 pub(super) struct Conversion<'p> {
     tables: Vec<CallStatements>,
     /// The table that is being converted.

@@ -28,8 +28,8 @@ pub(super) struct Script {
 }
 
 impl Script {
-    /// The statements `opening`, which need no value, and then the steps. A step that writes no rows
-    /// is left out.
+    /// The statements `opening`, which need no value, and then the steps. A step that writes no
+    /// rows is left out.
     pub(super) fn new(opening: &[&str], steps: &[SqlStep<'_>]) -> Self {
         let mut script = Self {
             text: opening.join(";\n"),

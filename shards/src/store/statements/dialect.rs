@@ -21,8 +21,8 @@ pub struct Dialect {
     /// What the database counts for a row of an update that was there. MySQL counts a row that an
     /// upsert changed as two, and one that it had to add as one.
     pub changed_row_count: u64,
-    /// The clause by which a locking read refuses a row that another transaction has locked, instead
-    /// of waiting for it.
+    /// The clause by which a locking read refuses a row that another transaction has locked,
+    /// instead of waiting for it.
     pub no_wait: &'static str,
     /// Reads the database's clock, where it has one of its own.
     pub clock: Option<&'static str>,

@@ -1,9 +1,10 @@
 //! The dialect of MySQL and MariaDB.
 //!
-//! Rules for its statements, each learned from a fault: the array of rows is joined first (`STRAIGHT_JOIN`) and
-//! the table by a named key (`FORCE INDEX`), because a small table is scanned otherwise, which
-//! locks it whole. Every statement says `utf8mb4_bin`. What locks (`FOR UPDATE`) has its `JSON_TABLE` in
-//! a query of its own, which MySQL asks for. Sums and places are cast to signed numbers.
+//! Rules for its statements, each learned from a fault: the array of rows is joined first
+//! (`STRAIGHT_JOIN`) and the table by a named key (`FORCE INDEX`), because a small table is scanned
+//! otherwise, which locks it whole. Every statement says `utf8mb4_bin`. What locks (`FOR UPDATE`)
+//! has its `JSON_TABLE` in a query of its own, which MySQL asks for. Sums and places are cast to
+//! signed numbers.
 use super::dialect::{Dialect, DialectKind, IdentityStatements, Issuing, texts};
 use super::schema::MYSQL_SCHEMA;
 

@@ -1,7 +1,7 @@
 //! `raffle_call_N`: which call a user's request id belongs to, whatever it asked for. Two gateways
-//! with one request id meet at its primary key. A call is written in the transaction that writes what
-//! it made, and neither is ever changed or deleted. So a call shows for ever whether its batch has
-//! committed.
+//! with one request id meet at its primary key. A call is written in the transaction that writes
+//! what it made, and neither is ever changed or deleted. So a call shows for ever whether its batch
+//! has committed.
 use jiff::Timestamp;
 use market::{Call, Kind, OrderId, RequestId, UserId};
 
@@ -31,12 +31,13 @@ numbered_statements! {
         latest,
         /// `[after, up to]` -> at most `{rows_max}` calls of the users in between, by key.
         page,
-        /// `[user, after]` -> at most `{rows_max}` calls of the user behind that request id, by key.
+        /// `[user, after]` -> at most `{rows_max}` calls of the user behind that request id, by
+        /// key.
         of_user,
         /// The user and request id of the last call by key.
         last,
-        /// `[[user, request]]`: writes the calls of the next orders from before there were calls, by
-        /// key, at most `{rows_max}` of them.
+        /// `[[user, request]]`: writes the calls of the next orders from before there were calls,
+        /// by key, at most `{rows_max}` of them.
         convert,
     }
 }

@@ -5,8 +5,8 @@ use crate::store::statements::table_statements;
 table_statements! {
     /// Statements that both have.
     IssuedStatements in "issued" {
-        /// Rows of server, activity, award, segment, run, lane, count; in SQLite of activity, award,
-        /// count: adds them.
+        /// Rows of server, activity, award, segment, run, lane, count; in SQLite of activity,
+        /// award, count: adds them.
         count,
         /// Activity, award, units of each prize.
         read,

@@ -1,6 +1,6 @@
 //! `raffle_order_N`: what was drawn and by whom, one row for each draw. Its call says under which
-//! request id and when. The orders of a call have consecutive ids, so they are a range of the primary
-//! key, and an order costs no other index. Ids of one lane ascend, so rows are appended.
+//! request id and when. The orders of a call have consecutive ids, so they are a range of the
+//! primary key, and an order costs no other index. Ids of one lane ascend, so rows are appended.
 use std::sync::Arc;
 
 use market::calendar::Day;

@@ -1,6 +1,6 @@
 //! `stock_receipt`: one row for each batch that took units from servers and whose grant may still
-//! be open there, or that is void. A batch and a process that takes it for dead meet here: the first
-//! of the two inserts the row. Only MySQL has it: SQLite goes with stock in memory.
+//! be open there, or that is void. A batch and a process that takes it for dead meet here: the
+//! first of the two inserts the row. Only MySQL has it: SQLite goes with stock in memory.
 use crate::grant::GrantId;
 use crate::store::Rows;
 use crate::store::rows::number;

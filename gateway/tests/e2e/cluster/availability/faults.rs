@@ -28,13 +28,14 @@ pub(super) struct Fault {
     pub(super) part: &'static str,
     /// The fault is between this gateway and the part only.
     pub(super) from: Option<&'static str>,
-    /// It finds the gateway in the middle of a batch on each table. The user of that batch then goes
-    /// to the other gateway, and waits there for a lock whose holder does not finish.
+    /// It finds the gateway in the middle of a batch on each table. The user of that batch then
+    /// goes to the other gateway, and waits there for a lock whose holder does not finish.
     pub(super) in_mid_batch: bool,
     /// Whether it may cost a person's draws at a gateway.
     pub(super) concerns: fn(&Person, &str) -> bool,
     pub(super) lasts: Duration,
-    /// Users whose rows a gateway holds are answered again after this time, although the fault lasts.
+    /// Users whose rows a gateway holds are answered again after this time, although the fault
+    /// lasts.
     pub(super) free_after: Option<Duration>,
     /// All are answered within this time after its end.
     pub(super) back: Duration,

@@ -1,5 +1,5 @@
-//! Availability: while one part is frozen, killed, cut off, made read-only or slow, all users who do
-//! not depend on it are answered. Soon after the fault is over, all are.
+//! Availability: while one part is frozen, killed, cut off, made read-only or slow, all users who
+//! do not depend on it are answered. Soon after the fault is over, all are.
 //!
 //! People draw at a steady pace, each draw under a key of its own. What counts is how many draws
 //! were answered: with a prize, or with a refusal by a rule. (A rate would measure the machine.)

@@ -6,8 +6,8 @@ use super::options::RedisOptions;
 use super::pool::RedisPool;
 
 impl RedisOptions {
-    /// What is wrong with the server's settings of memory, or why they could not be read; `None` when
-    /// nothing is wrong.
+    /// What is wrong with the server's settings of memory, or why they could not be read; `None`
+    /// when nothing is wrong.
     pub async fn memory_warning(&self) -> Option<String> {
         let asked = async {
             let mut connection = RedisPool::new(self)?.dial().await?;

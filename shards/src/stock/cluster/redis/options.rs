@@ -61,8 +61,8 @@ impl RedisOptions {
         self.client_with(settings)
     }
 
-    /// A client whose connections do not authenticate. The caller does that itself, because only so it
-    /// gets the server's own message when the server refuses.
+    /// A client whose connections do not authenticate. The caller does that itself, because only so
+    /// it gets the server's own message when the server refuses.
     pub(super) fn silent_client(&self) -> Result<Client, String> {
         self.client_with(RedisConnectionInfo::default().set_skip_set_lib_name())
     }

@@ -26,8 +26,8 @@ const IDLE_MAX: Duration = Duration::from_secs(5);
 /// How often idle connections are closed.
 const REAP_PAUSE: Duration = Duration::from_secs(1);
 
-/// The pool waits for this much longer than a dial may take: the dial's own error says more than the
-/// pool's timeout.
+/// The pool waits for this much longer than a dial may take: the dial's own error says more than
+/// the pool's timeout.
 const DIAL_SLACK: Duration = Duration::from_millis(20);
 
 /// Connections to one server.
@@ -40,9 +40,9 @@ pub(super) struct RedisPool {
 struct Dials {
     options: RedisOptions,
     client: Client,
-    /// Raised when kept connections may be dead: older ones are not used again. Otherwise connections
-    /// to a process that has gone could stay: sessions with a process that is not registered make no
-    /// calls, so no call would fail.
+    /// Raised when kept connections may be dead: older ones are not used again. Otherwise
+    /// connections to a process that has gone could stay: sessions with a process that is not
+    /// registered make no calls, so no call would fail.
     generation: AtomicU64,
     /// When the last failed dial began, and why it failed.
     failed: watch::Sender<Option<(Instant, String)>>,
@@ -251,7 +251,8 @@ impl RedisLease {
     pub(super) fn retire_older(&mut self) {
         self.broken = true;
         let mine = self.generation;
-        // Several callers that notice at once raise it once. Connections dialled since then are good.
+        // Several callers that notice at once raise it once. Connections dialled since then are
+        // good.
         let _ = self.dials.generation.compare_exchange(
             mine,
             mine + 1,

@@ -321,8 +321,8 @@ pub(crate) async fn the_outcome_of_a_grant_is_decided_once_for_all_servers<F: Sh
     );
 }
 
-/// A batch is in doubt for longer than any receipt is kept. What jobs and other lanes do meanwhile does
-/// not change its verdict.
+/// A batch is in doubt for longer than any receipt is kept. What jobs and other lanes do meanwhile
+/// does not change its verdict.
 pub(crate) async fn a_verdict_goes_by_the_order_however_late<F: ShardFixture>() {
     use crate::store::CommitVerdict::{Committed, Void};
     let fixture = F::open().await;
@@ -333,8 +333,8 @@ pub(crate) async fn a_verdict_goes_by_the_order_however_late<F: ShardFixture>() 
     assert_eq!(lane.store.verdict(&committed).await, Ok(Committed));
     assert_eq!(ledger.delete_receipts(&[first]).await, Ok(1));
     assert_eq!(lane.store.verdict(&committed).await, Ok(Committed));
-    // Even after a sweeper has found the receipt gone and decided that the grant is void: it closes a
-    // grant that is not open any more.
+    // Even after a sweeper has found the receipt gone and decided that the grant is void: it closes
+    // a grant that is not open any more.
     assert_eq!(
         ledger.decide(ServerId(1), first).await,
         Ok(GrantOutcome::Void)

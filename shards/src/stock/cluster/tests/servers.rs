@@ -1,5 +1,5 @@
-//! What a stock server must do, verb by verb: one suite, which runs over Redis and over the processes
-//! of the simulation.
+//! What a stock server must do, verb by verb: one suite, which runs over Redis and over the
+//! processes of the simulation.
 use std::sync::Arc;
 
 use market::batch::Units;

@@ -207,7 +207,8 @@ async fn units_without_an_owner_are_adopted_only_as_registered() {
         .expect("it answers")
         .expect("it knows its units");
     assert_eq!((found.epoch, found.left[&(prize(1), 0)]), (Epoch(1), 5));
-    // Where one of the two keys was lost, the other decides. Where both were, any cluster may begin.
+    // Where one of the two keys was lost, the other decides. Where both were, any cluster may
+    // begin.
     command(&redis, &["DEL", "test:stock"]).await;
     command(&redis, &["HDEL", "test:grants", "cluster"]).await;
     assert!(session.recognise(None).await.expect("it answers").is_err());
