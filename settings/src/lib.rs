@@ -17,8 +17,10 @@
 //!
 //! let text = "[http]\nlisten = \"127.0.0.1:80\"\nwrokers = 65\n";
 //! let faults = read(text, Vec::new(), |root| http(&root.section("http"))).err().expect("a fault");
-//! assert_eq!(faults[0].to_string(), r#"line 3, http.wrokers: unknown key; did you mean
-//! "workers"?"#);
+//! assert_eq!(
+//!     faults[0].to_string(),
+//!     r#"line 3, http.wrokers: unknown key; did you mean "workers"?"#
+//! );
 //! ```
 //!
 //! Keys that no reader asked for are faults too. Options of the command line and environment
