@@ -1,7 +1,7 @@
 //! Commands: what users and operators ask lanes to execute. This file is the one list of their
 //! kinds: each has a variant in [`Kind`], [`Ask`], `Planned` and [`Made`], a line in each `match`,
-//! and a [`TypedAsk`]. Its rules stand in a file or folder of its own, which returns plain values
-//! and knows no other kind.
+//! and a line in `typed_asks!`. Its rules stand in a file or folder of its own, which returns plain
+//! values and knows no other kind.
 //!
 //! A kind says what it asks for, how much room it takes ([`Command::weight`]), whose account it
 //! reads ([`Ask::activity`]), what it decides, which units it wants and what it makes of them.
@@ -207,38 +207,31 @@ pub trait TypedAsk: Into<Ask> {
     fn made(made: Made) -> Option<Self::Made>;
 }
 
-impl From<DrawAsk> for Ask {
-    fn from(ask: DrawAsk) -> Self {
-        Self::Draw(ask)
-    }
-}
-
-impl TypedAsk for DrawAsk {
-    type Made = Orders;
-
-    fn made(made: Made) -> Option<Orders> {
-        match made {
-            Made::Draws(orders) => Some(orders),
-            Made::Grant(_) => None,
+/// Gives an ask its variant in [`Ask`], and in [`Made`] with the type of what it holds.
+macro_rules! typed_asks {
+    ($($ask:ident: $kind:ident, makes $made:ident($type:ty);)*) => {$(
+        impl From<$ask> for Ask {
+            fn from(ask: $ask) -> Self {
+                Self::$kind(ask)
+            }
         }
-    }
-}
 
-impl From<GrantAsk> for Ask {
-    fn from(ask: GrantAsk) -> Self {
-        Self::Grant(ask)
-    }
-}
+        impl TypedAsk for $ask {
+            type Made = $type;
 
-impl TypedAsk for GrantAsk {
-    type Made = RechargeOrder;
-
-    fn made(made: Made) -> Option<RechargeOrder> {
-        match made {
-            Made::Grant(order) => Some(order),
-            Made::Draws(_) => None,
+            fn made(made: Made) -> Option<$type> {
+                let Made::$made(made) = made else {
+                    return None;
+                };
+                Some(made)
+            }
         }
-    }
+    )*};
+}
+
+typed_asks! {
+    DrawAsk: Draw, makes Draws(Orders);
+    GrantAsk: Grant, makes Grant(RechargeOrder);
 }
 
 #[cfg(test)]
