@@ -8,10 +8,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::super::ledger::ShardLedger;
-use super::super::server::Session;
+use super::super::server::{ServerStock, Session};
 use super::super::{
-    ClusterStock, Reconciled, RedisServer, Spread, SqlMetaLedger, SqlShardLedger, StockNode,
-    reconcile,
+    ClusterStock, ReconcileError, Reconciled, RedisServer, Spread, SqlMetaLedger, SqlShardLedger,
+    StockNode, reconcile,
 };
 use super::{breakers, connect};
 use crate::grant::GrantId;
@@ -75,6 +75,10 @@ impl TestCluster {
     }
 
     async fn reconcile(&mut self) -> Reconciled {
+        self.try_reconcile().await.expect("reconciled")
+    }
+
+    async fn try_reconcile(&mut self) -> Result<Reconciled, ReconcileError> {
         let node = self.node().clone();
         let Self {
             stock,
@@ -84,9 +88,15 @@ impl TestCluster {
             seen,
             ..
         } = self;
-        reconcile(stock, &node, shards, ledger, *spread, seen)
-            .await
-            .expect("reconciled")
+        reconcile(stock, &node, shards, ledger, *spread, seen).await
+    }
+
+    /// Kills the stock server, which forgets everything, starts it again and reconciles. That fails
+    /// while the pool still has a dead connection from before.
+    async fn restart_redis(&mut self) {
+        self.redis.kill();
+        self.redis.restart().await;
+        while self.try_reconcile().await.is_err() {}
     }
 
     async fn add(&self, count: u64) {
@@ -97,34 +107,20 @@ impl TestCluster {
             .expect("recorded");
     }
 
+    /// What the server holds.
+    async fn look(&self) -> ServerStock {
+        let session = self.node().trusted_session().await;
+        let look = session.expect("trusted").look().await;
+        look.expect("it answers").expect("it knows its units")
+    }
+
     /// The units left on the server.
     async fn left(&self) -> u64 {
-        let look = self
-            .node()
-            .trusted_session()
-            .await
-            .expect("trusted")
-            .look()
-            .await;
-        look.expect("it answers")
-            .expect("it knows its units")
-            .left
-            .values()
-            .sum()
+        self.look().await.left.values().sum()
     }
 
     async fn open(&self) -> usize {
-        let look = self
-            .node()
-            .trusted_session()
-            .await
-            .expect("trusted")
-            .look()
-            .await;
-        look.expect("it answers")
-            .expect("it knows its units")
-            .open
-            .len()
+        self.look().await.open.len()
     }
 
     /// Notes a grant on a shard as a lane does in its transaction.
@@ -179,20 +175,4 @@ fn change(count: u64) -> StockChange {
         who: "who".to_owned(),
         why: "why".to_owned(),
     }
-}
-
-/// Reconciles once. This fails while the pool still has a dead connection from before a restart.
-async fn reconcile_once(cluster: &mut TestCluster) -> Option<Reconciled> {
-    let node = cluster.node().clone();
-    let TestCluster {
-        stock,
-        shards,
-        ledger,
-        spread,
-        seen,
-        ..
-    } = cluster;
-    reconcile(stock, &node, shards, ledger, *spread, seen)
-        .await
-        .ok()
 }

@@ -1,7 +1,7 @@
 //! Rebuilds and epochs.
 use super::super::super::ledger::ShardLedger;
 use super::super::super::{ReconcileError, Reconciled, rebuild};
-use super::{TestCluster, reconcile_once};
+use super::TestCluster;
 use crate::grant::GrantId;
 use crate::stock::Receipt;
 use crate::stock::ids::{Epoch, ServerId};
@@ -19,12 +19,7 @@ async fn a_server_is_built_from_the_totals_and_again_after_it_lost_its_units() {
         .note(1, 7, Epoch(1), &granted.parts)
         .await
         .expect("noted");
-    cluster.redis.kill();
-    cluster.redis.restart().await;
-    let mut reconciled = reconcile_once(&mut cluster).await;
-    while reconciled.is_none() {
-        reconciled = reconcile_once(&mut cluster).await;
-    }
+    cluster.restart_redis().await;
     assert_eq!(
         (cluster.left().await, cluster.open().await),
         (6, 0),

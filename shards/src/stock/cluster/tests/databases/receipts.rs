@@ -5,7 +5,7 @@ use super::super::super::ledger::{GrantOutcome, ShardLedger};
 use super::super::super::sweep::OPEN_MAX;
 use super::super::super::{Reclaimed, reclaim};
 use super::super::breakers;
-use super::{TestCluster, reconcile_once};
+use super::TestCluster;
 use crate::grant::GrantId;
 use crate::stock::Stock;
 use crate::stock::conformance::units;
@@ -162,12 +162,7 @@ async fn a_backlog_of_receipts_does_not_affect_a_rebuild_and_one_round_clears_it
         cluster.shards[0].count_old(Duration::from_mins(5)).await,
         Ok(600_000)
     );
-    cluster.redis.kill();
-    cluster.redis.restart().await;
-    let mut reconciled = reconcile_once(&mut cluster).await;
-    while reconciled.is_none() {
-        reconciled = reconcile_once(&mut cluster).await;
-    }
+    cluster.restart_redis().await;
     assert_eq!(
         cluster.left().await,
         999_997,
