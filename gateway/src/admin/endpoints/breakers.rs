@@ -106,22 +106,12 @@ impl ClearBreaker {
     /// The change that is asked for.
     fn change(self) -> fleet::SettingRequest {
         let Self {
-            name: target,
+            name,
             who,
-            reason: why,
+            reason,
             here,
         } = self;
-        let what = "breaker cleared".to_owned();
-        fleet::SettingRequest {
-            kind: BREAKER,
-            target,
-            value: None,
-            for_seconds: None,
-            who,
-            why,
-            what,
-            here,
-        }
+        fleet::PlainRequest { who, reason, here }.clearing(BREAKER, &name, "breaker cleared")
     }
 }
 
