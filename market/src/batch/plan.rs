@@ -42,6 +42,13 @@ impl Plan {
     pub fn wants(&self) -> &[Units] {
         &self.wants
     }
+
+    /// The indexes of the commands that are refused.
+    pub fn refused(&self) -> impl Iterator<Item = usize> {
+        let refused = |planned: &PlannedCommand| matches!(planned, PlannedCommand::Refused(_));
+        let planned = self.planned.iter().enumerate();
+        planned.filter_map(move |(index, planned)| refused(planned).then_some(index))
+    }
 }
 
 /// Plans a batch. `numbers` are the commands' own random numbers, one for each in their order; new

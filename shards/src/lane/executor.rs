@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use market::Order;
 use market::batch::{
     Batch, Circumstances, CommandAnswer, Known, Plan, Settlement, Supply, plan, settle,
 };
 use market::campaign::Catalogue;
 use market::random::Randomness;
+use market::{MadeCall, Order};
 use router::nth_after;
 use tokio::time::Instant;
 
@@ -18,12 +18,15 @@ use super::callers::Callers;
 use super::clock::Watch;
 use super::failure::Failure;
 use super::ids::{Ids, LaneIds};
+use super::lookups::Lookups;
 use super::queue::Taken;
 use crate::error::CommandError;
 use crate::grant::GrantId;
 use crate::metrics::{BatchStep, LaneMetrics};
 use crate::stock::{Granted, Receipt, Stock, StockUnavailable};
-use crate::store::{CommitVerdict, InDoubtBatch, OnLock, PersistError, ShardStore, StoreError};
+use crate::store::{
+    BatchReads, CommitVerdict, InDoubtBatch, OnLock, PersistError, ShardStore, StoreError,
+};
 
 /// What a lane needs besides its shard.
 pub(crate) struct Surroundings<K, R> {
@@ -50,6 +53,7 @@ pub(super) struct Executor<S, K, R> {
     /// A batch that may or may not have committed. Its outcome is found out before the next batch.
     in_doubt: Option<Unconfirmed>,
     clocks: Watch,
+    lookups: Lookups,
     /// Whether the last try was to delete receipts too: a job may have locked one of them.
     deleting: bool,
 }
@@ -72,6 +76,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
             ids: None,
             in_doubt: None,
             clocks,
+            lookups: Lookups::default(),
             deleting: false,
         }
     }
@@ -83,13 +88,24 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
         supply: &Supply,
         on_lock: OnLock,
     ) -> Result<Vec<CommandAnswer>, Failure> {
+        let attempted = self.try_batch(commands, supply, on_lock).await;
+        if let Err(Failure::Conflict(_) | Failure::Held(_)) = attempted {
+            self.lookups.met(Instant::now());
+        }
+        attempted
+    }
+
+    async fn try_batch(
+        &mut self,
+        commands: &mut [Taken],
+        supply: &Supply,
+        on_lock: OnLock,
+    ) -> Result<Vec<CommandAnswer>, Failure> {
         self.resolve_in_doubt()
             .await
             .map_err(|_| Failure::Final(CommandError::ShardUnavailable))?;
         self.cover(commands.iter().map(Taken::weight).sum()).await?;
-        let batch = gather(commands);
-        let (known, now) = self.prefetch(&batch, on_lock).await?;
-        let plan = self.plan(batch, known, commands, supply, now);
+        let plan = self.read_and_plan(commands, supply, on_lock).await?;
         let (grant, granted) = self.take(&plan).await?;
         let settlement = self.settle(plan, &granted);
         for (command, makes) in commands.iter().zip(settlement.made_now()) {
@@ -121,16 +137,74 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
             .expect("a batch is covered before it is planned")
     }
 
+    /// Reads what the batch needs, and plans it. A refusal stands only when no earlier call has the
+    /// command's key.
+    async fn read_and_plan(
+        &mut self,
+        commands: &mut [Taken],
+        supply: &Supply,
+        on_lock: OnLock,
+    ) -> Result<Plan, Failure> {
+        let began = Instant::now();
+        let reads = self.lookups.reads(began);
+        let batch = gather(commands);
+        let (known, now) = self.prefetch(&batch, reads, on_lock).await?;
+        if known.calls.iter().any(Option::is_some) {
+            self.lookups.met(began);
+        }
+        let accounts = known.accounts.clone();
+        let plan = self.plan(batch, known, commands, supply, now);
+        let refused: Vec<usize> = plan.refused().collect();
+        self.lookups.refused(refused.len(), commands.len(), began);
+        if reads == BatchReads::AccountsAndCalls || refused.is_empty() {
+            return Ok(plan);
+        }
+        let batch = gather(commands);
+        let calls = self.look_up(&batch, &refused, on_lock).await?;
+        if calls.iter().any(Option::is_some) {
+            self.lookups.met(began);
+        }
+        let known = Known { accounts, calls };
+        Ok(self.plan(batch, known, commands, supply, now))
+    }
+
+    /// Looks for the calls of some commands of a batch whose accounts were read. Returns those of
+    /// all, in the order of its needs.
+    async fn look_up(
+        &mut self,
+        batch: &Batch,
+        some: &[usize],
+        on_lock: OnLock,
+    ) -> Result<Vec<Option<MadeCall>>, Failure> {
+        let timer = self.around.metrics.step(BatchStep::Prefetch);
+        let commands = some.iter().map(|&index| batch.commands()[index].clone());
+        let part = Batch::gather(commands.collect());
+        let found = match self.store.look_up(&part, on_lock).await {
+            Ok(found) => found,
+            Err(error) => {
+                self.store.undo().await;
+                return Err(Failure::of_store(error, on_lock == OnLock::Wait, false));
+            }
+        };
+        timer.observe_duration();
+        let mut calls = vec![None; batch.needs().calls.len()];
+        for (&index, &of_part) in some.iter().zip(part.call_of()) {
+            calls[batch.call_of()[index]] = found.calls[of_part].clone();
+        }
+        Ok(calls)
+    }
+
     /// Reads what the batch needs. Returns the time that it is planned under too.
     async fn prefetch(
         &mut self,
         batch: &Batch,
+        reads: BatchReads,
         on_lock: OnLock,
     ) -> Result<(Known, Timestamp), Failure> {
         let timer = self.around.metrics.step(BatchStep::Prefetch);
         let asked = Instant::now();
         let with_clock = self.clocks.is_due((self.around.clock)());
-        let fetched = self.store.prefetch(batch, on_lock, with_clock).await;
+        let fetched = self.store.prefetch(batch, reads, on_lock, with_clock).await;
         let now = (self.around.clock)();
         let fetched = match fetched {
             Ok(fetched) => fetched,

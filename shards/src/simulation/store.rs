@@ -21,7 +21,8 @@ use crate::grant::GrantId;
 use crate::lane::run_of_grant;
 use crate::stock::{Epoch, Part, Receipt, ServerId};
 use crate::store::{
-    CommitVerdict, FetchedBatch, InDoubtBatch, OnLock, PersistError, ShardStore, StoreError,
+    BatchReads, CommitVerdict, FetchedBatch, InDoubtBatch, OnLock, PersistError, ShardStore,
+    StoreError,
 };
 
 /// The database refuses calls under this key.
@@ -109,6 +110,13 @@ impl FakeStore {
             self.world.state().note_still(self.origin, users, length);
         }
         pause(length).await;
+    }
+
+    /// Only for [`Fault::FirstOnly`].
+    fn forget(&self, calls: &mut [Option<MadeCall>]) {
+        if self.world.breaks(Fault::FirstOnly) {
+            calls.iter_mut().flatten().for_each(first_only);
+        }
     }
 
     async fn write_rows(&self, settlement: &Settlement) -> Result<(), StoreError> {
@@ -218,6 +226,7 @@ impl ShardStore for FakeStore {
     async fn prefetch(
         &mut self,
         batch: &Batch,
+        reads: BatchReads,
         on_lock: OnLock,
         with_clock: bool,
     ) -> Result<FetchedBatch, StoreError> {
@@ -225,6 +234,7 @@ impl ShardStore for FakeStore {
         let transaction = Arc::new(Transaction::begin(&self.world, self.shard));
         self.open = Some(transaction.clone());
         let (accounts, calls) = (batch.needs().accounts.clone(), batch.needs().calls.clone());
+        let calls_too = reads == BatchReads::AccountsAndCalls;
         let on_lock = if self.world.breaks(Fault::HeldTogether) {
             OnLock::Wait
         } else {
@@ -233,14 +243,16 @@ impl ShardStore for FakeStore {
         let (mut known, time) = send(&self.world, self.link(), async move {
             let time = right_time();
             let accounts = lock_accounts(&transaction, &accounts, on_lock).await?;
-            transaction.breathe().await;
-            let calls = find_calls(&transaction, &calls, on_lock).await?;
+            let calls = if calls_too {
+                transaction.breathe().await;
+                find_calls(&transaction, &calls, on_lock).await?
+            } else {
+                vec![None; calls.len()]
+            };
             Ok::<_, StoreError>((Known { accounts, calls }, time))
         })
         .await??;
-        if self.world.breaks(Fault::FirstOnly) {
-            known.calls.iter_mut().flatten().for_each(first_only);
-        }
+        self.forget(&mut known.calls);
         if self.world.breaks(Fault::ClockLabel) {
             let today = Day::of(CLOCK_OF[self.origin.0](), &TimeZone::UTC);
             known
@@ -255,6 +267,23 @@ impl ShardStore for FakeStore {
             known,
             database_time,
         })
+    }
+
+    async fn look_up(&mut self, some: &Batch, on_lock: OnLock) -> Result<Known, StoreError> {
+        let transaction = self.open()?;
+        let (accounts, calls) = (some.needs().accounts.clone(), some.needs().calls.clone());
+        let mut known = send(&self.world, self.link(), async move {
+            let accounts = lock_accounts(&transaction, &accounts, on_lock).await?;
+            transaction.breathe().await;
+            let calls = find_calls(&transaction, &calls, on_lock).await?;
+            Ok::<_, StoreError>(Known { accounts, calls })
+        })
+        .await??;
+        if self.world.breaks(Fault::RefusedUnseen) {
+            known.calls.fill(None);
+        }
+        self.forget(&mut known.calls);
+        Ok(known)
     }
 
     async fn held(&mut self, batch: &Batch) -> Result<Vec<bool>, StoreError> {

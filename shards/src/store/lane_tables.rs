@@ -22,8 +22,15 @@ pub(super) struct LaneTables {
     pub(super) first: u16,
     /// The statements on each of them.
     pub(super) statements: Vec<Numbered>,
-    /// The `lock_batch` of each that does not wait.
-    lock_batch_no_wait: Vec<String>,
+    /// The statements that lock a batch's rows in each of them and do not wait.
+    no_wait: Vec<LockingReads>,
+}
+
+/// The statements that lock a batch's rows in the tables of one number.
+#[derive(Debug)]
+struct LockingReads {
+    accounts: String,
+    calls: String,
 }
 
 impl LaneTables {
@@ -31,14 +38,17 @@ impl LaneTables {
     pub(super) fn new(dialect: &Dialect, map: SlotMap, shard: ShardId, tables: Range<u16>) -> Self {
         let first = tables.start;
         let statements: Vec<_> = tables.map(|table| Numbered::of(dialect, table)).collect();
-        let no_wait = |sql: &Numbered| format!("{}{}", sql.calls.lock_batch, dialect.no_wait);
-        let lock_batch_no_wait = statements.iter().map(no_wait).collect();
+        let no_wait = |sql: &Numbered| LockingReads {
+            accounts: format!("{}{}", sql.accounts.lock_batch, dialect.no_wait),
+            calls: format!("{}{}", sql.calls.lock_batch, dialect.no_wait),
+        };
+        let no_wait = statements.iter().map(no_wait).collect();
         Self {
             map,
             shard,
             first,
             statements,
-            lock_batch_no_wait,
+            no_wait,
         }
     }
 
@@ -56,16 +66,27 @@ impl LaneTables {
         Ok(())
     }
 
-    /// For each table the statement that locks and reads what calls need.
-    pub(super) fn lock_batch(&self, on_lock: OnLock) -> impl Iterator<Item = &String> {
-        let waiting = self.statements.iter().map(|sql| &sql.calls.lock_batch);
-        self.lock_batch_no_wait
-            .iter()
-            .zip(waiting)
-            .map(move |(no_wait, waiting)| match on_lock {
-                OnLock::Refuse => no_wait,
-                OnLock::Wait => waiting,
-            })
+    /// For each table the statement that locks and reads accounts.
+    pub(super) fn lock_accounts(&self, on_lock: OnLock) -> impl Iterator<Item = &String> {
+        let both = self.no_wait.iter().zip(&self.statements);
+        both.map(move |(no_wait, waiting)| match on_lock {
+            OnLock::Refuse => &no_wait.accounts,
+            OnLock::Wait => &waiting.accounts.lock_batch,
+        })
+    }
+
+    /// For each table the statement that locks and reads accounts and calls.
+    pub(super) fn lock_calls(&self, on_lock: OnLock) -> impl Iterator<Item = &String> {
+        let both = self.no_wait.iter().zip(&self.statements);
+        both.map(move |(no_wait, waiting)| match on_lock {
+            OnLock::Refuse => &no_wait.calls,
+            OnLock::Wait => &waiting.calls.lock_batch,
+        })
+    }
+
+    /// For each table the indexes of the accounts that belong to it.
+    pub(super) fn accounts_by_table(&self, accounts: &[AccountKey]) -> Vec<Vec<usize>> {
+        self.by_table(accounts.iter().map(|(user, activity)| (user, *activity)))
     }
 
     /// For each table the indexes of the calls that belong to it.

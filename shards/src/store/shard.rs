@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use market::batch::{Batch, Known, Settlement};
-use market::{Call, Command, MadeCall};
+use market::{Call, MadeCall};
 use router::{ShardId, SlotMap};
 
 use super::grant::GrantNote;
@@ -15,22 +15,18 @@ use super::lane_tables::LaneTables;
 use super::makings::Makings;
 use super::rows::json_rows;
 use super::shard_store::{
-    CommitVerdict, FetchedBatch, InDoubtBatch, OnLock, PersistError, ShardStore,
+    BatchReads, CommitVerdict, FetchedBatch, InDoubtBatch, OnLock, PersistError, ShardStore,
 };
 use super::tables::Writes;
-use super::tables::accounts;
-use super::tables::calls::{self, Calls};
+use super::tables::calls::Calls;
 use super::tables::receipts::{RECEIPTS, receipt_row};
+use super::wanted_rows::{WantedRows, index_of, json_calls};
 use super::{
     Columns, Connection, Database, ExpectedRows, Input, Issuing, RunCheck, SqlOutcome, SqlStep,
     StoreError, check_all,
 };
 use crate::grant::GrantId;
 use crate::stock::grants::Receipt;
-
-/// The columns of a row of `lock_batch` at which the account and the call begin.
-const ACCOUNT_COLUMN: usize = 1;
-const CALL_COLUMN: usize = ACCOUNT_COLUMN + accounts::STATE_COLUMNS;
 
 /// A shard in an SQL database.
 #[derive(Debug)]
@@ -78,23 +74,21 @@ impl<D: Database> SqlShard<D> {
     async fn fetch(
         &mut self,
         batch: &Batch,
+        reads: BatchReads,
         on_lock: OnLock,
         with_clock: bool,
     ) -> Result<FetchedBatch, StoreError> {
-        let commands = batch.commands();
-        let calls_by_table = self.tables.calls_by_table(commands);
         let clock = D::DIALECT
             .clock
             .filter(|_| with_clock)
             .map(|sql| SqlStep::read(sql, Input::Nothing));
         let clocks = usize::from(clock.is_some());
+        let wanted = match reads {
+            BatchReads::Accounts => WantedRows::accounts(&self.tables, batch),
+            BatchReads::AccountsAndCalls => WantedRows::calls(&self.tables, batch),
+        };
         let mut steps = Vec::from_iter(clock);
-        for (sql, indexes) in self.tables.lock_batch(on_lock).zip(&calls_by_table) {
-            steps.push(SqlStep::read(
-                sql,
-                Input::Json(json_calls(commands, indexes)),
-            ));
-        }
+        steps.extend(wanted.steps(&self.tables, batch, on_lock));
         let connection = connected(&self.database, &mut self.connection).await?;
         let mut found = connection.begin_with(&steps).await?.into_iter();
         let database_time = found
@@ -103,27 +97,22 @@ impl<D: Database> SqlShard<D> {
             .next()
             .map(|outcome| time_of(&outcome))
             .transpose()?;
-        let mut accounts = vec![None; batch.needs().accounts.len()];
-        let mut calls: Vec<Option<Call>> = vec![None; batch.needs().calls.len()];
-        for (indexes, SqlOutcome { rows, .. }) in calls_by_table.iter().zip(found) {
-            for row in rows {
-                let index = index_of(&row, indexes)?;
-                if row.optional_integer(ACCOUNT_COLUMN)?.is_some() {
-                    let account = accounts::read_state(&row, ACCOUNT_COLUMN)?;
-                    accounts[batch.account_of()[index]] = Some(account);
-                }
-                if row.optional_integer(CALL_COLUMN)?.is_some() {
-                    let Command { user, request, .. } = &commands[index];
-                    let call = calls::read_record(&row, CALL_COLUMN, user, request)?;
-                    calls[batch.call_of()[index]] = Some(call);
-                }
-            }
-        }
+        let (accounts, calls) = wanted.read(batch, found)?;
         let calls = self.made_by(calls).await?;
         Ok(FetchedBatch {
             known: Known { accounts, calls },
             database_time,
         })
+    }
+
+    async fn fetch_more(&mut self, some: &Batch, on_lock: OnLock) -> Result<Known, StoreError> {
+        let wanted = WantedRows::calls(&self.tables, some);
+        let steps: Vec<_> = wanted.steps(&self.tables, some, on_lock).collect();
+        let connection = self.connection.as_mut().ok_or_else(no_transaction)?;
+        let found = connection.run_all(&steps).await?;
+        let (accounts, calls) = wanted.read(some, found.into_iter())?;
+        let calls = self.made_by(calls).await?;
+        Ok(Known { accounts, calls })
     }
 
     /// Reads what earlier calls made. Only a batch with repeated calls has any, and asks.
@@ -283,12 +272,17 @@ impl<D: Database> ShardStore for SqlShard<D> {
     async fn prefetch(
         &mut self,
         batch: &Batch,
+        reads: BatchReads,
         on_lock: OnLock,
         with_clock: bool,
     ) -> Result<FetchedBatch, StoreError> {
         self.tables.refuse_strangers(batch)?;
         self.check_runs().await?;
-        self.fetch(batch, on_lock, with_clock).await
+        self.fetch(batch, reads, on_lock, with_clock).await
+    }
+
+    async fn look_up(&mut self, some: &Batch, on_lock: OnLock) -> Result<Known, StoreError> {
+        self.fetch_more(some, on_lock).await
     }
 
     async fn held(&mut self, batch: &Batch) -> Result<Vec<bool>, StoreError> {
@@ -330,29 +324,9 @@ impl<D: Database> ShardStore for SqlShard<D> {
     }
 }
 
-/// These calls as `lock_batch` and `find_held` read them.
-fn json_calls(commands: &[Command], indexes: &[usize]) -> String {
-    let calls = indexes.iter().map(|&index| &commands[index]);
-    json_rows(calls.map(|command| {
-        (
-            command.user.as_str(),
-            command.ask.activity().get(),
-            command.request.as_str(),
-        )
-    }))
-}
-
 fn time_of(outcome: &SqlOutcome<impl Columns>) -> Result<Timestamp, StoreError> {
     let row = outcome.rows.first().ok_or_else(|| super::out_of_range(0))?;
     Timestamp::from_millisecond(row.integer(0)?).map_err(|_| super::out_of_range(0))
-}
-
-fn index_of(row: &impl Columns, indexes: &[usize]) -> Result<usize, StoreError> {
-    let key: usize = row.number(0)?;
-    indexes
-        .get(key)
-        .copied()
-        .ok_or_else(|| super::out_of_range(0))
 }
 
 fn no_transaction() -> StoreError {

@@ -51,6 +51,15 @@ pub enum OnLock {
     Wait,
 }
 
+/// Which rows a batch reads before it is planned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BatchReads {
+    /// Its accounts. Its calls count as new: if one is not, the batch cannot be written.
+    Accounts,
+    /// Its accounts, and the calls that were made under its keys.
+    AccountsAndCalls,
+}
+
 /// What a batch has read.
 #[derive(Debug)]
 pub struct FetchedBatch {
@@ -63,14 +72,22 @@ pub struct FetchedBatch {
 
 /// The storage of one lane: one shard, one connection, one transaction at a time.
 pub trait ShardStore: Send + 'static {
-    /// Starts the batch's transaction and reads what it needs, locking its accounts. Reads the time
-    /// too, `with_clock`.
+    /// Starts the batch's transaction and reads these rows, locking them. Reads the time too,
+    /// `with_clock`.
     fn prefetch(
         &mut self,
         batch: &Batch,
+        reads: BatchReads,
         on_lock: OnLock,
         with_clock: bool,
     ) -> impl Future<Output = Result<FetchedBatch, StoreError>> + Send;
+    /// Reads accounts and calls of some commands of a batch in its transaction, which has read the
+    /// accounts of all. Locks the rows.
+    fn look_up(
+        &mut self,
+        some: &Batch,
+        on_lock: OnLock,
+    ) -> impl Future<Output = Result<Known, StoreError>> + Send;
     /// For each call of a batch that met a locked row, and is undone: whether another transaction
     /// has locked its account, or the call under its request id. Waits for no lock.
     fn held(&mut self, batch: &Batch)

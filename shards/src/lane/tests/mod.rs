@@ -3,6 +3,7 @@ mod batches;
 mod faults;
 mod grants;
 mod held;
+mod lookups;
 mod numbers;
 mod stock;
 
@@ -38,7 +39,8 @@ use crate::grant::GrantId;
 use crate::metrics::{LaneMetrics, Metrics};
 use crate::stock::{MemoryStock, Receipt, Snapshot, Stock};
 use crate::store::{
-    CommitVerdict, FetchedBatch, InDoubtBatch, OnLock, PersistError, ShardStore, StoreError,
+    BatchReads, CommitVerdict, FetchedBatch, InDoubtBatch, OnLock, PersistError, ShardStore,
+    StoreError,
 };
 
 const TIMEOUTS: Timeouts = Timeouts {
@@ -69,6 +71,7 @@ fn parsed(file: &CampaignFile) -> Campaign {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     PrefetchUnavailable,
+    LookUpUnavailable,
     PersistUnavailable,
     PersistConflict,
     PersistFenced,
@@ -94,6 +97,8 @@ struct Tables {
     contested: Option<UserId>,
     /// How many commands each prefetch was asked for.
     batches: Vec<usize>,
+    /// How many commands each look-up was asked for.
+    look_ups: Vec<usize>,
     /// Users whose rows another process has locked.
     locked: HashSet<UserId>,
     /// Whether `held` does not name them.
@@ -107,6 +112,17 @@ struct Tables {
 }
 
 impl Tables {
+    /// What is stored of a batch's accounts and calls.
+    fn known(&self, batch: &Batch) -> Known {
+        let needs = batch.needs();
+        let account = |key| self.accounts.get(key).copied();
+        let call = |key| self.calls.get(key).cloned();
+        Known {
+            accounts: needs.accounts.iter().map(account).collect(),
+            calls: needs.calls.iter().map(call).collect(),
+        }
+    }
+
     /// The orders of all calls.
     fn orders(&self) -> impl Iterator<Item = &Order> {
         self.calls.values().flat_map(|call| call.made.orders())
@@ -162,6 +178,7 @@ impl ShardStore for Store {
     async fn prefetch(
         &mut self,
         batch: &Batch,
+        reads: BatchReads,
         on_lock: OnLock,
         _: bool,
     ) -> Result<FetchedBatch, StoreError> {
@@ -171,23 +188,24 @@ impl ShardStore for Store {
         self.meet_locks(batch, on_lock).await?;
         let mut tables = self.lock();
         tables.batches.push(batch.commands().len());
-        let needs = batch.needs();
-        let known = Known {
-            accounts: needs
-                .accounts
-                .iter()
-                .map(|key| tables.accounts.get(key).copied())
-                .collect(),
-            calls: needs
-                .calls
-                .iter()
-                .map(|key| tables.calls.get(key).cloned())
-                .collect(),
-        };
+        let mut known = tables.known(batch);
+        if reads == BatchReads::Accounts {
+            known.calls.fill(None);
+        }
         Ok(FetchedBatch {
             known,
             database_time: tables.clock_ahead.map(|ahead| now() + ahead),
         })
+    }
+
+    async fn look_up(&mut self, some: &Batch, on_lock: OnLock) -> Result<Known, StoreError> {
+        if self.fails(&[Fault::LookUpUnavailable]).is_some() {
+            return Err(unavailable());
+        }
+        self.meet_locks(some, on_lock).await?;
+        let mut tables = self.lock();
+        tables.look_ups.push(some.commands().len());
+        Ok(tables.known(some))
     }
 
     async fn held(&mut self, batch: &Batch) -> Result<Vec<bool>, StoreError> {
@@ -252,6 +270,10 @@ impl ShardStore for Store {
             .any(|call| Some(&call.user) == tables.contested.as_ref())
         {
             return Err(StoreError::Conflict("planted".to_owned()).into());
+        }
+        let keys = (settlement.rows.calls()).map(|call| (call.user.clone(), call.request.clone()));
+        if keys.into_iter().any(|key| tables.calls.contains_key(&key)) {
+            return Err(StoreError::Conflict("a request id has a call".to_owned()).into());
         }
         for ((user, activity), account) in settlement.rows.accounts.written_rows() {
             tables.accounts.insert((user.clone(), *activity), *account);

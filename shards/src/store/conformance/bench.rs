@@ -16,8 +16,8 @@ use crate::stock::grants::{Part, Receipt};
 use crate::stock::ids::{Epoch, ServerId};
 use crate::store::tables::issued::IssuedStatements;
 use crate::store::{
-    Access, Columns, CommitVerdict, Connection, Database, InDoubtBatch, OnLock, PersistError,
-    ShardStore, SqlShard, SqliteFile, StoreError, migrate_shard,
+    Access, BatchReads, Columns, CommitVerdict, Connection, Database, InDoubtBatch, OnLock,
+    PersistError, ShardStore, SqlShard, SqliteFile, StoreError, migrate_shard,
 };
 
 pub(crate) const TABLES: u16 = 4;
@@ -130,12 +130,25 @@ impl<D: Database> Bench<D> {
         }
     }
 
-    /// Begins a batch and reads what it needs; waits for rows that others have locked.
+    /// Begins a batch and reads what it needs, its accounts first and then its calls; waits for
+    /// rows that others have locked.
     pub(crate) async fn prefetch(&mut self, batch: &Batch) -> Result<Known, StoreError> {
-        self.store
-            .prefetch(batch, OnLock::Wait, true)
-            .await
-            .map(|fetched| fetched.known)
+        let fetched = self.begin(batch, BatchReads::Accounts).await?;
+        let known = self.store.look_up(batch, OnLock::Wait).await?;
+        assert_eq!(fetched.accounts, known.accounts, "both ways read the same");
+        assert!(fetched.calls.iter().all(Option::is_none));
+        assert_eq!(fetched.calls.len(), known.calls.len());
+        Ok(known)
+    }
+
+    /// Begins a batch and reads these rows; waits for those that others have locked.
+    pub(crate) async fn begin(
+        &mut self,
+        batch: &Batch,
+        reads: BatchReads,
+    ) -> Result<Known, StoreError> {
+        let fetched = self.store.prefetch(batch, reads, OnLock::Wait, true).await;
+        fetched.map(|fetched| fetched.known)
     }
 
     pub(crate) async fn persist(

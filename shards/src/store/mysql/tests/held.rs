@@ -27,8 +27,8 @@ use crate::stock::MemoryStock;
 use crate::store::conformance::{Bench, TABLES, gather, map};
 use crate::store::tables::Numbered;
 use crate::store::{
-    Columns, Connection, Database, MysqlConnection, MysqlDatabase, OnLock, ShardStore, SqlShard,
-    StoreError,
+    BatchReads, Columns, Connection, Database, MysqlConnection, MysqlDatabase, OnLock, ShardStore,
+    SqlShard, StoreError,
 };
 
 /// The maximum time without a lock wait, on a busy machine.
@@ -65,7 +65,12 @@ async fn a_batch_that_does_not_wait_is_refused_at_once_and_says_that_somebody_is
     for (on_lock, waits) in [(OnLock::Refuse, false), (OnLock::Wait, true)] {
         let refused = two
             .store
-            .prefetch(&gather(&[("a", "k"), ("b", "k")]), on_lock, true)
+            .prefetch(
+                &gather(&[("a", "k"), ("b", "k")]),
+                BatchReads::Accounts,
+                on_lock,
+                true,
+            )
             .await;
         assert!(matches!(refused, Err(StoreError::Held(_))), "{refused:?}");
         assert_eq!(began.elapsed() > AT_ONCE, waits);
@@ -73,7 +78,12 @@ async fn a_batch_that_does_not_wait_is_refused_at_once_and_says_that_somebody_is
     }
     let read = two
         .store
-        .prefetch(&gather(&[("b", "k")]), OnLock::Refuse, true)
+        .prefetch(
+            &gather(&[("b", "k")]),
+            BatchReads::Accounts,
+            OnLock::Refuse,
+            true,
+        )
         .await
         .expect("it is free");
     assert!(read.known.accounts[0].is_some());
