@@ -43,11 +43,10 @@ impl Plan {
         &self.wants
     }
 
-    /// The indexes of the commands that are refused.
-    pub fn refused(&self) -> impl Iterator<Item = usize> {
-        let refused = |planned: &PlannedCommand| matches!(planned, PlannedCommand::Refused(_));
-        let planned = self.planned.iter().enumerate();
-        planned.filter_map(move |(index, planned)| refused(planned).then_some(index))
+    /// How many commands are refused.
+    pub fn refused(&self) -> usize {
+        let refused = |planned: &&PlannedCommand| matches!(planned, PlannedCommand::Refused(_));
+        self.planned.iter().filter(refused).count()
     }
 }
 

@@ -10,12 +10,12 @@ use market::batch::{
 };
 use market::campaign::Catalogue;
 use market::random::Randomness;
-use market::{MadeCall, Order};
+use market::{Call, Command, Order, OrderId, UserId};
 use router::nth_after;
 use tokio::time::Instant;
 
 use super::callers::Callers;
-use super::clock::Watch;
+use super::clock::{Watch, was_set_since};
 use super::failure::Failure;
 use super::ids::{Ids, LaneIds};
 use super::lookups::Lookups;
@@ -25,7 +25,7 @@ use crate::grant::GrantId;
 use crate::metrics::{BatchStep, LaneMetrics};
 use crate::stock::{Granted, Receipt, Stock, StockUnavailable};
 use crate::store::{
-    BatchReads, CommitVerdict, InDoubtBatch, OnLock, PersistError, ShardStore, StoreError,
+    CallKeys, CommitVerdict, InDoubtBatch, OnLock, PersistError, ShardStore, StoreError,
 };
 
 /// What a lane needs besides its shard.
@@ -105,9 +105,21 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
             .await
             .map_err(|_| Failure::Final(CommandError::ShardUnavailable))?;
         self.cover(commands.iter().map(Taken::weight).sum()).await?;
-        let plan = self.read_and_plan(commands, supply, on_lock).await?;
+        let batch = gather(commands);
+        let claims = self.claim(&batch);
+        let (known, read_at) = self.prefetch(&batch, claims.keys(), on_lock).await?;
+        let now = match claims.made_at {
+            None => read_at,
+            Some((planned_at, since)) if !was_set_since(planned_at, since, read_at) => planned_at,
+            Some(_) => {
+                self.store.undo().await;
+                let why = "this gateway's clock was set".to_owned();
+                return Err(Failure::Conflict(why));
+            }
+        };
+        let plan = self.plan(batch, known, commands, supply, now);
         let (grant, granted) = self.take(&plan).await?;
-        let settlement = self.settle(plan, &granted);
+        let settlement = self.settle(plan, &granted, &claims);
         for (command, makes) in commands.iter().zip(settlement.made_now()) {
             command.makes(makes);
         }
@@ -137,74 +149,39 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
             .expect("a batch is covered before it is planned")
     }
 
-    /// Reads what the batch needs, and plans it. A refusal stands only when no earlier call has the
-    /// command's key.
-    async fn read_and_plan(
-        &mut self,
-        commands: &mut [Taken],
-        supply: &Supply,
-        on_lock: OnLock,
-    ) -> Result<Plan, Failure> {
-        let began = Instant::now();
-        let reads = self.lookups.reads(began);
-        let batch = gather(commands);
-        let (known, now) = self.prefetch(&batch, reads, on_lock).await?;
-        if known.calls.iter().any(Option::is_some) {
-            self.lookups.met(began);
+    /// The calls that the commands of a batch make, if they make all that they ask for. None where
+    /// the batch is to look for earlier ones, or has one key twice.
+    fn claim(&mut self, batch: &Batch) -> Claims {
+        let has_key_twice = batch.needs().calls.len() < batch.commands().len();
+        if has_key_twice || self.lookups.are_due(Instant::now()) {
+            return Claims::default();
         }
-        let accounts = known.accounts.clone();
-        let plan = self.plan(batch, known, commands, supply, now);
-        let refused: Vec<usize> = plan.refused().collect();
-        self.lookups.refused(refused.len(), commands.len(), began);
-        if reads == BatchReads::AccountsAndCalls || refused.is_empty() {
-            return Ok(plan);
-        }
-        let batch = gather(commands);
-        let calls = self.look_up(&batch, &refused, on_lock).await?;
-        if calls.iter().any(Option::is_some) {
-            self.lookups.met(began);
-        }
-        let known = Known { accounts, calls };
-        Ok(self.plan(batch, known, commands, supply, now))
-    }
-
-    /// Looks for the calls of some commands of a batch whose accounts were read. Returns those of
-    /// all, in the order of its needs.
-    async fn look_up(
-        &mut self,
-        batch: &Batch,
-        some: &[usize],
-        on_lock: OnLock,
-    ) -> Result<Vec<Option<MadeCall>>, Failure> {
-        let timer = self.around.metrics.step(BatchStep::Prefetch);
-        let commands = some.iter().map(|&index| batch.commands()[index].clone());
-        let part = Batch::gather(commands.collect());
-        let found = match self.store.look_up(&part, on_lock).await {
-            Ok(found) => found,
-            Err(error) => {
-                self.store.undo().await;
-                return Err(Failure::of_store(error, on_lock == OnLock::Wait, false));
+        let (planned_at, since) = ((self.around.clock)(), Instant::now());
+        let ids = self.ids();
+        let call = |command: &Command| {
+            let first = ids.next_order(&command.user);
+            for _ in 1..command.weight() {
+                ids.next_order(&command.user);
             }
+            Call::of_command(command, first, planned_at)
         };
-        timer.observe_duration();
-        let mut calls = vec![None; batch.needs().calls.len()];
-        for (&index, &of_part) in some.iter().zip(part.call_of()) {
-            calls[batch.call_of()[index]] = found.calls[of_part].clone();
+        Claims {
+            calls: batch.commands().iter().map(call).collect(),
+            made_at: Some((planned_at, since)),
         }
-        Ok(calls)
     }
 
-    /// Reads what the batch needs. Returns the time that it is planned under too.
+    /// Reads what the batch needs. Returns the time when that was done, too.
     async fn prefetch(
         &mut self,
         batch: &Batch,
-        reads: BatchReads,
+        keys: CallKeys,
         on_lock: OnLock,
     ) -> Result<(Known, Timestamp), Failure> {
         let timer = self.around.metrics.step(BatchStep::Prefetch);
         let asked = Instant::now();
         let with_clock = self.clocks.is_due((self.around.clock)());
-        let fetched = self.store.prefetch(batch, reads, on_lock, with_clock).await;
+        let fetched = self.store.prefetch(batch, keys, on_lock, with_clock).await;
         let now = (self.around.clock)();
         let fetched = match fetched {
             Ok(fetched) => fetched,
@@ -214,6 +191,9 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
             }
         };
         timer.observe_duration();
+        if fetched.known.calls.iter().any(Option::is_some) {
+            self.lookups.met(Instant::now());
+        }
         if let Err(unfit) = self.judge_clock(fetched.database_time, now, asked.elapsed()) {
             self.store.undo().await;
             return Err(unfit);
@@ -252,8 +232,11 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
             supply,
             now,
         };
+        let count = commands.len();
         let numbers = commands.iter_mut().map(|command| &mut command.numbers);
-        plan(batch, known, &around, numbers, &mut self.around.random)
+        let plan = plan(batch, known, &around, numbers, &mut self.around.random);
+        self.lookups.refused(plan.refused(), count, Instant::now());
+        plan
     }
 
     /// Takes what the plan wants. A request that ended at once is repeated once, under a grant of
@@ -282,9 +265,11 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
         }
     }
 
-    fn settle(&mut self, plan: Plan, granted: &Granted) -> Settlement {
+    fn settle(&mut self, plan: Plan, granted: &Granted, claims: &Claims) -> Settlement {
         let ids = self.ids();
-        let settlement = settle(plan, &granted.units(), |user| ids.next_order(user));
+        let mut claimed = claims.ids();
+        let mint = |index, user: &UserId| claimed(index).unwrap_or_else(|| ids.next_order(user));
+        let settlement = settle(plan, &granted.units(), mint);
         debug_assert!(
             (settlement.rows.made.iter()).all(|made| follow(made.made.orders())),
             "stores find what a call made by its first id"
@@ -405,6 +390,36 @@ impl Unconfirmed {
             granted: granted.clone(),
             receipt: receipt.clone(),
             orders: settlement.rows.orders().count(),
+        }
+    }
+}
+
+/// The calls that a batch claims, one for each of its commands.
+#[derive(Debug, Default)]
+struct Claims {
+    calls: Vec<Call>,
+    /// When they were made, by both measures. The batch is planned under this time, so that calls
+    /// and orders have it.
+    made_at: Option<(Timestamp, Instant)>,
+}
+
+impl Claims {
+    fn keys(&self) -> CallKeys {
+        match self.made_at {
+            Some(_) => CallKeys::Claim(self.calls.clone()),
+            None => CallKeys::LookUp,
+        }
+    }
+
+    /// The ids of the rows that the command at an index makes, one after the other. None where
+    /// nothing is claimed.
+    fn ids(&self) -> impl FnMut(usize) -> Option<OrderId> {
+        let (mut of, mut nth) = (usize::MAX, 0);
+        move |index| {
+            nth = if of == index { nth + 1 } else { 0 };
+            of = index;
+            let first = self.calls.get(index)?.first_id;
+            OrderId::new(nth_after(first.get(), nth)?)
         }
     }
 }

@@ -1,47 +1,38 @@
 //! When a batch looks for earlier calls under the keys of its commands.
 //!
 //! Nearly every call is new, and looking for an earlier one costs as much as reading the account. So
-//! a batch that is planned takes its calls for new:
-//!
-//! * A command that makes something inserts its call. If there is an earlier one, the insert fails,
-//!   the batch is undone, and its next try looks first.
-//! * A command that is refused inserts nothing. An earlier call would have answered it before any
-//!   rule, so it is looked for before the refusal is answered.
+//! a batch does not look: it claims the keys of its commands by inserting their calls, before it is
+//! planned and before it takes units. If one is there, the batch is undone, and its next try looks.
+//! A claimed call of a command that is refused is taken back.
 //!
 //! Repeats come together: after a network that failed, or from a caller who tries it. While a lane
-//! meets them, each batch looks first, and none is written in vain.
+//! meets them, its batches look, and none begins in vain. So do batches that are mostly refused.
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::store::BatchReads;
+/// How long batches look after one that should have. Commands that are set aside because of a lock
+/// are tried again in this time.
+const LOOK_FOR: Duration = Duration::from_secs(2);
 
-/// How long batches look first after one that should have. Commands that are set aside because of
-/// a lock are tried again in this time.
-const FIRST_FOR: Duration = Duration::from_secs(2);
-
-/// A batch that looks for so many of its commands after it was planned had better have looked
-/// first: one part of so many.
+/// A batch of which more than one part of so many is refused should not have claimed its keys.
 const MANY: usize = 4;
 
 /// When a lane looks for earlier calls.
 #[derive(Debug, Default)]
 pub(super) struct Lookups {
-    first_until: Option<Instant>,
+    until: Option<Instant>,
 }
 
 impl Lookups {
-    /// What the next batch reads.
-    pub(super) fn reads(&self, now: Instant) -> BatchReads {
-        match self.first_until {
-            Some(until) if now < until => BatchReads::AccountsAndCalls,
-            _ => BatchReads::Accounts,
-        }
+    /// Whether the next batch looks.
+    pub(super) fn are_due(&self, now: Instant) -> bool {
+        self.until.is_some_and(|until| now < until)
     }
 
     /// Notes that a batch met an earlier call, another process, or a lock.
     pub(super) fn met(&mut self, now: Instant) {
-        self.first_until = Some(now + FIRST_FOR);
+        self.until = Some(now + LOOK_FOR);
     }
 
     /// Notes that `refused` of the `commands` of a batch were refused.
@@ -57,22 +48,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn batches_look_first_while_earlier_calls_are_met() {
+    fn batches_look_while_earlier_calls_are_met() {
         let (mut lookups, start) = (Lookups::default(), Instant::now());
-        assert_eq!(lookups.reads(start), BatchReads::Accounts);
+        assert!(!lookups.are_due(start));
         lookups.met(start);
-        let last = start + FIRST_FOR - Duration::from_millis(1);
-        assert_eq!(lookups.reads(last), BatchReads::AccountsAndCalls);
-        assert_eq!(lookups.reads(start + FIRST_FOR), BatchReads::Accounts);
+        assert!(lookups.are_due(start + LOOK_FOR - Duration::from_millis(1)));
+        assert!(!lookups.are_due(start + LOOK_FOR));
     }
 
     #[test]
-    fn batches_look_first_where_more_than_a_quarter_is_refused() {
+    fn batches_look_where_more_than_a_quarter_is_refused() {
         let (mut lookups, start) = (Lookups::default(), Instant::now());
         lookups.refused(0, 0, start);
         lookups.refused(25, 100, start);
-        assert_eq!(lookups.reads(start), BatchReads::Accounts);
+        assert!(!lookups.are_due(start));
         lookups.refused(26, 100, start);
-        assert_eq!(lookups.reads(start), BatchReads::AccountsAndCalls);
+        assert!(lookups.are_due(start));
     }
 }

@@ -21,7 +21,7 @@ use crate::grant::GrantId;
 use crate::lane::run_of_grant;
 use crate::stock::{Epoch, Part, Receipt, ServerId};
 use crate::store::{
-    BatchReads, CommitVerdict, FetchedBatch, InDoubtBatch, OnLock, PersistError, ShardStore,
+    CallKeys, CommitVerdict, FetchedBatch, InDoubtBatch, OnLock, PersistError, ShardStore,
     StoreError,
 };
 
@@ -110,13 +110,6 @@ impl FakeStore {
             self.world.state().note_still(self.origin, users, length);
         }
         pause(length).await;
-    }
-
-    /// Only for [`Fault::FirstOnly`].
-    fn forget(&self, calls: &mut [Option<MadeCall>]) {
-        if self.world.breaks(Fault::FirstOnly) {
-            calls.iter_mut().flatten().for_each(first_only);
-        }
     }
 
     async fn write_rows(&self, settlement: &Settlement) -> Result<(), StoreError> {
@@ -226,7 +219,7 @@ impl ShardStore for FakeStore {
     async fn prefetch(
         &mut self,
         batch: &Batch,
-        reads: BatchReads,
+        keys: CallKeys,
         on_lock: OnLock,
         with_clock: bool,
     ) -> Result<FetchedBatch, StoreError> {
@@ -234,7 +227,7 @@ impl ShardStore for FakeStore {
         let transaction = Arc::new(Transaction::begin(&self.world, self.shard));
         self.open = Some(transaction.clone());
         let (accounts, calls) = (batch.needs().accounts.clone(), batch.needs().calls.clone());
-        let calls_too = reads == BatchReads::AccountsAndCalls;
+        let unseen = self.world.breaks(Fault::ClaimUnseen);
         let on_lock = if self.world.breaks(Fault::HeldTogether) {
             OnLock::Wait
         } else {
@@ -243,16 +236,21 @@ impl ShardStore for FakeStore {
         let (mut known, time) = send(&self.world, self.link(), async move {
             let time = right_time();
             let accounts = lock_accounts(&transaction, &accounts, on_lock).await?;
-            let calls = if calls_too {
-                transaction.breathe().await;
-                find_calls(&transaction, &calls, on_lock).await?
-            } else {
-                vec![None; calls.len()]
+            transaction.breathe().await;
+            let calls = match keys {
+                CallKeys::LookUp => find_calls(&transaction, &calls, on_lock).await?,
+                CallKeys::Claim(_) if unseen => vec![None; calls.len()],
+                CallKeys::Claim(claimed) => {
+                    claim_calls(&transaction, claimed, on_lock).await?;
+                    vec![None; calls.len()]
+                }
             };
             Ok::<_, StoreError>((Known { accounts, calls }, time))
         })
         .await??;
-        self.forget(&mut known.calls);
+        if self.world.breaks(Fault::FirstOnly) {
+            known.calls.iter_mut().flatten().for_each(first_only);
+        }
         if self.world.breaks(Fault::ClockLabel) {
             let today = Day::of(CLOCK_OF[self.origin.0](), &TimeZone::UTC);
             known
@@ -267,23 +265,6 @@ impl ShardStore for FakeStore {
             known,
             database_time,
         })
-    }
-
-    async fn look_up(&mut self, some: &Batch, on_lock: OnLock) -> Result<Known, StoreError> {
-        let transaction = self.open()?;
-        let (accounts, calls) = (some.needs().accounts.clone(), some.needs().calls.clone());
-        let mut known = send(&self.world, self.link(), async move {
-            let accounts = lock_accounts(&transaction, &accounts, on_lock).await?;
-            transaction.breathe().await;
-            let calls = find_calls(&transaction, &calls, on_lock).await?;
-            Ok::<_, StoreError>(Known { accounts, calls })
-        })
-        .await??;
-        if self.world.breaks(Fault::RefusedUnseen) {
-            known.calls.fill(None);
-        }
-        self.forget(&mut known.calls);
-        Ok(known)
     }
 
     async fn held(&mut self, batch: &Batch) -> Result<Vec<bool>, StoreError> {
@@ -464,6 +445,27 @@ fn update_accounts(
             return Err(StoreError::Conflict("no account".to_owned()));
         }
         transaction.write(TableWrite::Account(key, account))?;
+    }
+    Ok(())
+}
+
+/// Has the keys of these calls for its transaction. An inserted call that is not committed is a lock
+/// for the others; it is written with what the batch makes.
+async fn claim_calls(
+    transaction: &Transaction,
+    mut calls: Vec<Call>,
+    on_lock: OnLock,
+) -> Result<(), StoreError> {
+    calls.sort_unstable_by(|a, b| (&a.user, &a.request).cmp(&(&b.user, &b.request)));
+    for Call { user, request, .. } in calls {
+        if request.as_str() == POISONED {
+            return Err(StoreError::Data("poisoned".to_owned()));
+        }
+        let row = LockedRow::Call(user.clone(), request.clone());
+        transaction.lock_to_read(&row, on_lock).await?;
+        if transaction.with(|tables| tables.calls.contains_key(&(user, request))) {
+            return Err(StoreError::Conflict("duplicate call".to_owned()));
+        }
     }
     Ok(())
 }

@@ -3,14 +3,16 @@ use std::ops::Range;
 
 use market::batch::{AccountKey, Batch};
 use market::chances::Account;
-use market::{Command, MadeCall, OrderId, UserId};
+use market::{Call, Command, MadeCall, OrderId, UserId};
 use router::{ShardId, SlotMap};
 
 use super::makings::{NewRows, add_new_rows};
+use super::rows::json_rows;
 use super::shard_store::OnLock;
 use super::tables::accounts::{self, Accounts};
+use super::tables::calls::Calls;
 use super::tables::{InOrder, Numbered, OfUsers, Writes};
-use super::{Dialect, ExpectedRows, Rows, StoreError};
+use super::{Dialect, ExpectedRows, Input, Rows, SqlStep, StoreError};
 
 /// The tables of a lane.
 #[derive(Debug)]
@@ -135,6 +137,24 @@ impl LaneTables {
         for (sql, indexes) in self.statements.iter().zip(&by_table) {
             let rows = T::rows(indexes.iter().map(|&index| new[index]));
             writes.add::<T>(statement(sql), rows, ExpectedRows::Rows(indexes.len()));
+        }
+    }
+
+    /// Adds what takes back calls that the transaction has inserted.
+    pub(super) fn take_back<'a>(&'a self, calls: &[&'a Call], writes: &mut Writes<'a>) {
+        if calls.is_empty() {
+            return;
+        }
+        let by_table = self.by_table(calls.iter().map(|call| (&call.user, &call.request)));
+        for (sql, indexes) in self.statements.iter().zip(&by_table) {
+            let calls = indexes.iter().map(|&index| calls[index]);
+            let keys = calls.map(|call| (call.user.as_str(), call.request.as_str()));
+            let step = SqlStep {
+                sql: &sql.calls.take_back,
+                input: Input::Json(json_rows(keys)),
+                expected: ExpectedRows::Rows(indexes.len()),
+            };
+            writes.add_step(Calls::LOCKED, step);
         }
     }
 

@@ -1,4 +1,5 @@
 //! Databases: connections, the statement files of each dialect, schema versions.
+mod claims;
 #[cfg(test)]
 pub(crate) mod conformance;
 mod connection;
@@ -45,7 +46,7 @@ pub use runs::OlderMeta;
 pub(crate) use runs::{ClaimedRuns, RunCheck, last_grant_run, last_order_of, last_run_in};
 pub use shard::SqlShard;
 pub use shard_store::{
-    BatchReads, CommitVerdict, FetchedBatch, InDoubtBatch, OnLock, PersistError, ShardStore,
+    CallKeys, CommitVerdict, FetchedBatch, InDoubtBatch, OnLock, PersistError, ShardStore,
 };
 pub(crate) use sqlite::FILE_MODE;
 pub use sqlite::{Access, SqliteConnection, SqliteFile};

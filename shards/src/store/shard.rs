@@ -10,12 +10,13 @@ use market::batch::{Batch, Known, Settlement};
 use market::{Call, MadeCall};
 use router::{ShardId, SlotMap};
 
+use super::claims::ClaimChanges;
 use super::grant::GrantNote;
 use super::lane_tables::LaneTables;
 use super::makings::Makings;
 use super::rows::json_rows;
 use super::shard_store::{
-    BatchReads, CommitVerdict, FetchedBatch, InDoubtBatch, OnLock, PersistError, ShardStore,
+    CallKeys, CommitVerdict, FetchedBatch, InDoubtBatch, OnLock, PersistError, ShardStore,
 };
 use super::tables::Writes;
 use super::tables::calls::Calls;
@@ -35,6 +36,8 @@ pub struct SqlShard<D: Database> {
     tables: LaneTables,
     /// `None` before the first use and after a failure: the next use connects again.
     connection: Option<D::Connection>,
+    /// The calls that the transaction has inserted before it was planned.
+    claimed: Vec<Call>,
     /// Made before the first batch.
     check: Option<Arc<RunCheck>>,
 }
@@ -48,6 +51,7 @@ impl<D: Database> SqlShard<D> {
             database,
             tables,
             connection: None,
+            claimed: Vec::new(),
             check: None,
         }
     }
@@ -74,7 +78,7 @@ impl<D: Database> SqlShard<D> {
     async fn fetch(
         &mut self,
         batch: &Batch,
-        reads: BatchReads,
+        keys: CallKeys,
         on_lock: OnLock,
         with_clock: bool,
     ) -> Result<FetchedBatch, StoreError> {
@@ -83,14 +87,32 @@ impl<D: Database> SqlShard<D> {
             .filter(|_| with_clock)
             .map(|sql| SqlStep::read(sql, Input::Nothing));
         let clocks = usize::from(clock.is_some());
-        let wanted = match reads {
-            BatchReads::Accounts => WantedRows::accounts(&self.tables, batch),
-            BatchReads::AccountsAndCalls => WantedRows::calls(&self.tables, batch),
+        let (wanted, claimed) = match keys {
+            CallKeys::Claim(calls) => (WantedRows::accounts(&self.tables, batch), calls),
+            CallKeys::LookUp => (WantedRows::calls(&self.tables, batch), Vec::new()),
         };
+        self.claimed = claimed;
+        let claimed: Vec<&Call> = self.claimed.iter().collect();
+        let mut writes = Writes::default();
+        let refuses = on_lock == OnLock::Refuse;
+        self.tables.write_new::<Calls>(
+            &claimed,
+            |sql| {
+                if refuses {
+                    &sql.calls.claim
+                } else {
+                    &sql.calls.insert
+                }
+            },
+            &mut writes,
+        );
         let mut steps = Vec::from_iter(clock);
         steps.extend(wanted.steps(&self.tables, batch, on_lock));
+        steps.extend(writes.in_order());
         let connection = connected(&self.database, &mut self.connection).await?;
-        let mut found = connection.begin_with(&steps).await?.into_iter();
+        let found = connection.begin_with(&steps).await?;
+        check_all(&steps, &found, D::DIALECT.changed_row_count)?;
+        let mut found = found.into_iter();
         let database_time = found
             .by_ref()
             .take(clocks)
@@ -103,16 +125,6 @@ impl<D: Database> SqlShard<D> {
             known: Known { accounts, calls },
             database_time,
         })
-    }
-
-    async fn fetch_more(&mut self, some: &Batch, on_lock: OnLock) -> Result<Known, StoreError> {
-        let wanted = WantedRows::calls(&self.tables, some);
-        let steps: Vec<_> = wanted.steps(&self.tables, some, on_lock).collect();
-        let connection = self.connection.as_mut().ok_or_else(no_transaction)?;
-        let found = connection.run_all(&steps).await?;
-        let (accounts, calls) = wanted.read(some, found.into_iter())?;
-        let calls = self.made_by(calls).await?;
-        Ok(Known { accounts, calls })
     }
 
     /// Reads what earlier calls made. Only a batch with repeated calls has any, and asks.
@@ -187,8 +199,9 @@ impl<D: Database> SqlShard<D> {
             ExpectedRows::Changed,
             &mut writes,
         );
-        let calls: Vec<&Call> = rows.calls().collect();
-        tables.write_new::<Calls>(&calls, |sql| &sql.calls.insert, &mut writes);
+        let calls = ClaimChanges::of(&self.claimed, rows.calls());
+        tables.take_back(&calls.taken_back, &mut writes);
+        tables.write_new::<Calls>(&calls.inserted, |sql| &sql.calls.insert, &mut writes);
         tables.write_made(&rows.made, &mut writes);
         note.write(&D::DIALECT, &mut writes);
         let steps = writes.in_order();
@@ -272,17 +285,13 @@ impl<D: Database> ShardStore for SqlShard<D> {
     async fn prefetch(
         &mut self,
         batch: &Batch,
-        reads: BatchReads,
+        keys: CallKeys,
         on_lock: OnLock,
         with_clock: bool,
     ) -> Result<FetchedBatch, StoreError> {
         self.tables.refuse_strangers(batch)?;
         self.check_runs().await?;
-        self.fetch(batch, reads, on_lock, with_clock).await
-    }
-
-    async fn look_up(&mut self, some: &Batch, on_lock: OnLock) -> Result<Known, StoreError> {
-        self.fetch_more(some, on_lock).await
+        self.fetch(batch, keys, on_lock, with_clock).await
     }
 
     async fn held(&mut self, batch: &Batch) -> Result<Vec<bool>, StoreError> {

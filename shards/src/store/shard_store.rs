@@ -51,13 +51,14 @@ pub enum OnLock {
     Wait,
 }
 
-/// Which rows a batch reads before it is planned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BatchReads {
-    /// Its accounts. Its calls count as new: if one is not, the batch cannot be written.
-    Accounts,
-    /// Its accounts, and the calls that were made under its keys.
-    AccountsAndCalls,
+/// How a batch makes sure that no earlier call has the key of one of its commands.
+#[derive(Debug, Clone)]
+pub enum CallKeys {
+    /// It inserts a call for each command before it is planned. A call that is there already is a
+    /// conflict. Each command must have a key of its own.
+    Claim(Vec<Call>),
+    /// It looks for them.
+    LookUp,
 }
 
 /// What a batch has read.
@@ -72,27 +73,21 @@ pub struct FetchedBatch {
 
 /// The storage of one lane: one shard, one connection, one transaction at a time.
 pub trait ShardStore: Send + 'static {
-    /// Starts the batch's transaction and reads these rows, locking them. Reads the time too,
-    /// `with_clock`.
+    /// Starts the batch's transaction and reads what it needs, locking its accounts. Reads the time
+    /// too, `with_clock`.
     fn prefetch(
         &mut self,
         batch: &Batch,
-        reads: BatchReads,
+        keys: CallKeys,
         on_lock: OnLock,
         with_clock: bool,
     ) -> impl Future<Output = Result<FetchedBatch, StoreError>> + Send;
-    /// Reads accounts and calls of some commands of a batch in its transaction, which has read the
-    /// accounts of all. Locks the rows.
-    fn look_up(
-        &mut self,
-        some: &Batch,
-        on_lock: OnLock,
-    ) -> impl Future<Output = Result<Known, StoreError>> + Send;
     /// For each call of a batch that met a locked row, and is undone: whether another transaction
     /// has locked its account, or the call under its request id. Waits for no lock.
     fn held(&mut self, batch: &Batch)
     -> impl Future<Output = Result<Vec<bool>, StoreError>> + Send;
-    /// Writes the batch's changes and what its grant issued, and commits. Sends the commit only
+    /// Writes the batch's changes and what its grant issued, and commits. A call that was claimed
+    /// and not made so is put right. Sends the commit only
     /// when all writes were answered: verdicts rely on that.
     fn persist(
         &mut self,

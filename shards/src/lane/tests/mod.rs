@@ -39,7 +39,7 @@ use crate::grant::GrantId;
 use crate::metrics::{LaneMetrics, Metrics};
 use crate::stock::{MemoryStock, Receipt, Snapshot, Stock};
 use crate::store::{
-    BatchReads, CommitVerdict, FetchedBatch, InDoubtBatch, OnLock, PersistError, ShardStore,
+    CallKeys, CommitVerdict, FetchedBatch, InDoubtBatch, OnLock, PersistError, ShardStore,
     StoreError,
 };
 
@@ -71,7 +71,6 @@ fn parsed(file: &CampaignFile) -> Campaign {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     PrefetchUnavailable,
-    LookUpUnavailable,
     PersistUnavailable,
     PersistConflict,
     PersistFenced,
@@ -97,8 +96,8 @@ struct Tables {
     contested: Option<UserId>,
     /// How many commands each prefetch was asked for.
     batches: Vec<usize>,
-    /// How many commands each look-up was asked for.
-    look_ups: Vec<usize>,
+    /// How many batches claimed their keys.
+    claims: usize,
     /// Users whose rows another process has locked.
     locked: HashSet<UserId>,
     /// Whether `held` does not name them.
@@ -178,7 +177,7 @@ impl ShardStore for Store {
     async fn prefetch(
         &mut self,
         batch: &Batch,
-        reads: BatchReads,
+        keys: CallKeys,
         on_lock: OnLock,
         _: bool,
     ) -> Result<FetchedBatch, StoreError> {
@@ -188,24 +187,17 @@ impl ShardStore for Store {
         self.meet_locks(batch, on_lock).await?;
         let mut tables = self.lock();
         tables.batches.push(batch.commands().len());
-        let mut known = tables.known(batch);
-        if reads == BatchReads::Accounts {
-            known.calls.fill(None);
+        let known = tables.known(batch);
+        if let CallKeys::Claim(_) = &keys {
+            tables.claims += 1;
+            if known.calls.iter().any(Option::is_some) {
+                return Err(StoreError::Conflict("a request id has a call".to_owned()));
+            }
         }
         Ok(FetchedBatch {
             known,
             database_time: tables.clock_ahead.map(|ahead| now() + ahead),
         })
-    }
-
-    async fn look_up(&mut self, some: &Batch, on_lock: OnLock) -> Result<Known, StoreError> {
-        if self.fails(&[Fault::LookUpUnavailable]).is_some() {
-            return Err(unavailable());
-        }
-        self.meet_locks(some, on_lock).await?;
-        let mut tables = self.lock();
-        tables.look_ups.push(some.commands().len());
-        Ok(tables.known(some))
     }
 
     async fn held(&mut self, batch: &Batch) -> Result<Vec<bool>, StoreError> {
@@ -270,10 +262,6 @@ impl ShardStore for Store {
             .any(|call| Some(&call.user) == tables.contested.as_ref())
         {
             return Err(StoreError::Conflict("planted".to_owned()).into());
-        }
-        let keys = (settlement.rows.calls()).map(|call| (call.user.clone(), call.request.clone()));
-        if keys.into_iter().any(|key| tables.calls.contains_key(&key)) {
-            return Err(StoreError::Conflict("a request id has a call".to_owned()).into());
         }
         for ((user, activity), account) in settlement.rows.accounts.written_rows() {
             tables.accounts.insert((user.clone(), *activity), *account);

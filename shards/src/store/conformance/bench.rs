@@ -16,7 +16,7 @@ use crate::stock::grants::{Part, Receipt};
 use crate::stock::ids::{Epoch, ServerId};
 use crate::store::tables::issued::IssuedStatements;
 use crate::store::{
-    Access, BatchReads, Columns, CommitVerdict, Connection, Database, InDoubtBatch, OnLock,
+    Access, CallKeys, Columns, CommitVerdict, Connection, Database, InDoubtBatch, OnLock,
     PersistError, ShardStore, SqlShard, SqliteFile, StoreError, migrate_shard,
 };
 
@@ -130,24 +130,19 @@ impl<D: Database> Bench<D> {
         }
     }
 
-    /// Begins a batch and reads what it needs, its accounts first and then its calls; waits for
-    /// rows that others have locked.
+    /// Begins a batch, reads what it needs and looks for its calls; waits for rows that others have
+    /// locked.
     pub(crate) async fn prefetch(&mut self, batch: &Batch) -> Result<Known, StoreError> {
-        let fetched = self.begin(batch, BatchReads::Accounts).await?;
-        let known = self.store.look_up(batch, OnLock::Wait).await?;
-        assert_eq!(fetched.accounts, known.accounts, "both ways read the same");
-        assert!(fetched.calls.iter().all(Option::is_none));
-        assert_eq!(fetched.calls.len(), known.calls.len());
-        Ok(known)
+        self.begin(batch, CallKeys::LookUp).await
     }
 
-    /// Begins a batch and reads these rows; waits for those that others have locked.
+    /// Begins a batch that makes sure of its keys in this way.
     pub(crate) async fn begin(
         &mut self,
         batch: &Batch,
-        reads: BatchReads,
+        keys: CallKeys,
     ) -> Result<Known, StoreError> {
-        let fetched = self.store.prefetch(batch, reads, OnLock::Wait, true).await;
+        let fetched = self.store.prefetch(batch, keys, OnLock::Wait, true).await;
         fetched.map(|fetched| fetched.known)
     }
 

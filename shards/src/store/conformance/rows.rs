@@ -4,7 +4,7 @@ use router::{ShardId, SlotMap};
 use super::bench::{Bench, TABLES, account, calls_for, change_all, gather, orders_of, sqlite};
 use crate::store::tables::orders::OrderStatements;
 use crate::store::{
-    BatchReads, Columns, Connection, Database, OnLock, PersistError, ShardStore, SqlShard,
+    CallKeys, Columns, Connection, Database, OnLock, PersistError, ShardStore, SqlShard,
     SqliteFile, StoreError, migrate_shard,
 };
 
@@ -24,7 +24,7 @@ async fn a_user_of_another_shard_is_refused() {
     store
         .prefetch(
             &gather(&[(of(0), "k")]),
-            BatchReads::AccountsAndCalls,
+            CallKeys::LookUp,
             OnLock::Wait,
             true,
         )
@@ -34,7 +34,7 @@ async fn a_user_of_another_shard_is_refused() {
     let refused = store
         .prefetch(
             &gather(&[(of(0), "k"), (of(1), "k")]),
-            BatchReads::AccountsAndCalls,
+            CallKeys::LookUp,
             OnLock::Wait,
             true,
         )
@@ -57,13 +57,6 @@ pub(super) async fn what_is_persisted_is_found<D: Database>(database: D) {
     bench.persist(1, &settlement).await.expect("persisted");
     let known = bench.prefetch(&gather(&calls)).await.expect("read");
     bench.store.undo().await;
-    let at_once = bench
-        .begin(&gather(&calls), BatchReads::AccountsAndCalls)
-        .await
-        .expect("read");
-    bench.store.undo().await;
-    assert_eq!(at_once.accounts, known.accounts);
-    assert_eq!(at_once.calls, known.calls);
     for (index, made) in settlement.rows.made.iter().enumerate() {
         assert_eq!(orders_of(&known)[index], made.made.orders());
         assert_eq!(known.accounts[index], Some(account(1)));

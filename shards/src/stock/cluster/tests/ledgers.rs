@@ -138,7 +138,7 @@ impl<S: ShardStore> Lane<S> {
         self.store
             .prefetch(
                 &Batch::gather(Vec::new()),
-                crate::store::BatchReads::Accounts,
+                crate::store::CallKeys::LookUp,
                 crate::store::OnLock::Wait,
                 true,
             )

@@ -135,6 +135,20 @@ async fn accounts_are_locked_by_their_keys_in_mariadb() {
     }
 }
 
+/// Taking calls back must not wait for the calls of other transactions.
+#[tokio::test]
+async fn calls_are_taken_back_by_their_keys_in_mariadb() {
+    let database = shard().await;
+    let mut connection = connect(&database).await;
+    let rows = "('a','k',1,1,1,1,1,1),('b','k',1,1,1,1025,1,1)";
+    let insert = table().calls.insert.replace("{rows}", rows);
+    connection.run(&insert).await.expect("rows");
+    for keys in [r#"[["a","k"]]"#, r#"[["a","k"],["b","k"],["c","k"]]"#] {
+        let scanned = scanned(&database, &table().calls.take_back, keys).await;
+        assert!(scanned.is_empty(), "{keys}: {scanned:?}");
+    }
+}
+
 #[tokio::test]
 async fn meta_look_ups_use_their_keys_in_mariadb() {
     let database = impatient(&shared_database().await);
