@@ -10,7 +10,7 @@ use market::random::Randomness;
 use tokio::time::Instant;
 
 use super::callers::Callers;
-use super::executor::Executor;
+use super::executor::{Executor, LOCK_WAIT_AT_LEAST};
 use super::failure::{Failure, Lock};
 use super::held::{Held, Sifted};
 use super::queue::Taken;
@@ -21,9 +21,6 @@ use crate::store::{OnLock, ShardStore};
 
 /// How often a batch is planned again when another process was faster.
 pub(super) const TRIES_MAX: usize = 4;
-
-/// A try that met a lock after this time has waited for it.
-const LOCK_WAIT_AT_LEAST: Duration = Duration::from_millis(500);
 
 /// Commands in a batch of those that were set aside: each is ten draws at most.
 const HELD_BATCH_MAX: usize = 100;

@@ -28,6 +28,9 @@ use crate::store::{
     CallKeys, CommitVerdict, InDoubtBatch, OnLock, PersistError, ShardStore, StoreError,
 };
 
+/// A step that met a lock after this time has waited for it.
+pub(super) const LOCK_WAIT_AT_LEAST: Duration = Duration::from_millis(500);
+
 /// What a lane needs besides its shard.
 pub(crate) struct Surroundings<K, R> {
     /// The current campaigns.
@@ -289,6 +292,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
         };
         self.deleting = !receipt.closed.is_empty();
         let timer = self.around.metrics.step(BatchStep::Persist);
+        let began = Instant::now();
         self.in_doubt = Some(Unconfirmed::new(grant, &granted, &receipt, &settlement));
         let persisted = self.store.persist(grant, &settlement, &receipt).await;
         timer.observe_duration();
@@ -298,8 +302,11 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
                 Ok(settlement.answers)
             }
             Err(PersistError::Undone(error)) => {
+                // A call that another process is writing is not waited for.
+                let waited = began.elapsed() >= LOCK_WAIT_AT_LEAST;
                 self.undo(grant, &granted).await;
-                Err(Failure::of_store(error, true, !receipt.epochs.is_empty()))
+                let may_be_rebuild = waited && !receipt.epochs.is_empty();
+                Err(Failure::of_store(error, waited, may_be_rebuild))
             }
             Err(PersistError::Unknown(error)) => {
                 tracing::warn!(%error, ?grant, "a commit was not confirmed");

@@ -484,9 +484,9 @@ async fn insert_calls(
     for call in calls {
         let key = (call.user.clone(), call.request.clone());
         transaction
-            .lock(
+            .lock_to_read(
                 &LockedRow::Call(key.0.clone(), key.1.clone()),
-                LockMode::Exclusive,
+                OnLock::Refuse,
             )
             .await?;
         let kind = transaction.with(|tables| tables.calls.get(&key).map(|call| call.kind));

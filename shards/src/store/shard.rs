@@ -201,7 +201,7 @@ impl<D: Database> SqlShard<D> {
         );
         let calls = ClaimChanges::of(&self.claimed, rows.calls());
         tables.take_back(&calls.taken_back, &mut writes);
-        tables.write_new::<Calls>(&calls.inserted, |sql| &sql.calls.insert, &mut writes);
+        tables.write_new::<Calls>(&calls.inserted, |sql| &sql.calls.claim, &mut writes);
         tables.write_made(&rows.made, &mut writes);
         note.write(&D::DIALECT, &mut writes);
         let steps = writes.in_order();
