@@ -38,6 +38,31 @@ pub struct MadeCall {
 }
 
 impl Call {
+    /// The record of a command that makes all that it asks for.
+    pub fn of_command(command: &Command, first_id: OrderId, created_at: Timestamp) -> Self {
+        let made = u16::try_from(command.weight()).expect("a command makes a few rows");
+        Self::new(command, first_id, made, created_at)
+    }
+
+    fn new(command: &Command, first_id: OrderId, made: u16, created_at: Timestamp) -> Self {
+        let Command { user, request, ask } = command;
+        let Fingerprint {
+            kind,
+            activity,
+            asked,
+        } = ask.fingerprint();
+        Self {
+            user: user.clone(),
+            request: request.clone(),
+            kind,
+            activity,
+            asked,
+            first_id,
+            made,
+            created_at,
+        }
+    }
+
     /// What a repeat must be equal in.
     pub const fn fingerprint(&self) -> Fingerprint {
         Fingerprint {
@@ -51,22 +76,7 @@ impl Call {
 impl MadeCall {
     /// What a command made that was planned at this time.
     pub(crate) fn new(command: &Command, made: Made, created_at: Timestamp) -> Self {
-        let Command { user, request, ask } = command;
-        let Fingerprint {
-            kind,
-            activity,
-            asked,
-        } = ask.fingerprint();
-        let call = Call {
-            user: user.clone(),
-            request: request.clone(),
-            kind,
-            activity,
-            asked,
-            first_id: made.first_id(),
-            made: made.count(),
-            created_at,
-        };
+        let call = Call::new(command, made.first_id(), made.count(), created_at);
         Self { call, made }
     }
 

@@ -42,6 +42,12 @@ impl Plan {
     pub fn wants(&self) -> &[Units] {
         &self.wants
     }
+
+    /// How many commands are refused.
+    pub fn refused(&self) -> usize {
+        let refused = |planned: &&PlannedCommand| matches!(planned, PlannedCommand::Refused(_));
+        self.planned.iter().filter(refused).count()
+    }
 }
 
 /// Plans a batch. `numbers` are the commands' own random numbers, one for each in their order; new

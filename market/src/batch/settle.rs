@@ -39,12 +39,13 @@ impl Settlement {
 }
 
 /// Gives the `granted` units out in arrival order, and within a call in the order of its draws.
-/// `mint` makes an order id that carries the user's slot. It is called for the rows of one call
-/// without any other call's in between, so that their ids are one step apart: `router::nth_after`.
+/// `mint` makes an order id that carries the user's slot, for the command at an index of the batch.
+/// It is called for the rows of one call without any other call's in between, so that their ids are
+/// one step apart: `router::nth_after`.
 pub fn settle(
     plan: Plan,
     granted: &[Units],
-    mut mint: impl FnMut(&UserId) -> OrderId,
+    mut mint: impl FnMut(usize, &UserId) -> OrderId,
 ) -> Settlement {
     let Plan {
         commands,
@@ -57,7 +58,7 @@ pub fn settle(
     let mut purse = Purse::new(granted);
     let mut answers: Vec<CommandAnswer> = Vec::with_capacity(planned.len());
     rows.made.reserve(planned.len());
-    for (command, planned) in commands.iter().zip(planned) {
+    for (index, (command, planned)) in commands.iter().zip(planned).enumerate() {
         answers.push(match planned {
             PlannedCommand::Replay(made) => Ok(made),
             PlannedCommand::Refused(refusal) => Err(refusal),
@@ -71,7 +72,7 @@ pub fn settle(
                         request,
                         now,
                         purse: &mut purse,
-                        mint: &mut mint,
+                        mint: &mut |user: &UserId| mint(index, user),
                     },
                 );
                 rows.made.push(MadeCall::new(command, made.clone(), now));

@@ -10,7 +10,7 @@ use market::random::Randomness;
 use tokio::time::Instant;
 
 use super::callers::Callers;
-use super::executor::Executor;
+use super::executor::{Executor, LOCK_WAIT_AT_LEAST};
 use super::failure::{Failure, Lock};
 use super::held::{Held, Sifted};
 use super::queue::Taken;
@@ -210,7 +210,8 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Answering<S, K, R>
             match AssertUnwindSafe(attempt).catch_unwind().await {
                 Ok(Err(conflict @ Failure::Conflict(_))) => failure = conflict,
                 Ok(Err(Failure::Held(lock))) => {
-                    if lock.waited {
+                    // On MySQL a claim waits even where it should not.
+                    if lock.waited || began.elapsed() >= LOCK_WAIT_AT_LEAST {
                         self.stalls += 1;
                         for command in commands.iter() {
                             command.held_up(began.elapsed());

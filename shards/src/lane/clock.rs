@@ -60,10 +60,7 @@ impl Watch {
 
     /// Whether our clock was set since the two agreed.
     pub(super) fn was_set(&self, now: Timestamp) -> bool {
-        self.agreed.is_some_and(|(then, since)| {
-            let passed = SignedDuration::try_from(since.elapsed()).unwrap_or(SignedDuration::MAX);
-            (now.duration_since(then) - passed).abs() > SET_FROM
-        })
+        (self.agreed).is_some_and(|(then, since)| was_set_since(then, since, now))
     }
 
     /// Compares the shard's time with ours. `now` is when the answer arrived, `took` how long after
@@ -93,6 +90,12 @@ impl Watch {
         }
         Ok(())
     }
+}
+
+/// Whether our clock, which is `now`, was set after it was `then`.
+pub(super) fn was_set_since(then: Timestamp, since: Instant, now: Timestamp) -> bool {
+    let passed = SignedDuration::try_from(since.elapsed()).unwrap_or(SignedDuration::MAX);
+    (now.duration_since(then) - passed).abs() > SET_FROM
 }
 
 /// By how much our clock is ahead of theirs; negative where it is behind. How long the answer took

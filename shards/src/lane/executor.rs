@@ -5,25 +5,31 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use market::Order;
 use market::batch::{
     Batch, Circumstances, CommandAnswer, Known, Plan, Settlement, Supply, plan, settle,
 };
 use market::campaign::Catalogue;
 use market::random::Randomness;
+use market::{Call, Command, Order, OrderId, UserId};
 use router::nth_after;
 use tokio::time::Instant;
 
 use super::callers::Callers;
-use super::clock::Watch;
+use super::clock::{Watch, was_set_since};
 use super::failure::Failure;
 use super::ids::{Ids, LaneIds};
+use super::lookups::Lookups;
 use super::queue::Taken;
 use crate::error::CommandError;
 use crate::grant::GrantId;
 use crate::metrics::{BatchStep, LaneMetrics};
 use crate::stock::{Granted, Receipt, Stock, StockUnavailable};
-use crate::store::{CommitVerdict, InDoubtBatch, OnLock, PersistError, ShardStore, StoreError};
+use crate::store::{
+    CallKeys, CommitVerdict, InDoubtBatch, OnLock, PersistError, ShardStore, StoreError,
+};
+
+/// A step that met a lock after this time has waited for it.
+pub(super) const LOCK_WAIT_AT_LEAST: Duration = Duration::from_millis(500);
 
 /// What a lane needs besides its shard.
 pub(crate) struct Surroundings<K, R> {
@@ -50,6 +56,7 @@ pub(super) struct Executor<S, K, R> {
     /// A batch that may or may not have committed. Its outcome is found out before the next batch.
     in_doubt: Option<Unconfirmed>,
     clocks: Watch,
+    lookups: Lookups,
     /// Whether the last try was to delete receipts too: a job may have locked one of them.
     deleting: bool,
 }
@@ -72,6 +79,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
             ids: None,
             in_doubt: None,
             clocks,
+            lookups: Lookups::default(),
             deleting: false,
         }
     }
@@ -83,15 +91,38 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
         supply: &Supply,
         on_lock: OnLock,
     ) -> Result<Vec<CommandAnswer>, Failure> {
+        let attempted = self.try_batch(commands, supply, on_lock).await;
+        if let Err(Failure::Conflict(_) | Failure::Held(_)) = attempted {
+            self.lookups.met(Instant::now());
+        }
+        attempted
+    }
+
+    async fn try_batch(
+        &mut self,
+        commands: &mut [Taken],
+        supply: &Supply,
+        on_lock: OnLock,
+    ) -> Result<Vec<CommandAnswer>, Failure> {
         self.resolve_in_doubt()
             .await
             .map_err(|_| Failure::Final(CommandError::ShardUnavailable))?;
         self.cover(commands.iter().map(Taken::weight).sum()).await?;
         let batch = gather(commands);
-        let (known, now) = self.prefetch(&batch, on_lock).await?;
+        let claims = self.claim(&batch);
+        let (known, read_at) = self.prefetch(&batch, claims.keys(), on_lock).await?;
+        let now = match claims.made_at {
+            None => read_at,
+            Some((planned_at, since)) if !was_set_since(planned_at, since, read_at) => planned_at,
+            Some(_) => {
+                self.store.undo().await;
+                let why = "this gateway's clock was set".to_owned();
+                return Err(Failure::Conflict(why));
+            }
+        };
         let plan = self.plan(batch, known, commands, supply, now);
         let (grant, granted) = self.take(&plan).await?;
-        let settlement = self.settle(plan, &granted);
+        let settlement = self.settle(plan, &granted, &claims);
         for (command, makes) in commands.iter().zip(settlement.made_now()) {
             command.makes(makes);
         }
@@ -121,16 +152,39 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
             .expect("a batch is covered before it is planned")
     }
 
-    /// Reads what the batch needs. Returns the time that it is planned under too.
+    /// The calls that the commands of a batch make, if they make all that they ask for. None where
+    /// the batch is to look for earlier ones, or has one key twice.
+    fn claim(&mut self, batch: &Batch) -> Claims {
+        let has_key_twice = batch.needs().calls.len() < batch.commands().len();
+        if has_key_twice || self.lookups.are_due(Instant::now()) {
+            return Claims::default();
+        }
+        let (planned_at, since) = ((self.around.clock)(), Instant::now());
+        let ids = self.ids();
+        let call = |command: &Command| {
+            let first = ids.next_order(&command.user);
+            for _ in 1..command.weight() {
+                ids.next_order(&command.user);
+            }
+            Call::of_command(command, first, planned_at)
+        };
+        Claims {
+            calls: batch.commands().iter().map(call).collect(),
+            made_at: Some((planned_at, since)),
+        }
+    }
+
+    /// Reads what the batch needs. Returns the time when that was done, too.
     async fn prefetch(
         &mut self,
         batch: &Batch,
+        keys: CallKeys,
         on_lock: OnLock,
     ) -> Result<(Known, Timestamp), Failure> {
         let timer = self.around.metrics.step(BatchStep::Prefetch);
         let asked = Instant::now();
         let with_clock = self.clocks.is_due((self.around.clock)());
-        let fetched = self.store.prefetch(batch, on_lock, with_clock).await;
+        let fetched = self.store.prefetch(batch, keys, on_lock, with_clock).await;
         let now = (self.around.clock)();
         let fetched = match fetched {
             Ok(fetched) => fetched,
@@ -140,6 +194,9 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
             }
         };
         timer.observe_duration();
+        if fetched.known.calls.iter().any(Option::is_some) {
+            self.lookups.met(Instant::now());
+        }
         if let Err(unfit) = self.judge_clock(fetched.database_time, now, asked.elapsed()) {
             self.store.undo().await;
             return Err(unfit);
@@ -178,8 +235,11 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
             supply,
             now,
         };
+        let count = commands.len();
         let numbers = commands.iter_mut().map(|command| &mut command.numbers);
-        plan(batch, known, &around, numbers, &mut self.around.random)
+        let plan = plan(batch, known, &around, numbers, &mut self.around.random);
+        self.lookups.refused(plan.refused(), count, Instant::now());
+        plan
     }
 
     /// Takes what the plan wants. A request that ended at once is repeated once, under a grant of
@@ -208,9 +268,11 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
         }
     }
 
-    fn settle(&mut self, plan: Plan, granted: &Granted) -> Settlement {
+    fn settle(&mut self, plan: Plan, granted: &Granted, claims: &Claims) -> Settlement {
         let ids = self.ids();
-        let settlement = settle(plan, &granted.units(), |user| ids.next_order(user));
+        let mut claimed = claims.ids();
+        let mint = |index, user: &UserId| claimed(index).unwrap_or_else(|| ids.next_order(user));
+        let settlement = settle(plan, &granted.units(), mint);
         debug_assert!(
             (settlement.rows.made.iter()).all(|made| follow(made.made.orders())),
             "stores find what a call made by its first id"
@@ -230,6 +292,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
         };
         self.deleting = !receipt.closed.is_empty();
         let timer = self.around.metrics.step(BatchStep::Persist);
+        let began = Instant::now();
         self.in_doubt = Some(Unconfirmed::new(grant, &granted, &receipt, &settlement));
         let persisted = self.store.persist(grant, &settlement, &receipt).await;
         timer.observe_duration();
@@ -239,8 +302,11 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
                 Ok(settlement.answers)
             }
             Err(PersistError::Undone(error)) => {
+                // A call that another process is writing is not waited for.
+                let waited = began.elapsed() >= LOCK_WAIT_AT_LEAST;
                 self.undo(grant, &granted).await;
-                Err(Failure::of_store(error, true, !receipt.epochs.is_empty()))
+                let may_be_rebuild = waited && !receipt.epochs.is_empty();
+                Err(Failure::of_store(error, waited, may_be_rebuild))
             }
             Err(PersistError::Unknown(error)) => {
                 tracing::warn!(%error, ?grant, "a commit was not confirmed");
@@ -331,6 +397,36 @@ impl Unconfirmed {
             granted: granted.clone(),
             receipt: receipt.clone(),
             orders: settlement.rows.orders().count(),
+        }
+    }
+}
+
+/// The calls that a batch claims, one for each of its commands.
+#[derive(Debug, Default)]
+struct Claims {
+    calls: Vec<Call>,
+    /// When they were made, by both measures. The batch is planned under this time, so that calls
+    /// and orders have it.
+    made_at: Option<(Timestamp, Instant)>,
+}
+
+impl Claims {
+    fn keys(&self) -> CallKeys {
+        match self.made_at {
+            Some(_) => CallKeys::Claim(self.calls.clone()),
+            None => CallKeys::LookUp,
+        }
+    }
+
+    /// The ids of the rows that the command at an index makes, one after the other. None where
+    /// nothing is claimed.
+    fn ids(&self) -> impl FnMut(usize) -> Option<OrderId> {
+        let (mut of, mut nth) = (usize::MAX, 0);
+        move |index| {
+            nth = if of == index { nth + 1 } else { 0 };
+            of = index;
+            let first = self.calls.get(index)?.first_id;
+            OrderId::new(nth_after(first.get(), nth)?)
         }
     }
 }

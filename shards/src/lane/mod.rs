@@ -12,6 +12,7 @@
 //! * `answering.rs`: a batch is tried, and halved, until each command is answered; commands whose
 //!   rows another process has locked are set aside (`held.rs`)
 //! * `executor.rs`: one try: gather, prefetch, plan, take, settle, persist
+//! * `lookups.rs`: when a batch looks for earlier calls
 //! * `failure.rs`: how a try fails
 //! * `ids.rs`, `clock.rs`, `limits.rs`: ids of orders and grants, the shard's clock, sizes
 mod answering;
@@ -22,6 +23,7 @@ mod failure;
 mod held;
 mod ids;
 mod limits;
+mod lookups;
 mod pace;
 mod queue;
 mod run;

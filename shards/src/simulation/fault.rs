@@ -31,6 +31,8 @@ pub(super) enum Fault {
     Upsert,
     /// Of a call for several draws the first order alone is looked up.
     FirstOnly,
+    /// A batch claims keys without noticing that they have a call.
+    ClaimUnseen,
     /// A key belongs to one call of each kind.
     KeyByKind,
     /// A verdict takes any call under the key for the batch's own.

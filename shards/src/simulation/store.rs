@@ -21,7 +21,8 @@ use crate::grant::GrantId;
 use crate::lane::run_of_grant;
 use crate::stock::{Epoch, Part, Receipt, ServerId};
 use crate::store::{
-    CommitVerdict, FetchedBatch, InDoubtBatch, OnLock, PersistError, ShardStore, StoreError,
+    CallKeys, CommitVerdict, FetchedBatch, InDoubtBatch, OnLock, PersistError, ShardStore,
+    StoreError,
 };
 
 /// The database refuses calls under this key.
@@ -218,6 +219,7 @@ impl ShardStore for FakeStore {
     async fn prefetch(
         &mut self,
         batch: &Batch,
+        keys: CallKeys,
         on_lock: OnLock,
         with_clock: bool,
     ) -> Result<FetchedBatch, StoreError> {
@@ -225,6 +227,7 @@ impl ShardStore for FakeStore {
         let transaction = Arc::new(Transaction::begin(&self.world, self.shard));
         self.open = Some(transaction.clone());
         let (accounts, calls) = (batch.needs().accounts.clone(), batch.needs().calls.clone());
+        let unseen = self.world.breaks(Fault::ClaimUnseen);
         let on_lock = if self.world.breaks(Fault::HeldTogether) {
             OnLock::Wait
         } else {
@@ -234,7 +237,14 @@ impl ShardStore for FakeStore {
             let time = right_time();
             let accounts = lock_accounts(&transaction, &accounts, on_lock).await?;
             transaction.breathe().await;
-            let calls = find_calls(&transaction, &calls, on_lock).await?;
+            let calls = match keys {
+                CallKeys::LookUp => find_calls(&transaction, &calls, on_lock).await?,
+                CallKeys::Claim(_) if unseen => vec![None; calls.len()],
+                CallKeys::Claim(claimed) => {
+                    claim_calls(&transaction, claimed, on_lock).await?;
+                    vec![None; calls.len()]
+                }
+            };
             Ok::<_, StoreError>((Known { accounts, calls }, time))
         })
         .await??;
@@ -439,6 +449,27 @@ fn update_accounts(
     Ok(())
 }
 
+/// Has the keys of these calls for its transaction. An inserted call that is not committed is a lock
+/// for the others; it is written with what the batch makes.
+async fn claim_calls(
+    transaction: &Transaction,
+    mut calls: Vec<Call>,
+    on_lock: OnLock,
+) -> Result<(), StoreError> {
+    calls.sort_unstable_by(|a, b| (&a.user, &a.request).cmp(&(&b.user, &b.request)));
+    for Call { user, request, .. } in calls {
+        if request.as_str() == POISONED {
+            return Err(StoreError::Data("poisoned".to_owned()));
+        }
+        let row = LockedRow::Call(user.clone(), request.clone());
+        transaction.lock_to_read(&row, on_lock).await?;
+        if transaction.with(|tables| tables.calls.contains_key(&(user, request))) {
+            return Err(StoreError::Conflict("duplicate call".to_owned()));
+        }
+    }
+    Ok(())
+}
+
 /// Two gateways with one key meet here, whatever kinds of commands they execute. `by_kind` is
 /// [`Fault::KeyByKind`].
 async fn insert_calls(
@@ -453,9 +484,9 @@ async fn insert_calls(
     for call in calls {
         let key = (call.user.clone(), call.request.clone());
         transaction
-            .lock(
+            .lock_to_read(
                 &LockedRow::Call(key.0.clone(), key.1.clone()),
-                LockMode::Exclusive,
+                OnLock::Refuse,
             )
             .await?;
         let kind = transaction.with(|tables| tables.calls.get(&key).map(|call| call.kind));

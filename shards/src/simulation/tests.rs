@@ -189,6 +189,7 @@ planted!(
     absent_accounts_must_not_be_upserted: Upsert,
     a_call_must_be_looked_up_whole: FirstOnly,
     a_key_must_belong_to_one_call_of_whatever_kind: KeyByKind,
+    a_key_that_has_a_call_must_not_be_claimed: ClaimUnseen,
     a_verdict_must_go_by_the_batch_s_own_call: VerdictByKey,
     a_day_must_not_come_from_the_clock_alone: ClockLabel,
     a_lane_must_not_delete_the_receipt_of_an_open_grant: DeleteOpen,

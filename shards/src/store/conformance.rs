@@ -1,11 +1,12 @@
 //! What every shard store must do, whatever the database: suites by topic, run over each of them.
 //!
 //! * `bench.rs`: a shard, and what tests put into it
-//! * `rows.rs`, `keys.rs`, `verdicts.rs`, `grants.rs`, `latest.rs`: what lanes and readers rely on
+//! * `rows.rs`, `keys.rs`, `claims.rs`, `verdicts.rs`, `grants.rs`, `latest.rs`: what lanes and readers rely on
 //! * `kinds.rs`: what each kind of command makes, by the examples of its table; over the fake store
 //!   of the simulation too
 //! * `schema.rs`, `conversion.rs`, `plans.rs`: schema versions, conversions, keys
 mod bench;
+mod claims;
 mod conversion;
 mod grants;
 mod keys;
@@ -55,6 +56,12 @@ over_each_database! {
     keys {
         a_request_id_has_one_order,
         calls_with_one_request_id_collide,
+    }
+    claims {
+        calls_that_are_made_as_claimed_are_found,
+        claims_are_put_right,
+        a_key_that_has_a_call_cannot_be_claimed,
+        claims_that_are_undone_leave_nothing,
     }
     kinds {
         what_each_kind_makes_is_found_in_databases,

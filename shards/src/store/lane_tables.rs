@@ -3,14 +3,16 @@ use std::ops::Range;
 
 use market::batch::{AccountKey, Batch};
 use market::chances::Account;
-use market::{Command, MadeCall, OrderId, UserId};
+use market::{Call, Command, MadeCall, OrderId, UserId};
 use router::{ShardId, SlotMap};
 
 use super::makings::{NewRows, add_new_rows};
+use super::rows::json_rows;
 use super::shard_store::OnLock;
 use super::tables::accounts::{self, Accounts};
+use super::tables::calls::Calls;
 use super::tables::{InOrder, Numbered, OfUsers, Writes};
-use super::{Dialect, ExpectedRows, Rows, StoreError};
+use super::{Dialect, ExpectedRows, Input, Rows, SqlStep, StoreError};
 
 /// The tables of a lane.
 #[derive(Debug)]
@@ -22,8 +24,15 @@ pub(super) struct LaneTables {
     pub(super) first: u16,
     /// The statements on each of them.
     pub(super) statements: Vec<Numbered>,
-    /// The `lock_batch` of each that does not wait.
-    lock_batch_no_wait: Vec<String>,
+    /// The statements that lock a batch's rows in each of them and do not wait.
+    no_wait: Vec<LockingReads>,
+}
+
+/// The statements that lock a batch's rows in the tables of one number.
+#[derive(Debug)]
+struct LockingReads {
+    accounts: String,
+    calls: String,
 }
 
 impl LaneTables {
@@ -31,14 +40,17 @@ impl LaneTables {
     pub(super) fn new(dialect: &Dialect, map: SlotMap, shard: ShardId, tables: Range<u16>) -> Self {
         let first = tables.start;
         let statements: Vec<_> = tables.map(|table| Numbered::of(dialect, table)).collect();
-        let no_wait = |sql: &Numbered| format!("{}{}", sql.calls.lock_batch, dialect.no_wait);
-        let lock_batch_no_wait = statements.iter().map(no_wait).collect();
+        let no_wait = |sql: &Numbered| LockingReads {
+            accounts: format!("{}{}", sql.accounts.lock_batch, dialect.no_wait),
+            calls: format!("{}{}", sql.calls.lock_batch, dialect.no_wait),
+        };
+        let no_wait = statements.iter().map(no_wait).collect();
         Self {
             map,
             shard,
             first,
             statements,
-            lock_batch_no_wait,
+            no_wait,
         }
     }
 
@@ -56,16 +68,27 @@ impl LaneTables {
         Ok(())
     }
 
-    /// For each table the statement that locks and reads what calls need.
-    pub(super) fn lock_batch(&self, on_lock: OnLock) -> impl Iterator<Item = &String> {
-        let waiting = self.statements.iter().map(|sql| &sql.calls.lock_batch);
-        self.lock_batch_no_wait
-            .iter()
-            .zip(waiting)
-            .map(move |(no_wait, waiting)| match on_lock {
-                OnLock::Refuse => no_wait,
-                OnLock::Wait => waiting,
-            })
+    /// For each table the statement that locks and reads accounts.
+    pub(super) fn lock_accounts(&self, on_lock: OnLock) -> impl Iterator<Item = &String> {
+        let both = self.no_wait.iter().zip(&self.statements);
+        both.map(move |(no_wait, waiting)| match on_lock {
+            OnLock::Refuse => &no_wait.accounts,
+            OnLock::Wait => &waiting.accounts.lock_batch,
+        })
+    }
+
+    /// For each table the statement that locks and reads accounts and calls.
+    pub(super) fn lock_calls(&self, on_lock: OnLock) -> impl Iterator<Item = &String> {
+        let both = self.no_wait.iter().zip(&self.statements);
+        both.map(move |(no_wait, waiting)| match on_lock {
+            OnLock::Refuse => &no_wait.calls,
+            OnLock::Wait => &waiting.calls.lock_batch,
+        })
+    }
+
+    /// For each table the indexes of the accounts that belong to it.
+    pub(super) fn accounts_by_table(&self, accounts: &[AccountKey]) -> Vec<Vec<usize>> {
+        self.by_table(accounts.iter().map(|(user, activity)| (user, *activity)))
     }
 
     /// For each table the indexes of the calls that belong to it.
@@ -114,6 +137,24 @@ impl LaneTables {
         for (sql, indexes) in self.statements.iter().zip(&by_table) {
             let rows = T::rows(indexes.iter().map(|&index| new[index]));
             writes.add::<T>(statement(sql), rows, ExpectedRows::Rows(indexes.len()));
+        }
+    }
+
+    /// Adds what takes back calls that the transaction has inserted.
+    pub(super) fn take_back<'a>(&'a self, calls: &[&'a Call], writes: &mut Writes<'a>) {
+        if calls.is_empty() {
+            return;
+        }
+        let by_table = self.by_table(calls.iter().map(|call| (&call.user, &call.request)));
+        for (sql, indexes) in self.statements.iter().zip(&by_table) {
+            let calls = indexes.iter().map(|&index| calls[index]);
+            let keys = calls.map(|call| (call.user.as_str(), call.request.as_str()));
+            let step = SqlStep {
+                sql: &sql.calls.take_back,
+                input: Input::Json(json_rows(keys)),
+                expected: ExpectedRows::Rows(indexes.len()),
+            };
+            writes.add_step(Calls::LOCKED, step);
         }
     }
 

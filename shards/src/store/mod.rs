@@ -1,4 +1,5 @@
 //! Databases: connections, the statement files of each dialect, schema versions.
+mod claims;
 #[cfg(test)]
 pub(crate) mod conformance;
 mod connection;
@@ -17,6 +18,7 @@ mod shard_store;
 mod sqlite;
 pub(crate) mod statements;
 pub(crate) mod tables;
+mod wanted_rows;
 
 pub use connection::{
     Columns, Connection, Database, ExpectedRows, Input, Rows, SqlOutcome, SqlStep, StoreError,
@@ -44,7 +46,7 @@ pub use runs::OlderMeta;
 pub(crate) use runs::{ClaimedRuns, RunCheck, last_grant_run, last_order_of, last_run_in};
 pub use shard::SqlShard;
 pub use shard_store::{
-    CommitVerdict, FetchedBatch, InDoubtBatch, OnLock, PersistError, ShardStore,
+    CallKeys, CommitVerdict, FetchedBatch, InDoubtBatch, OnLock, PersistError, ShardStore,
 };
 pub(crate) use sqlite::FILE_MODE;
 pub use sqlite::{Access, SqliteConnection, SqliteFile};

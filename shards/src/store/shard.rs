@@ -7,30 +7,27 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use market::batch::{Batch, Known, Settlement};
-use market::{Call, Command, MadeCall};
+use market::{Call, MadeCall};
 use router::{ShardId, SlotMap};
 
+use super::claims::ClaimChanges;
 use super::grant::GrantNote;
 use super::lane_tables::LaneTables;
 use super::makings::Makings;
 use super::rows::json_rows;
 use super::shard_store::{
-    CommitVerdict, FetchedBatch, InDoubtBatch, OnLock, PersistError, ShardStore,
+    CallKeys, CommitVerdict, FetchedBatch, InDoubtBatch, OnLock, PersistError, ShardStore,
 };
 use super::tables::Writes;
-use super::tables::accounts;
-use super::tables::calls::{self, Calls};
+use super::tables::calls::Calls;
 use super::tables::receipts::{RECEIPTS, receipt_row};
+use super::wanted_rows::{WantedRows, index_of, json_calls};
 use super::{
     Columns, Connection, Database, ExpectedRows, Input, Issuing, RunCheck, SqlOutcome, SqlStep,
     StoreError, check_all,
 };
 use crate::grant::GrantId;
 use crate::stock::grants::Receipt;
-
-/// The columns of a row of `lock_batch` at which the account and the call begin.
-const ACCOUNT_COLUMN: usize = 1;
-const CALL_COLUMN: usize = ACCOUNT_COLUMN + accounts::STATE_COLUMNS;
 
 /// A shard in an SQL database.
 #[derive(Debug)]
@@ -39,6 +36,8 @@ pub struct SqlShard<D: Database> {
     tables: LaneTables,
     /// `None` before the first use and after a failure: the next use connects again.
     connection: Option<D::Connection>,
+    /// The calls that the transaction has inserted before it was planned.
+    claimed: Vec<Call>,
     /// Made before the first batch.
     check: Option<Arc<RunCheck>>,
 }
@@ -52,6 +51,7 @@ impl<D: Database> SqlShard<D> {
             database,
             tables,
             connection: None,
+            claimed: Vec::new(),
             check: None,
         }
     }
@@ -78,47 +78,48 @@ impl<D: Database> SqlShard<D> {
     async fn fetch(
         &mut self,
         batch: &Batch,
+        keys: CallKeys,
         on_lock: OnLock,
         with_clock: bool,
     ) -> Result<FetchedBatch, StoreError> {
-        let commands = batch.commands();
-        let calls_by_table = self.tables.calls_by_table(commands);
         let clock = D::DIALECT
             .clock
             .filter(|_| with_clock)
             .map(|sql| SqlStep::read(sql, Input::Nothing));
         let clocks = usize::from(clock.is_some());
+        let (wanted, claimed) = match keys {
+            CallKeys::Claim(calls) => (WantedRows::accounts(&self.tables, batch), calls),
+            CallKeys::LookUp => (WantedRows::calls(&self.tables, batch), Vec::new()),
+        };
+        self.claimed = claimed;
+        let claimed: Vec<&Call> = self.claimed.iter().collect();
+        let mut writes = Writes::default();
+        let refuses = on_lock == OnLock::Refuse;
+        self.tables.write_new::<Calls>(
+            &claimed,
+            |sql| {
+                if refuses {
+                    &sql.calls.claim
+                } else {
+                    &sql.calls.insert
+                }
+            },
+            &mut writes,
+        );
         let mut steps = Vec::from_iter(clock);
-        for (sql, indexes) in self.tables.lock_batch(on_lock).zip(&calls_by_table) {
-            steps.push(SqlStep::read(
-                sql,
-                Input::Json(json_calls(commands, indexes)),
-            ));
-        }
+        steps.extend(wanted.steps(&self.tables, batch, on_lock));
+        steps.extend(writes.in_order());
         let connection = connected(&self.database, &mut self.connection).await?;
-        let mut found = connection.begin_with(&steps).await?.into_iter();
+        let found = connection.begin_with(&steps).await?;
+        check_all(&steps, &found, D::DIALECT.changed_row_count)?;
+        let mut found = found.into_iter();
         let database_time = found
             .by_ref()
             .take(clocks)
             .next()
             .map(|outcome| time_of(&outcome))
             .transpose()?;
-        let mut accounts = vec![None; batch.needs().accounts.len()];
-        let mut calls: Vec<Option<Call>> = vec![None; batch.needs().calls.len()];
-        for (indexes, SqlOutcome { rows, .. }) in calls_by_table.iter().zip(found) {
-            for row in rows {
-                let index = index_of(&row, indexes)?;
-                if row.optional_integer(ACCOUNT_COLUMN)?.is_some() {
-                    let account = accounts::read_state(&row, ACCOUNT_COLUMN)?;
-                    accounts[batch.account_of()[index]] = Some(account);
-                }
-                if row.optional_integer(CALL_COLUMN)?.is_some() {
-                    let Command { user, request, .. } = &commands[index];
-                    let call = calls::read_record(&row, CALL_COLUMN, user, request)?;
-                    calls[batch.call_of()[index]] = Some(call);
-                }
-            }
-        }
+        let (accounts, calls) = wanted.read(batch, found)?;
         let calls = self.made_by(calls).await?;
         Ok(FetchedBatch {
             known: Known { accounts, calls },
@@ -198,8 +199,9 @@ impl<D: Database> SqlShard<D> {
             ExpectedRows::Changed,
             &mut writes,
         );
-        let calls: Vec<&Call> = rows.calls().collect();
-        tables.write_new::<Calls>(&calls, |sql| &sql.calls.insert, &mut writes);
+        let calls = ClaimChanges::of(&self.claimed, rows.calls());
+        tables.take_back(&calls.taken_back, &mut writes);
+        tables.write_new::<Calls>(&calls.inserted, |sql| &sql.calls.claim, &mut writes);
         tables.write_made(&rows.made, &mut writes);
         note.write(&D::DIALECT, &mut writes);
         let steps = writes.in_order();
@@ -283,12 +285,13 @@ impl<D: Database> ShardStore for SqlShard<D> {
     async fn prefetch(
         &mut self,
         batch: &Batch,
+        keys: CallKeys,
         on_lock: OnLock,
         with_clock: bool,
     ) -> Result<FetchedBatch, StoreError> {
         self.tables.refuse_strangers(batch)?;
         self.check_runs().await?;
-        self.fetch(batch, on_lock, with_clock).await
+        self.fetch(batch, keys, on_lock, with_clock).await
     }
 
     async fn held(&mut self, batch: &Batch) -> Result<Vec<bool>, StoreError> {
@@ -330,29 +333,9 @@ impl<D: Database> ShardStore for SqlShard<D> {
     }
 }
 
-/// These calls as `lock_batch` and `find_held` read them.
-fn json_calls(commands: &[Command], indexes: &[usize]) -> String {
-    let calls = indexes.iter().map(|&index| &commands[index]);
-    json_rows(calls.map(|command| {
-        (
-            command.user.as_str(),
-            command.ask.activity().get(),
-            command.request.as_str(),
-        )
-    }))
-}
-
 fn time_of(outcome: &SqlOutcome<impl Columns>) -> Result<Timestamp, StoreError> {
     let row = outcome.rows.first().ok_or_else(|| super::out_of_range(0))?;
     Timestamp::from_millisecond(row.integer(0)?).map_err(|_| super::out_of_range(0))
-}
-
-fn index_of(row: &impl Columns, indexes: &[usize]) -> Result<usize, StoreError> {
-    let key: usize = row.number(0)?;
-    indexes
-        .get(key)
-        .copied()
-        .ok_or_else(|| super::out_of_range(0))
 }
 
 fn no_transaction() -> StoreError {

@@ -51,6 +51,16 @@ pub enum OnLock {
     Wait,
 }
 
+/// How a batch makes sure that no earlier call has the key of one of its commands.
+#[derive(Debug, Clone)]
+pub enum CallKeys {
+    /// It inserts a call for each command before it is planned. A call that is there already is a
+    /// conflict. Each command must have a key of its own.
+    Claim(Vec<Call>),
+    /// It looks for them.
+    LookUp,
+}
+
 /// What a batch has read.
 #[derive(Debug)]
 pub struct FetchedBatch {
@@ -68,6 +78,7 @@ pub trait ShardStore: Send + 'static {
     fn prefetch(
         &mut self,
         batch: &Batch,
+        keys: CallKeys,
         on_lock: OnLock,
         with_clock: bool,
     ) -> impl Future<Output = Result<FetchedBatch, StoreError>> + Send;
@@ -75,7 +86,8 @@ pub trait ShardStore: Send + 'static {
     /// has locked its account, or the call under its request id. Waits for no lock.
     fn held(&mut self, batch: &Batch)
     -> impl Future<Output = Result<Vec<bool>, StoreError>> + Send;
-    /// Writes the batch's changes and what its grant issued, and commits. Sends the commit only
+    /// Writes the batch's changes and what its grant issued, and commits. A call that was claimed
+    /// and not made so is put right. Sends the commit only
     /// when all writes were answered: verdicts rely on that.
     fn persist(
         &mut self,

@@ -95,7 +95,7 @@ fn answered_after(first: Command, again: Command) -> (CommandAnswer, CommandAnsw
     };
     let mut numbers = [CommandNumbers::default()];
     let plan = plan(batch, known, &around, &mut numbers, &mut seeded(1));
-    let mut settlement = settle(plan, &[], |_| unreachable!("nothing is made"));
+    let mut settlement = settle(plan, &[], |_, _| unreachable!("nothing is made"));
     assert!(settlement.rows.is_empty());
     (made.answers[0].clone(), settlement.answers.remove(0))
 }

@@ -81,7 +81,7 @@ impl Shard {
         let numbers = commands.iter_mut().map(|(_, numbers)| numbers);
         let plan = plan(batch, known, &around, numbers, source);
         let granted = plan.wants().to_vec();
-        settle(plan, &granted, |user| {
+        settle(plan, &granted, |_, user| {
             let number = self.ids.next(Slot::of(user.as_str()));
             number.and_then(OrderId::new).expect("an order id")
         })

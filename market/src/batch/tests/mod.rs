@@ -108,9 +108,9 @@ pub(super) fn unknown(batch: &Batch, before: u32) -> Known {
 }
 
 /// Ids from 1 on.
-pub(super) fn minted() -> impl FnMut(&UserId) -> OrderId {
+pub(super) fn minted() -> impl FnMut(usize, &UserId) -> OrderId {
     let mut ids = 0;
-    move |_| {
+    move |_, _| {
         ids += 1;
         OrderId::new(ids).expect("above 0")
     }

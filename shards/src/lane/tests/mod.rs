@@ -3,6 +3,7 @@ mod batches;
 mod faults;
 mod grants;
 mod held;
+mod lookups;
 mod numbers;
 mod stock;
 
@@ -38,7 +39,8 @@ use crate::grant::GrantId;
 use crate::metrics::{LaneMetrics, Metrics};
 use crate::stock::{MemoryStock, Receipt, Snapshot, Stock};
 use crate::store::{
-    CommitVerdict, FetchedBatch, InDoubtBatch, OnLock, PersistError, ShardStore, StoreError,
+    CallKeys, CommitVerdict, FetchedBatch, InDoubtBatch, OnLock, PersistError, ShardStore,
+    StoreError,
 };
 
 const TIMEOUTS: Timeouts = Timeouts {
@@ -94,6 +96,8 @@ struct Tables {
     contested: Option<UserId>,
     /// How many commands each prefetch was asked for.
     batches: Vec<usize>,
+    /// How many batches claimed their keys.
+    claims: usize,
     /// Users whose rows another process has locked.
     locked: HashSet<UserId>,
     /// Whether `held` does not name them.
@@ -107,6 +111,17 @@ struct Tables {
 }
 
 impl Tables {
+    /// What is stored of a batch's accounts and calls.
+    fn known(&self, batch: &Batch) -> Known {
+        let needs = batch.needs();
+        let account = |key| self.accounts.get(key).copied();
+        let call = |key| self.calls.get(key).cloned();
+        Known {
+            accounts: needs.accounts.iter().map(account).collect(),
+            calls: needs.calls.iter().map(call).collect(),
+        }
+    }
+
     /// The orders of all calls.
     fn orders(&self) -> impl Iterator<Item = &Order> {
         self.calls.values().flat_map(|call| call.made.orders())
@@ -162,6 +177,7 @@ impl ShardStore for Store {
     async fn prefetch(
         &mut self,
         batch: &Batch,
+        keys: CallKeys,
         on_lock: OnLock,
         _: bool,
     ) -> Result<FetchedBatch, StoreError> {
@@ -171,19 +187,13 @@ impl ShardStore for Store {
         self.meet_locks(batch, on_lock).await?;
         let mut tables = self.lock();
         tables.batches.push(batch.commands().len());
-        let needs = batch.needs();
-        let known = Known {
-            accounts: needs
-                .accounts
-                .iter()
-                .map(|key| tables.accounts.get(key).copied())
-                .collect(),
-            calls: needs
-                .calls
-                .iter()
-                .map(|key| tables.calls.get(key).cloned())
-                .collect(),
-        };
+        let known = tables.known(batch);
+        if let CallKeys::Claim(_) = &keys {
+            tables.claims += 1;
+            if known.calls.iter().any(Option::is_some) {
+                return Err(StoreError::Conflict("a request id has a call".to_owned()));
+            }
+        }
         Ok(FetchedBatch {
             known,
             database_time: tables.clock_ahead.map(|ahead| now() + ahead),

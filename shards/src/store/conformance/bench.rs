@@ -16,8 +16,8 @@ use crate::stock::grants::{Part, Receipt};
 use crate::stock::ids::{Epoch, ServerId};
 use crate::store::tables::issued::IssuedStatements;
 use crate::store::{
-    Access, Columns, CommitVerdict, Connection, Database, InDoubtBatch, OnLock, PersistError,
-    ShardStore, SqlShard, SqliteFile, StoreError, migrate_shard,
+    Access, CallKeys, Columns, CommitVerdict, Connection, Database, InDoubtBatch, OnLock,
+    PersistError, ShardStore, SqlShard, SqliteFile, StoreError, migrate_shard,
 };
 
 pub(crate) const TABLES: u16 = 4;
@@ -130,12 +130,20 @@ impl<D: Database> Bench<D> {
         }
     }
 
-    /// Begins a batch and reads what it needs; waits for rows that others have locked.
+    /// Begins a batch, reads what it needs and looks for its calls; waits for rows that others have
+    /// locked.
     pub(crate) async fn prefetch(&mut self, batch: &Batch) -> Result<Known, StoreError> {
-        self.store
-            .prefetch(batch, OnLock::Wait, true)
-            .await
-            .map(|fetched| fetched.known)
+        self.begin(batch, CallKeys::LookUp).await
+    }
+
+    /// Begins a batch that makes sure of its keys in this way.
+    pub(crate) async fn begin(
+        &mut self,
+        batch: &Batch,
+        keys: CallKeys,
+    ) -> Result<Known, StoreError> {
+        let fetched = self.store.prefetch(batch, keys, OnLock::Wait, true).await;
+        fetched.map(|fetched| fetched.known)
     }
 
     pub(crate) async fn persist(

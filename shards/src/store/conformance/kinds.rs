@@ -11,7 +11,7 @@ use crate::grant::GrantId;
 use crate::stock::grants::Receipt;
 use crate::store::makings::examples;
 use crate::store::{
-    CommitVerdict, Database, InDoubtBatch, OnLock, PersistError, ShardStore, StoreError,
+    CallKeys, CommitVerdict, Database, InDoubtBatch, OnLock, PersistError, ShardStore, StoreError,
 };
 
 pub(super) async fn what_each_kind_makes_is_found_in_databases<D: Database>(database: D) {
@@ -100,7 +100,9 @@ async fn known(store: &mut impl ShardStore, made: &[MadeCall]) -> Known {
         }),
     };
     let batch = Batch::gather(made.iter().map(command).collect());
-    let fetched = store.prefetch(&batch, OnLock::Wait, true).await;
+    let fetched = store
+        .prefetch(&batch, CallKeys::LookUp, OnLock::Wait, true)
+        .await;
     store.undo().await;
     fetched.expect("read").known
 }
@@ -111,7 +113,9 @@ async fn persist(
     settlement: &Settlement,
 ) -> Result<(), PersistError> {
     let nothing = Batch::gather(Vec::new());
-    store.prefetch(&nothing, OnLock::Wait, true).await?;
+    store
+        .prefetch(&nothing, CallKeys::LookUp, OnLock::Wait, true)
+        .await?;
     let receipt = Receipt::default();
     store.persist(GrantId(grant), settlement, &receipt).await
 }

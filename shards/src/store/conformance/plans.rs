@@ -15,6 +15,7 @@ async fn look_ups_use_their_keys<D: Database>(database: D, explain: &str) {
     let sql = Numbered::of(&D::DIALECT, 0);
     let made = Kind::ALL.map(|kind| (MadeTable::of(kind).of_ids)(&sql));
     let others = [
+        &sql.accounts.lock_batch,
         &sql.calls.lock_batch,
         &sql.calls.find,
         &sql.calls.lock,

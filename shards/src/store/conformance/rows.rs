@@ -4,8 +4,8 @@ use router::{ShardId, SlotMap};
 use super::bench::{Bench, TABLES, account, calls_for, change_all, gather, orders_of, sqlite};
 use crate::store::tables::orders::OrderStatements;
 use crate::store::{
-    Columns, Connection, Database, OnLock, PersistError, ShardStore, SqlShard, SqliteFile,
-    StoreError, migrate_shard,
+    CallKeys, Columns, Connection, Database, OnLock, PersistError, ShardStore, SqlShard,
+    SqliteFile, StoreError, migrate_shard,
 };
 
 #[tokio::test]
@@ -22,12 +22,22 @@ async fn a_user_of_another_shard_is_refused() {
     };
     let mut store = SqlShard::new(file, map.clone(), ShardId::new(0), 0..1);
     store
-        .prefetch(&gather(&[(of(0), "k")]), OnLock::Wait, true)
+        .prefetch(
+            &gather(&[(of(0), "k")]),
+            CallKeys::LookUp,
+            OnLock::Wait,
+            true,
+        )
         .await
         .expect("its own");
     store.undo().await;
     let refused = store
-        .prefetch(&gather(&[(of(0), "k"), (of(1), "k")]), OnLock::Wait, true)
+        .prefetch(
+            &gather(&[(of(0), "k"), (of(1), "k")]),
+            CallKeys::LookUp,
+            OnLock::Wait,
+            true,
+        )
         .await;
     assert!(matches!(refused, Err(StoreError::Data(_))), "{refused:?}");
 }

@@ -100,12 +100,13 @@ fn settings(statement_timeout: Duration) -> String {
              sql_safe_updates = 0, sql_select_limit = {ALL}, max_join_size = {ALL}, sql_big_selects = 1,
              sql_auto_is_null = 0, sql_buffer_result = 0, max_sort_length = 1024,
              group_concat_max_len = 1048576, div_precision_increment = 4, default_week_format = 0,
-             lc_time_names = 'en_US', optimizer_search_depth = 62
+             lc_time_names = 'en_US', optimizer_search_depth = 62, eq_range_index_dive_limit = 1
              /*M!100600 , optimizer_switch = 'derived_merge=on,mrr=off,mrr_sort_keys=off',
                  idle_transaction_timeout = {TRANSACTION_IDLE_SECONDS_MAX},
                  idle_readonly_transaction_timeout = 0, idle_write_transaction_timeout = 0,
                  max_statement_time = 0, max_session_mem_used = 9223372036854775807,
-                 tmp_disk_table_size = {ALL}, join_cache_level = 2, query_cache_type = OFF,
+                 tmp_disk_table_size = {ALL}, join_cache_level = 2, in_predicate_conversion_threshold = 0,
+                 optimizer_max_sel_arg_weight = 0, query_cache_type = OFF,
                  check_constraint_checks = 1, sql_if_exists = 0, old_mode = 'UTF8_IS_UTF8MB3', tcp_nodelay = 1 */
              /*!80000 , optimizer_switch = 'derived_merge=on,mrr=off,batched_key_access=off',
                  max_execution_time = 0, range_optimizer_max_mem_size = 0 */"

@@ -12,6 +12,8 @@ use crate::store::{Columns, Rows, StoreError};
 numbered_statements! {
     /// Statements on accounts.
     AccountStatements in "accounts" {
+        /// `(user, activity), ...`, sorted -> user, activity, account; locks the accounts.
+        lock_batch,
         /// `[[user, activity], ...]` -> index, account; locks nothing.
         read,
         /// Writes accounts that were not there.
@@ -65,6 +67,11 @@ pub(crate) fn write<'r>((user, activity): &'r AccountKey, account: &Account, row
         account.day_used.into(),
         account.month_used.into(),
     ]);
+}
+
+/// Adds the key of a row that is to be read.
+pub(crate) fn write_key<'r>((user, activity): &'r AccountKey, rows: &mut Rows<'r>) {
+    rows.push([user.as_str().into(), number(activity.get())]);
 }
 
 /// How many columns [`read_state`] reads.

@@ -21,6 +21,10 @@ numbered_statements! {
         find_held,
         /// Writes calls.
         insert,
+        /// Writes calls, and refuses those that another transaction is writing.
+        claim,
+        /// `[[user, request], ...]`, sorted: takes back calls that this transaction has written.
+        take_back,
         /// `[[user, request]]` -> the id of the first row that the call made, if the call is there
         /// when the transaction that inserts it has ended.
         lock,

@@ -136,7 +136,12 @@ impl<S: ShardStore> Lane<S> {
         receipt: &Receipt,
     ) -> Result<(), PersistError> {
         self.store
-            .prefetch(&Batch::gather(Vec::new()), crate::store::OnLock::Wait, true)
+            .prefetch(
+                &Batch::gather(Vec::new()),
+                crate::store::CallKeys::LookUp,
+                crate::store::OnLock::Wait,
+                true,
+            )
             .await?;
         let persisted = self.store.persist(grant, settlement, receipt).await;
         if persisted.is_err() {

@@ -27,8 +27,8 @@ use crate::stock::MemoryStock;
 use crate::store::conformance::{Bench, TABLES, gather, map};
 use crate::store::tables::Numbered;
 use crate::store::{
-    Columns, Connection, Database, MysqlConnection, MysqlDatabase, OnLock, ShardStore, SqlShard,
-    StoreError,
+    CallKeys, Columns, Connection, Database, MysqlConnection, MysqlDatabase, OnLock, ShardStore,
+    SqlShard, StoreError,
 };
 
 /// The maximum time without a lock wait, on a busy machine.
@@ -65,7 +65,12 @@ async fn a_batch_that_does_not_wait_is_refused_at_once_and_says_that_somebody_is
     for (on_lock, waits) in [(OnLock::Refuse, false), (OnLock::Wait, true)] {
         let refused = two
             .store
-            .prefetch(&gather(&[("a", "k"), ("b", "k")]), on_lock, true)
+            .prefetch(
+                &gather(&[("a", "k"), ("b", "k")]),
+                CallKeys::LookUp,
+                on_lock,
+                true,
+            )
             .await;
         assert!(matches!(refused, Err(StoreError::Held(_))), "{refused:?}");
         assert_eq!(began.elapsed() > AT_ONCE, waits);
@@ -73,10 +78,40 @@ async fn a_batch_that_does_not_wait_is_refused_at_once_and_says_that_somebody_is
     }
     let read = two
         .store
-        .prefetch(&gather(&[("b", "k")]), OnLock::Refuse, true)
+        .prefetch(
+            &gather(&[("b", "k")]),
+            CallKeys::LookUp,
+            OnLock::Refuse,
+            true,
+        )
         .await
         .expect("it is free");
     assert!(read.known.accounts[0].is_some());
+}
+
+/// A call of the same key in another activity, which has locked no account that the batch reads.
+#[tokio::test]
+async fn a_claim_of_a_key_whose_call_is_being_written_is_refused_at_once() {
+    let mut one = bench().await;
+    let mut two = Bench::of_run(one.database.clone(), 2);
+    with_users(&mut one, &["a"]).await;
+    let mut writer = connect(&one.database).await;
+    writer.begin().await.expect("a transaction");
+    let table = map().route("a").table().get();
+    let call = format!("INSERT INTO raffle_call_{table} VALUES ('a', 'k', 1, 7, 1, 1024, 1, 1)");
+    writer.execute(&call, "[]").await.expect("written");
+    let claims = two.settlement(&[("a", "k")]);
+    let claims: Vec<_> = claims.rows.calls().cloned().collect();
+    for (on_lock, waits) in [(OnLock::Refuse, false), (OnLock::Wait, true)] {
+        let began = Instant::now();
+        let keys = CallKeys::Claim(claims.clone());
+        let batch = gather(&[("a", "k")]);
+        let refused = two.store.prefetch(&batch, keys, on_lock, true).await;
+        assert!(matches!(refused, Err(StoreError::Held(_))), "{refused:?}");
+        assert_eq!(began.elapsed() > AT_ONCE, waits);
+        two.store.undo().await;
+    }
+    assert_eq!(held(&mut two, &[("a", "k")]).await, [true]);
 }
 
 #[tokio::test]

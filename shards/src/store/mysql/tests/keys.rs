@@ -105,6 +105,50 @@ async fn receipts_are_deleted_by_their_keys_in_mariadb() {
     }
 }
 
+/// A batch locks its own accounts and no other, however many they are.
+#[tokio::test]
+async fn accounts_are_locked_by_their_keys_in_mariadb() {
+    let database = shard().await;
+    let sql = table().accounts.lock_batch;
+    // Few rows: the server would prefer to read them all.
+    let rows = "('a',1,9,0,0,0,0),('b',1,9,0,0,0,0),('c',1,9,0,0,0,0)";
+    connect(&database)
+        .await
+        .run(&table().accounts.insert.replace("{rows}", rows))
+        .await
+        .expect("rows");
+    for count in [1, 2, 300, 1_024] {
+        let pair = |number: usize| {
+            let odd = number % 2 == 1;
+            let user = if odd { "_utf8mb4 X'e6bca2'" } else { "'b'" };
+            format!("({user},{})", 1 + number / 2)
+        };
+        let pairs: Vec<String> = (0..count).map(pair).collect();
+        let scanned = scanned(&database, &sql.replace("{rows}", &pairs.join(",")), "[]").await;
+        assert!(
+            scanned
+                .iter()
+                .all(|line| line.contains("range") && line.contains("PRIMARY")),
+            "{count}: {scanned:?}"
+        );
+        assert!(count < 3 || !scanned.is_empty(), "{count}");
+    }
+}
+
+/// Taking calls back must not wait for the calls of other transactions.
+#[tokio::test]
+async fn calls_are_taken_back_by_their_keys_in_mariadb() {
+    let database = shard().await;
+    let mut connection = connect(&database).await;
+    let rows = "('a','k',1,1,1,1,1,1),('b','k',1,1,1,1025,1,1)";
+    let insert = table().calls.insert.replace("{rows}", rows);
+    connection.run(&insert).await.expect("rows");
+    for keys in [r#"[["a","k"]]"#, r#"[["a","k"],["b","k"],["c","k"]]"#] {
+        let scanned = scanned(&database, &table().calls.take_back, keys).await;
+        assert!(scanned.is_empty(), "{keys}: {scanned:?}");
+    }
+}
+
 #[tokio::test]
 async fn meta_look_ups_use_their_keys_in_mariadb() {
     let database = impatient(&shared_database().await);
