@@ -56,7 +56,9 @@ async fn a_server_that_cannot_start_logs_first_and_says_why_last() {
     let data = text_of(&place.data());
     let mut arguments = vec!["serve", "--data", &data, "--listen", &listen];
     arguments.extend(["--admin", "127.0.0.1:0"]);
-    let mut server = Server::spawned(&place, place.command(&arguments));
+    let mut command = place.command(&arguments);
+    command.env("DRAWBRIDGE_IDENTITY_OPEN_TO_NETWORK", "true");
+    let mut server = Server::spawned(&place, command);
     assert_eq!(server.ended().await.code(), Some(2));
     let log = server.stderr();
     let lines: Vec<&str> = log.lines().collect();
