@@ -136,13 +136,11 @@ impl LogSample {
             (begun & u64::from(u32::MAX) < lines_max).then_some(begun + 1)
         };
         let relaxed = Ordering::Relaxed;
-        match self.current.try_update(relaxed, relaxed, next) {
-            Ok(_) => Some(self.hidden.swap(0, relaxed)),
-            Err(_) => {
-                self.hidden.fetch_add(1, relaxed);
-                None
-            }
+        if self.current.try_update(relaxed, relaxed, next).is_ok() {
+            return Some(self.hidden.swap(0, relaxed));
         }
+        self.hidden.fetch_add(1, relaxed);
+        None
     }
 }
 
