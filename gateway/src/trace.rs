@@ -1,7 +1,7 @@
 //! Names of requests in logs, and the access log.
 //!
 //! A line names the request, the endpoint, the code and the time: no user, no address, no key.
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use hyper::HeaderMap;
@@ -60,14 +60,14 @@ pub fn hexadecimal(number: u64) -> [u8; 16] {
 /// refusals have bounds of their own: a flood of one must not hide the other.
 #[derive(Debug)]
 pub struct AccessLog {
-    successes: Mutex<LogSample>,
-    refusals: Mutex<LogSample>,
+    successes: LogSample,
+    refusals: LogSample,
 }
 
 impl AccessLog {
     /// At most `lines_per_second_max` lines of either kind; 0 for none.
     pub fn new(lines_per_second_max: u32) -> Self {
-        let sample = || Mutex::new(LogSample::new(lines_per_second_max));
+        let sample = || LogSample::new(lines_per_second_max);
         Self {
             successes: sample(),
             refusals: sample(),
@@ -77,7 +77,7 @@ impl AccessLog {
     /// Changes the bound.
     pub fn set_lines_per_second_max(&self, lines: u32) {
         for sample in [&self.successes, &self.refusals] {
-            lock(sample).lines_per_second_max = lines;
+            sample.lines_per_second_max.store(lines, Ordering::Relaxed);
         }
     }
 
@@ -97,7 +97,7 @@ impl AccessLog {
         } else {
             &self.refusals
         };
-        let Some(hidden) = lock(sample).admit(uptime.as_secs()) else {
+        let Some(hidden) = sample.admit(uptime.as_secs()) else {
             return;
         };
         let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
@@ -106,42 +106,41 @@ impl AccessLog {
     }
 }
 
-fn lock(sample: &Mutex<LogSample>) -> std::sync::MutexGuard<'_, LogSample> {
-    sample.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Lines of the current second.
+/// Lines of the current second. (No lock: every request passes here, and a thread that lost its
+/// processor while it held one would stop all others.)
 #[derive(Debug)]
 pub(crate) struct LogSample {
-    lines_per_second_max: u32,
-    second: u64,
-    lines: u32,
+    lines_per_second_max: AtomicU32,
+    /// The second in the upper half, how many lines it has in the lower one.
+    current: AtomicU64,
     /// Since the last line.
-    hidden: u64,
+    hidden: AtomicU64,
 }
 
 impl LogSample {
     /// The bound of that number.
     pub(crate) fn new(lines_per_second_max: u32) -> Self {
         Self {
-            lines_per_second_max,
-            second: 0,
-            lines: 0,
-            hidden: 0,
+            lines_per_second_max: AtomicU32::new(lines_per_second_max),
+            current: AtomicU64::new(0),
+            hidden: AtomicU64::new(0),
         }
     }
 
     /// How many were hidden since the last line, if there is room for another one.
-    pub(crate) fn admit(&mut self, second: u64) -> Option<u64> {
-        if second != self.second {
-            (self.second, self.lines) = (second, 0);
+    pub(crate) fn admit(&self, second: u64) -> Option<u64> {
+        let lines_max = u64::from(self.lines_per_second_max.load(Ordering::Relaxed));
+        let next = |current: u64| {
+            // Of two threads one may still be in the second before.
+            let begun = (second << 32).max(current);
+            (begun & u64::from(u32::MAX) < lines_max).then_some(begun + 1)
+        };
+        let relaxed = Ordering::Relaxed;
+        if self.current.try_update(relaxed, relaxed, next).is_ok() {
+            return Some(self.hidden.swap(0, relaxed));
         }
-        if self.lines >= self.lines_per_second_max {
-            self.hidden += 1;
-            return None;
-        }
-        self.lines += 1;
-        Some(std::mem::take(&mut self.hidden))
+        self.hidden.fetch_add(1, relaxed);
+        None
     }
 }
 
@@ -151,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_second_has_so_many_lines_and_the_next_one_says_how_many_were_hidden() {
-        let mut sample = LogSample::new(2);
+        let sample = LogSample::new(2);
         let second: Vec<_> = (0..5).map(|_| sample.admit(7)).collect();
         assert_eq!(second, [Some(0), Some(0), None, None, None]);
         assert_eq!(
@@ -159,6 +158,34 @@ mod tests {
             [Some(3), Some(0), None]
         );
         assert_eq!(LogSample::new(0).admit(1), None);
+        assert_eq!(
+            sample.admit(7),
+            None,
+            "a clock that is read late begins no second again"
+        );
+    }
+
+    #[test]
+    fn threads_that_log_at_once_share_the_bound_and_hide_nothing_in_silence() {
+        const THREADS: u64 = 4;
+        const SECONDS: u64 = 1_000;
+        let sample = LogSample::new(3);
+        let log = || {
+            let lines = (0..4 * SECONDS).filter_map(|call| sample.admit(call / 4));
+            lines.fold((0, 0), |(lines, hidden), before| {
+                (lines + 1, hidden + before)
+            })
+        };
+        let (lines, hidden) = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(log)).collect();
+            let joined = threads
+                .into_iter()
+                .map(|thread| thread.join().expect("no panic"));
+            joined.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
+        });
+        assert!(lines <= 3 * SECONDS, "{lines}");
+        let unsaid = sample.hidden.load(Ordering::Relaxed);
+        assert_eq!(lines + hidden + unsaid, THREADS * 4 * SECONDS);
     }
 
     #[test]

@@ -60,7 +60,7 @@ impl RefusalReason {
 pub struct Refusals {
     counter: IntCounterVec,
     failures: Mutex<WrongTokens>,
-    lines: Mutex<LogSample>,
+    lines: LogSample,
     since: Instant,
 }
 
@@ -76,11 +76,10 @@ impl Refusals {
         for reason in RefusalReason::ALL {
             counter.with_label_values(&[reason.label()]);
         }
-        let lines = Mutex::new(LogSample::new(LINES_PER_SECOND_MAX));
         Ok(Self {
             counter,
             failures: Mutex::default(),
-            lines,
+            lines: LogSample::new(LINES_PER_SECOND_MAX),
             since: Instant::now(),
         })
     }
@@ -93,8 +92,7 @@ impl Refusals {
     /// Counts and logs a refused request, but nothing that it has sent.
     pub fn note(&self, reason: RefusalReason, Peer(address): Peer, name: &str) {
         self.counter.with_label_values(&[reason.label()]).inc();
-        let line = lock(&self.lines).admit(self.since.elapsed().as_secs());
-        if let Some(hidden) = line {
+        if let Some(hidden) = self.lines.admit(self.since.elapsed().as_secs()) {
             let reason = reason.label();
             tracing::info!(%address, reason, name, hidden, "a request to the admin address was refused");
         }

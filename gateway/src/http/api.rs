@@ -1,5 +1,6 @@
 //! The public API: the life of a request, step by step.
-use std::sync::{Arc, Mutex, PoisonError};
+use std::cell::RefCell;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -69,7 +70,11 @@ pub struct HttpApi {
     metrics: HttpMetrics,
     access: Arc<AccessLog>,
     since: Instant,
-    random: Mutex<OsRandom>,
+}
+
+thread_local! {
+    /// For keys and names of requests. (One for all threads would need a lock.)
+    static RANDOM: RefCell<OsRandom> = RefCell::default();
 }
 
 /// For a body to arrive once the server drains: a stop must not wait for a caller that sends
@@ -82,7 +87,7 @@ impl Handler for HttpApi {
     async fn handle(&self, peer: Peer, request: Request<Incoming>) -> HttpResponse {
         let started = Instant::now();
         let (head, body) = request.into_parts();
-        let trace = TraceId::of(&head.headers, || self.random_number());
+        let trace = TraceId::of(&head.headers, random_number);
         let mut body = RequestBody::new(body, self.config.body_max_bytes);
         let mut key = None;
 
@@ -140,7 +145,6 @@ impl HttpApi {
             metrics,
             access,
             since: Instant::now(),
-            random: Mutex::default(),
         }
     }
 
@@ -216,7 +220,7 @@ impl HttpApi {
         match call.route.serve {
             Serve::Command(serve) => {
                 // The key first: an answer that says what else is wrong names it too.
-                let (request, checked) = self.key(head, fields.as_ref().ok());
+                let (request, checked) = Self::key(head, fields.as_ref().ok());
                 *key = Some(request.clone());
                 checked?;
                 serve(&self.desk, &asked(fields?), request).await
@@ -227,8 +231,8 @@ impl HttpApi {
     }
 
     /// The key of a command, and whether the caller gave it as it should be.
-    fn key(&self, head: &Parts, fields: Option<&Fields<'_>>) -> (RequestId, Result<(), Failure>) {
-        command_key(&head.headers, fields, || self.random_number())
+    fn key(head: &Parts, fields: Option<&Fields<'_>>) -> (RequestId, Result<(), Failure>) {
+        command_key(&head.headers, fields, random_number)
     }
 
     fn answer(
@@ -261,7 +265,7 @@ impl HttpApi {
         key: Option<RequestId>,
     ) -> HttpResponse {
         // A command that was refused before its parameters were read has a key all the same.
-        let early = || call.route.is_command().then(|| self.key(head, None).0);
+        let early = || call.route.is_command().then(|| Self::key(head, None).0);
         let key = key.or_else(early);
         let HttpApiConfig {
             statuses, language, ..
@@ -306,9 +310,8 @@ impl HttpApi {
         self.access
             .note(trace, endpoint.label(), code, took, draws, uptime);
     }
+}
 
-    fn random_number(&self) -> u64 {
-        let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
-        random.next_u64()
-    }
+fn random_number() -> u64 {
+    RANDOM.with_borrow_mut(OsRandom::next_u64)
 }

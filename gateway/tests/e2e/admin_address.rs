@@ -13,16 +13,18 @@ const WAIT_MAX: Duration = Duration::from_secs(20);
 /// More than the admin address takes in.
 const HALF_OPEN: usize = 70;
 
-/// What the log says of one of the server's addresses.
-fn logged(server: &Server, name: &str) -> Option<SocketAddr> {
-    let log = server.stderr();
-    let line = log
-        .lines()
-        .find(|line| line.ends_with("ready") || line.contains("ready listen="))?;
-    let value = line
-        .split_whitespace()
-        .find_map(|word| word.strip_prefix(name)?.strip_prefix('='))?;
-    value.parse().ok()
+/// What the log says of one of the server's addresses, once it is ready.
+async fn logged(server: &Server, name: &str) -> SocketAddr {
+    let find = |log: &str| {
+        let line = log
+            .lines()
+            .find(|line| line.ends_with("ready") || line.contains("ready listen="))?;
+        let value = line
+            .split_whitespace()
+            .find_map(|word| word.strip_prefix(name)?.strip_prefix('='))?;
+        value.parse().ok()
+    };
+    server.logged("the server is ready", find).await
 }
 
 async fn ask(address: SocketAddr, request: &Request) -> (u16, String) {
@@ -58,7 +60,7 @@ async fn half_open_connections_silence_neither_probes_nor_operators() {
     let place = Place::with_campaigns(&[LOAD]).await;
     let config = "[http]\nprobes = \"127.0.0.1:0\"\nfirst_header_timeout_ms = 600000\nheader_timeout_ms = 600000\n";
     let server = Server::start_with(&place, config).await;
-    let probes = logged(&server, "probes").expect("the probes' address");
+    let probes = logged(&server, "probes").await;
     let mut half_open = Vec::new();
     for address in [server.admin, probes] {
         for _ in 0..HALF_OPEN {
@@ -84,7 +86,7 @@ async fn half_open_connections_silence_neither_probes_nor_operators() {
 async fn probes_have_health_readiness_and_metrics_and_nothing_else() {
     let place = Place::with_campaigns(&[LOAD]).await;
     let server = Server::start_with(&place, "[http]\nprobes = \"127.0.0.1:0\"\n").await;
-    let probes = logged(&server, "probes").expect("the probes' address");
+    let probes = logged(&server, "probes").await;
     for path in ["/healthz", "/readyz", "/metrics"] {
         assert_eq!(
             ask(probes, &Request::raw("GET", path)).await.0,
@@ -140,10 +142,7 @@ async fn the_admin_address_speaks_tls_and_the_command_line_checks_its_certificat
     let command =
         place.command(&[&["serve", "--data", &data, "--config", &config], &free[..]].concat());
     let server = Server::spawned(&place, command);
-    let admin = eventually("the server is ready", WAIT_MAX, async || {
-        logged(&server, "admin")
-    })
-    .await;
+    let admin = logged(&server, "admin").await;
     let (tls, clear) = (
         format!("https://localhost:{}", admin.port()),
         format!("http://{admin}"),
@@ -199,12 +198,10 @@ async fn the_admin_address_speaks_tls_and_the_command_line_checks_its_certificat
     // One that cannot be read leaves all as it was.
     place.file("certificate.pem", "nothing");
     server.signal("HUP").await;
-    eventually("the log says so", WAIT_MAX, async || {
-        server.stderr().contains("certificate.pem").then_some(())
-    })
-    .await;
+    let says_so = |log: &str| log.contains("certificate.pem").then_some(());
+    server.logged("the log says so", says_so).await;
     list(&place, &tls, &["--ca-file", "other.pem"]).await.ok();
-    let probes = logged(&server, "probes").expect("the probes' address");
+    let probes = logged(&server, "probes").await;
     assert_eq!(
         ask(probes, &Request::raw("GET", "/readyz")).await.0,
         200,

@@ -20,6 +20,7 @@ mod hostile;
 mod identity;
 mod kill;
 mod limits;
+mod log;
 mod metrics;
 mod nginx;
 mod overload;

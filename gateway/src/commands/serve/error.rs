@@ -37,6 +37,8 @@ pub(super) enum ServeError {
     Tls(String),
     #[error("a thread for the admin address cannot be started: {0}")]
     Thread(std::io::Error),
+    #[error("a thread for the log cannot be started: {0}")]
+    Log(std::io::Error),
     #[error("identity: {0}")]
     Identity(String),
     #[error("metrics cannot be registered: {0}")]

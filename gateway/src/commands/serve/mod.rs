@@ -21,7 +21,7 @@ use self::assemble::{ConfigOrigin, ServerParts, assemble};
 use self::doors::Doors;
 use self::error::ServeError;
 use self::listen::listen;
-use self::log::log_to_stderr;
+use self::log::Log;
 use self::signals::Signals;
 use self::stop::{RunningServer, ServerEnding};
 use super::announce::announce;
@@ -80,10 +80,9 @@ fn start(options: &ServeOptions) -> Result<ServerEnding, ServeError> {
     };
     let text = Config::text(source.file.as_deref())?;
     let (config, effective) = Config::of_text(&text, overrides(options))?;
-    let log_level = Arc::new(LogLevel::new(
-        &config.log.filter,
-        log_to_stderr(&config.log),
-    ));
+    // Dropped last: it writes what is left of the log, before an error is printed.
+    let (log, filter) = Log::to_stderr(&config.log).map_err(ServeError::Log)?;
+    let log_level = Arc::new(LogLevel::new(&config.log.filter, filter));
     log_warnings(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -94,7 +93,7 @@ fn start(options: &ServeOptions) -> Result<ServerEnding, ServeError> {
         effective,
         log_level,
     };
-    runtime.block_on(serve(&config, origin))
+    runtime.block_on(serve(&config, origin, &log))
 }
 
 /// Logs what a configuration allows that may not be intended.
@@ -123,8 +122,13 @@ fn overrides(options: &ServeOptions) -> Vec<Override> {
 }
 
 /// The life of a server.
-async fn serve(config: &Config, origin: ConfigOrigin) -> Result<ServerEnding, ServeError> {
+async fn serve(
+    config: &Config,
+    origin: ConfigOrigin,
+    log: &Log,
+) -> Result<ServerEnding, ServeError> {
     let registry = Registry::new();
+    log.register(&registry)?;
     let http = HttpMetrics::new(&registry)?;
     let desk = DeskMetrics::new(&registry, config.admission.in_flight_max)?;
     // Before anything shows that the server is there, so that a stop is always a clean one.

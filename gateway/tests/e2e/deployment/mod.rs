@@ -191,12 +191,11 @@ async fn dangerous_pairs_of_settings_are_warned_of() {
         place.command(&["serve", "--config", &file, "--data", &data]),
     )
     .await;
-    let log = server.stderr();
-    let warned = log
-        .lines()
-        .filter(|line| line.contains("WARN") && line.contains("10.0.0.0/8"))
-        .count();
-    assert_eq!(warned, 1, "{log}");
+    let warns = |line: &str| line.contains("WARN") && line.contains("10.0.0.0/8");
+    // It is logged before the server is ready, and lines are written in their order.
+    let ready = |log: &str| log.contains("ready listen=").then(|| log.to_owned());
+    let log = server.logged("the server is ready", ready).await;
+    assert_eq!(log.lines().filter(|line| warns(line)).count(), 1, "{log}");
 }
 
 #[test]

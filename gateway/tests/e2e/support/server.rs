@@ -84,6 +84,12 @@ impl Server {
         self.program.stderr()
     }
 
+    /// Waits until the log has what is looked for: lines are written a moment after they are
+    /// logged.
+    pub async fn logged<T>(&self, what: &str, find: impl Fn(&str) -> Option<T>) -> T {
+        eventually(what, WAIT_MAX, async || find(&self.stderr())).await
+    }
+
     /// The status of `/readyz`; `None` without an answer.
     pub async fn readiness(&self) -> Option<u16> {
         let mut connection = Connection::open(self.admin).await.ok()?;
