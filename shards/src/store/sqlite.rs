@@ -34,7 +34,7 @@ const PAGE_BYTES: u32 = 1024;
 
 /// A checkpoint, which waits for the disk, comes after so much write-ahead log. More than SQLite's
 /// 4 MiB: draws touch random pages, and a page that is written often is then copied back once.
-const CHECKPOINT_BYTES: u32 = 16 << 20;
+pub(super) const CHECKPOINT_BYTES: u32 = 32 << 20;
 
 /// A write-ahead log that grew during a long read is cut back to this.
 const WAL_BYTES_MAX: &str = "67108864";
