@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{interval, timeout};
 
 use crate::bench::cluster::{Cluster, Memory, Setup, TABLES};
-use crate::bench::driving::in_background;
+use crate::bench::driving::{in_background, share_of};
 use crate::bench::files::{folder_of, require_files};
 use crate::bench::growth::accounts::in_order_of_strings;
 use crate::bench::interrupt::run_to_end;
@@ -178,16 +178,6 @@ impl Results {
             Err(Error::DoesNotHold(faults.join("; ")))
         }
     }
-}
-
-fn share_of(max: f64, percent: u32) -> u32 {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a share of a rate"
-    )]
-    let rate = (max * f64::from(percent) / 100.0) as u32;
-    rate.max(1)
 }
 
 fn open_loop(cluster: &Cluster, rate: u32) -> LoadPlan {

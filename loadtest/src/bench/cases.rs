@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use crate::bench::cluster::{Cluster, Setup};
-use crate::bench::driving::{drive_once, drive_refused, in_background, plan};
+use crate::bench::driving::{
+    drive_once, drive_refused, in_background, load_once, open_plan, plan, share_of,
+};
 use crate::bench::options::Effort;
 use crate::bench::options::{ACTIVITY, Programs};
 use crate::bench::orders::{InsertWay, Inserted};
@@ -15,6 +17,9 @@ use crate::drive::DrivePlan;
 use crate::error::Error;
 use crate::request::RequestCase;
 
+/// Connections of single draws: few people, many, and as many as a gateway answers fastest.
+const DRAW_CONNECTIONS: [u16; 3] = [16, 64, 512];
+/// Those of the other single calls, and of two builds in turn.
 const CONNECTIONS: [u16; 2] = [64, 512];
 const ACCOUNT_CONNECTIONS: [u16; 1] = [64];
 
@@ -25,13 +30,29 @@ const TEN_CONNECTIONS: [u16; 2] = [64, 256];
 
 const SHARDS: u16 = 2;
 
+/// The open loop: what it sends of the maximum of the single draws, and over how many connections.
+/// That maximum is reached with as many.
+const HALF_PERCENT: u32 = 50;
+const HALF_CONNECTIONS: u16 = 512;
+
 const DRAW_CLUSTER: &str = "draw_cluster";
 
 /// The calls of a case, with the number of connections.
 #[derive(Clone, Copy, Debug)]
 enum Calls {
     Single(u16),
+    /// In an open loop, at half of the most that the cases before have made in a second.
+    Half,
     Ten(u16),
+}
+
+/// The cases of a cluster, in their order.
+fn cluster_cases() -> Vec<Calls> {
+    let singles = DRAW_CONNECTIONS.map(Calls::Single).into_iter();
+    singles
+        .chain([Calls::Half])
+        .chain(TEN_CONNECTIONS.map(Calls::Ten))
+        .collect()
 }
 
 /// A case with servers of its own.
@@ -116,7 +137,7 @@ impl Bench<'_> {
     pub(super) async fn hello(&self) -> Result<Vec<Figure>, Error> {
         let hello = server::Hello::start().await?;
         let mut figures = Vec::new();
-        for connections in CONNECTIONS {
+        for connections in DRAW_CONNECTIONS {
             let plan = plan(self.effort, hello.address, RequestCase::Draw, connections);
             figures.push(
                 drive_once(plan, &hello.watched())
@@ -143,7 +164,7 @@ impl Bench<'_> {
     /// would make the later one slower than its limit, which was measured on empty ones.
     async fn embedded_gateway(&self) -> Result<Vec<Figure>, Error> {
         let mut figures = Vec::new();
-        for connections in CONNECTIONS {
+        for connections in DRAW_CONNECTIONS {
             let gateway = server::Gateway::start(self.programs, self.folder, &[]).await?;
             let plan = |case| plan(self.effort, gateway.address, case, connections);
             figures.push(
@@ -191,7 +212,7 @@ impl Bench<'_> {
             Alone::Draws(connections) => {
                 let cluster =
                     Cluster::start(self.programs, self.folder, Setup::of_shards(SHARDS)).await?;
-                self.cluster_draw(&cluster, Calls::Single(connections))
+                self.cluster_draw(&cluster, Calls::Single(connections), 0.0)
                     .await
             }
             Alone::Refusals(refusal, connections) => self.refusal(refusal, connections).await,
@@ -237,12 +258,10 @@ impl Bench<'_> {
     /// the servers of the last case, after its draws or before.
     pub(super) async fn cluster(&self, reversed: bool) -> Result<Vec<Figure>, Error> {
         let (mut limits, mut draws) = (Vec::new(), Vec::new());
-        let cases = CONNECTIONS
-            .map(Calls::Single)
-            .into_iter()
-            .chain(TEN_CONNECTIONS.map(Calls::Ten));
-        let last = cases.clone().count() - 1;
-        for (number, calls) in cases.enumerate() {
+        let mut max_per_second = 0.0_f64;
+        let cases = cluster_cases();
+        let last = cases.len() - 1;
+        for (number, calls) in cases.into_iter().enumerate() {
             let is_last = number == last;
             if self.limits_only && !is_last {
                 continue;
@@ -253,7 +272,11 @@ impl Bench<'_> {
                 limits = self.cluster_limits(&cluster).await?;
             }
             if !self.limits_only {
-                draws.push(self.cluster_draw(&cluster, calls).await?);
+                let figure = self.cluster_draw(&cluster, calls, max_per_second).await?;
+                if matches!(calls, Calls::Single(_)) {
+                    max_per_second = max_per_second.max(figure.value);
+                }
+                draws.push(figure);
             }
             if is_last && !reversed {
                 limits = self.cluster_limits(&cluster).await?;
@@ -262,23 +285,32 @@ impl Bench<'_> {
         Ok([limits, draws].concat())
     }
 
-    async fn cluster_draw(&self, cluster: &Cluster, calls: Calls) -> Result<Figure, Error> {
+    async fn cluster_draw(
+        &self,
+        cluster: &Cluster,
+        calls: Calls,
+        max_per_second: f64,
+    ) -> Result<Figure, Error> {
         cluster.wait_drawing(ACTIVITY).await?;
-        let plan = match calls {
-            Calls::Single(connections) => plan(
-                self.effort,
-                cluster.gateway(),
-                RequestCase::Draw,
-                connections,
-            ),
-            Calls::Ten(connections) => self.plan_of_ten(cluster.gateway(), connections),
+        let (address, watched) = (cluster.gateway(), cluster.watched());
+        let figure = match calls {
+            Calls::Single(connections) => {
+                let plan = plan(self.effort, address, RequestCase::Draw, connections);
+                drive_once(plan, &watched).await?.figure(DRAW_CLUSTER)
+            }
+            Calls::Half => {
+                let rate = share_of(max_per_second, HALF_PERCENT);
+                let plan = open_plan(self.effort, address, rate, HALF_CONNECTIONS);
+                load_once(plan, &watched, "draw_cluster_half").await?
+            }
+            Calls::Ten(connections) => {
+                let plan = self.plan_of_ten(address, connections);
+                let driven = drive_once(plan, &watched).await?;
+                driven.figure_of_draws("draw_cluster_ten")
+            }
         };
-        let driven = drive_once(plan, &cluster.watched()).await?;
         cluster.stop_gateway_and_audit().await?;
-        Ok(match calls {
-            Calls::Single(_) => driven.figure(DRAW_CLUSTER),
-            Calls::Ten(_) => driven.figure_of_draws("draw_cluster_ten"),
-        })
+        Ok(figure)
     }
 
     async fn cluster_limits(&self, cluster: &Cluster) -> Result<Vec<Figure>, Error> {
@@ -311,5 +343,22 @@ fn inserted_per_second(name: &'static str, value: f64) -> Figure {
         value,
         latency: None,
         connections: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_of_the_maximum_comes_after_all_that_may_be_the_maximum() {
+        let cases = cluster_cases();
+        let half = cases.iter().position(|case| matches!(case, Calls::Half));
+        let singles = cases
+            .iter()
+            .rposition(|case| matches!(case, Calls::Single(_)));
+        assert!(singles.is_some() && half > singles, "{cases:?}");
+        // The row of the maximum is found by the number of connections.
+        assert!(DRAW_CONNECTIONS.contains(&HALF_CONNECTIONS));
     }
 }

@@ -1,4 +1,5 @@
-//! Drives one case, and measures which processes use the processors meanwhile.
+//! Drives one case, in a closed or an open loop, and measures which processes use the processors
+//! meanwhile.
 
 use crate::bench::options::ACTIVITY;
 use crate::bench::options::Effort;
@@ -6,6 +7,7 @@ use crate::bench::results::{Figure, Latency};
 use crate::cpu::{Usage, Watched};
 use crate::drive::{DrivePlan, drive};
 use crate::error::Error;
+use crate::load::{LoadPlan, LoadReport, Watch, run};
 use crate::request::RequestCase;
 use crate::tally::DriveReport;
 use crate::target::Target;
@@ -16,6 +18,9 @@ const USERS: u64 = 1_000_000;
 /// Responses of another kind that a case may have, in parts per thousand. Refusing is cheaper than
 /// drawing, so more of them would make the figure too good.
 const OTHERS_MAX_PERMILLE: u64 = 10;
+
+/// The length of a record's periods, which these cases do not look at.
+const PERIOD_SECONDS: usize = 60;
 
 /// Refused draws that a case with thousands of connections may have.
 const REFUSED_MAX: f64 = 0.2;
@@ -36,12 +41,7 @@ impl Driven {
     }
 
     fn require_nearly_all(self, expected: u64) -> Result<Self, Error> {
-        let others = self.report.window.requests - expected;
-        if expected == 0 || others * 1_000 > self.report.window.requests * OTHERS_MAX_PERMILLE {
-            return Err(Error::DoesNotHold(
-                "too many requests were not answered as expected".to_owned(),
-            ));
-        }
+        require_nearly_all(expected, self.report.window.requests)?;
         Ok(self)
     }
 
@@ -72,6 +72,26 @@ impl Driven {
             ..self.figure(name)
         }
     }
+}
+
+fn require_nearly_all(expected: u64, all: u64) -> Result<(), Error> {
+    if expected == 0 || (all - expected) * 1_000 > all * OTHERS_MAX_PERMILLE {
+        return Err(Error::DoesNotHold(
+            "too many requests were not answered as expected".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// A share of a rate, at least one a second.
+pub(super) fn share_of(max: f64, percent: u32) -> u32 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of a rate"
+    )]
+    let rate = (max * f64::from(percent) / 100.0) as u32;
+    rate.max(1)
 }
 
 /// The usual plan: users from a million, activity 200001.
@@ -141,10 +161,91 @@ async fn drive_any(plan: DrivePlan, watched: &Watched) -> Result<Driven, Error> 
     Ok(Driven { report, usage })
 }
 
+/// The usual plan of an open loop: Poisson arrivals, users and activity as in a closed one.
+pub(super) fn open_plan(
+    effort: Effort,
+    url: std::net::SocketAddr,
+    rate: u32,
+    connections: u16,
+) -> LoadPlan {
+    LoadPlan {
+        url: Target(url),
+        rate,
+        seconds: WARMUP_SECONDS + effort.seconds,
+        warmup_seconds: WARMUP_SECONDS,
+        users: USERS,
+        connections,
+        threads: effort.threads,
+        activity: ACTIVITY,
+        ..LoadPlan::usual()
+    }
+}
+
+/// Sends what is due. Nearly all of it must be answered with a draw; how late does not matter here.
+/// Latencies count from when the draws were due.
+pub(super) async fn load_once(
+    plan: LoadPlan,
+    watched: &Watched,
+    name: &'static str,
+) -> Result<Figure, Error> {
+    let watch = Watch {
+        progress: false,
+        period_seconds: PERIOD_SECONDS,
+    };
+    let before = watched.read();
+    let report =
+        in_background(move || run(&plan, None, watch).map(|run| LoadReport::new(&plan, &run)))
+            .await?;
+    let usage = before.until(&watched.read(), report.whole_run.requests);
+    let text = report.to_string().replace('\n', "\n  ");
+    eprintln!("  {text}\n  {usage}");
+    require_nearly_all(report.counts.ok, report.arrivals)?;
+    Ok(Figure {
+        name,
+        unit: "requests/s",
+        value: report.ok_per_second,
+        latency: Some(Latency {
+            p50_ms: report.response.p50_ms,
+            p99_ms: report.response.p99_ms,
+        }),
+        connections: Some(report.about.connections),
+    })
+}
+
 /// Runs work that blocks.
 pub(super) async fn in_background<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     let outcome = tokio::task::spawn_blocking(work).await;
     outcome.map_err(|e| Error::io("a measuring thread", e.into()))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_at_least_one() {
+        assert_eq!(share_of(37_153.0, 50), 18_576);
+        assert_eq!(share_of(0.9, 50), 1);
+    }
+
+    #[test]
+    fn one_answer_of_a_hundred_may_be_another() {
+        assert!(require_nearly_all(990, 1_000).is_ok());
+        assert!(require_nearly_all(989, 1_000).is_err());
+        assert!(require_nearly_all(0, 0).is_err());
+    }
+
+    #[test]
+    fn an_open_loop_is_warmed_up_beside_what_is_measured() {
+        let effort = Effort {
+            seconds: 3,
+            threads: 1,
+        };
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
+        let plan = open_plan(effort, address, 100, 512);
+        assert_eq!((plan.seconds, plan.warmup_seconds), (5, 2));
+        assert!(plan.profile().is_ok());
+    }
 }

@@ -11,7 +11,7 @@ use crate::rounding::round_to;
 
 /// The limits of each case. A limit that was measured with several numbers of connections is taken
 /// with that of the case.
-const LIMITS: [(&str, &[&str]); 8] = [
+const LIMITS: [(&str, &[&str]); 9] = [
     ("refuse_limit", &["hyper_hello"]),
     ("refuse_switch", &["hyper_hello"]),
     ("refuse_breaker", &["hyper_hello"]),
@@ -19,6 +19,7 @@ const LIMITS: [(&str, &[&str]); 8] = [
     ("draw_embedded_ten", &["hyper_hello", "sqlite_insert"]),
     ("query_account_embedded", &["hyper_hello"]),
     ("draw_cluster", &["hyper_hello", "mysql_insert"]),
+    ("draw_cluster_half", &["draw_cluster"]),
     ("draw_cluster_ten", &["hyper_hello", "mysql_insert"]),
 ];
 
@@ -251,6 +252,18 @@ mod tests {
         let rows = rows(&[round(1.0), slow]);
         assert_eq!((rows[4].value, rows[4].limit_value), (30.0, Some(75.0)));
         assert_eq!(rows[4].ratio, Some(0.4));
+    }
+
+    #[test]
+    fn half_of_the_maximum_is_held_against_the_maximum() {
+        let mut round = round(1.0);
+        round.push(driven("draw_cluster_half", 512, 22.5));
+        let rows = rows(&[round]);
+        let half = rows.last().expect("a row");
+        assert_eq!(
+            (half.limit, half.limit_value, half.ratio),
+            (Some("draw_cluster"), Some(45.0), Some(0.5))
+        );
     }
 
     #[test]

@@ -19,7 +19,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::audit::{AuditArgs, audit};
 use crate::bench::cluster::{Cluster, Memory, Setup};
-use crate::bench::driving::{drive_once, in_background, plan};
+use crate::bench::driving::{drive_once, in_background, plan, share_of};
 use crate::bench::files::{folder_of, require_files};
 use crate::bench::interrupt::run_to_end;
 use crate::bench::options::Effort;
@@ -152,7 +152,11 @@ async fn soak(args: &SoakArgs) -> Result<(), Error> {
         Some(_) => None,
         None => Some(measure_max(&cluster).await?),
     };
-    let rate = share_of(args, max_per_second);
+    let rate = share_of(
+        args.max_rate
+            .map_or(max_per_second.unwrap_or_default(), f64::from),
+        args.percent,
+    );
     let kept = tempfile::Builder::new()
         .prefix("kept-")
         .tempfile_in(&folder)
@@ -216,19 +220,6 @@ pub(super) async fn measure_max(cluster: &Cluster) -> Result<f64, Error> {
     );
     let driven = drive_once(plan, &cluster.watched()).await?;
     Ok(driven.report.ok_per_second)
-}
-
-fn share_of(args: &SoakArgs, max_per_second: Option<f64>) -> u32 {
-    let max = args
-        .max_rate
-        .map_or(max_per_second.unwrap_or_default(), f64::from);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a share of a rate"
-    )]
-    let rate = (max * f64::from(args.percent) / 100.0) as u32;
-    if rate == 0 { 1 } else { rate }
 }
 
 fn open_loop(args: &SoakArgs, cluster: &Cluster, rate: u32) -> LoadPlan {

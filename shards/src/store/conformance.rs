@@ -5,6 +5,7 @@
 //! * `kinds.rs`: what each kind of command makes, by the examples of its table; over the fake store
 //!   of the simulation too
 //! * `schema.rs`, `conversion.rs`, `plans.rs`: schema versions, conversions, keys
+//! * `pages.rs`: the pages of SQLite files
 mod bench;
 mod claims;
 mod conversion;
@@ -12,6 +13,7 @@ mod grants;
 mod keys;
 pub(crate) mod kinds;
 mod latest;
+mod pages;
 mod plans;
 mod rows;
 mod schema;

@@ -28,10 +28,13 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(3);
 /// Between two attempts to open a file that is busy.
 const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
-/// A checkpoint, which waits for the disk, comes after this many pages (4 KiB each). More than
-/// SQLite's 1,000: draws touch random pages of the index by request id, and a page that is written
-/// often is then copied back once.
-const CHECKPOINT_PAGES: &str = "4000";
+/// The page size of new files; a file keeps the one that it was made with. A draw changes a few
+/// bytes in each of two or three pages, and the write-ahead log gets these pages whole.
+const PAGE_BYTES: u32 = 1024;
+
+/// A checkpoint, which waits for the disk, comes after so much write-ahead log. More than SQLite's
+/// 4 MiB: draws touch random pages, and a page that is written often is then copied back once.
+pub(super) const CHECKPOINT_BYTES: u32 = 32 << 20;
 
 /// A write-ahead log that grew during a long read is cut back to this.
 const WAL_BYTES_MAX: &str = "67108864";
@@ -128,15 +131,15 @@ impl Database for SqliteFile {
         let options = match self.access {
             Access::Read => options,
             Access::Write | Access::Create => options
+                .page_size(PAGE_BYTES)
                 .journal_mode(SqliteJournalMode::Wal)
-                .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
                 .pragma("journal_size_limit", WAL_BYTES_MAX)
                 .pragma("cache_size", CACHE_KIB)
                 .pragma("temp_store", STATEMENT_JOURNALS),
         };
         let deadline = Instant::now() + BUSY_TIMEOUT;
         loop {
-            match sqlx::SqliteConnection::connect_with(&options).await {
+            match self.open(&options).await {
                 Ok(inner) => {
                     return Ok(SqliteConnection {
                         inner,
@@ -293,6 +296,17 @@ impl Columns for SqliteRow {
 }
 
 impl SqliteFile {
+    async fn open(
+        &self,
+        options: &SqliteConnectOptions,
+    ) -> Result<sqlx::SqliteConnection, sqlx::Error> {
+        let mut connection = sqlx::SqliteConnection::connect_with(options).await?;
+        if self.access != Access::Read {
+            bound_log(&mut connection).await?;
+        }
+        Ok(connection)
+    }
+
     /// SQLite's result codes, by what can be done (<https://www.sqlite.org/rescode.html>).
     fn failed(&self, error: &sqlx::Error) -> StoreError {
         const CONSTRAINT: i32 = 19;
@@ -315,6 +329,14 @@ impl SqliteFile {
             code => StoreError::Unavailable(self.unavailable(code, &message)),
         }
     }
+}
+
+/// SQLite counts the log in pages, and files of earlier versions have larger ones.
+async fn bound_log(connection: &mut sqlx::SqliteConnection) -> Result<(), sqlx::Error> {
+    let page_bytes: u32 = connection.fetch_one("PRAGMA page_size").await?.try_get(0)?;
+    let pages = CHECKPOINT_BYTES / page_bytes.max(1);
+    let pragma = format!("PRAGMA wal_autocheckpoint = {pages}");
+    connection.execute(&*pragma).await.map(drop)
 }
 
 fn is_busy(error: &sqlx::Error) -> bool {
