@@ -127,10 +127,10 @@ fn awards(summary: &Summary) -> Vec<String> {
     let line = |row: &[String; HEADS.len()]| {
         let (title, cells) = row.split_last().expect("columns");
         let cells = cells.iter().zip(widths);
-        let cells: String = cells
+        let cells: Vec<_> = cells
             .map(|(cell, width)| format!("  {cell:>width$}"))
             .collect();
-        format!("{cells}  {title}")
+        format!("{}  {title}", cells.concat())
     };
     std::iter::once("Awards (means of a run)".to_owned())
         .chain(rows.iter().map(line))
