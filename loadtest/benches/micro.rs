@@ -12,9 +12,10 @@ use gateway::measured::{Endpoint, Limit, LimitConfig, LimitMetrics, Limits};
 use jiff::Timestamp;
 use market::batch::{Batch, Circumstances, Known, Supply, plan, settle};
 use market::calendar::Day;
-use market::campaign::{Campaign, Catalogue, Published};
+use market::campaign::{Campaign, Catalogue, Published, Turnout};
 use market::chances::Account;
 use market::draw::{DrawAsk, decide};
+use market::forecast::{Buffers, Forecast};
 use market::odds::{Pool, Rate};
 use market::random::CommandNumbers;
 use market::switches::{Setting, Switch, Switches};
@@ -74,6 +75,17 @@ fn chain_and_tree(bencher: Bencher, used: u32) {
             decide(&campaign, user, black_box(account), now, &mut random).expect("chances");
         decision.conclude(&campaign.strategy, true)
     });
+}
+
+/// A run of a forecast on one core: 20 draws of each of these users, under all rules.
+#[divan::bench(args = [1_000, 100_000])]
+fn forecast_run(bencher: Bencher, users: u32) {
+    let turnout = Turnout::new(users, 20, 7).expect("a turnout");
+    let forecast = Forecast::new(&campaign(RULES), turnout, 1);
+    let mut buffers = Buffers::default();
+    bencher
+        .counter(ItemsCount::new(turnout.draws()))
+        .bench_local(|| forecast.run(0, &mut buffers, |_| ()));
 }
 
 /// A user's shard and table.

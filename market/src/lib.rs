@@ -15,6 +15,7 @@ pub mod call;
 pub mod campaign;
 pub mod chances;
 pub mod command;
+pub mod forecast;
 pub mod ids;
 pub mod odds;
 pub mod random;

@@ -1,4 +1,6 @@
-//! `drawbridge campaign check|publish|list`: campaign files.
+//! `drawbridge campaign check|forecast|publish|list`: campaign files.
+mod forecast;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -10,6 +12,7 @@ use serde_json::{Value, json};
 use shards::Installation;
 use shards::meta::{Publication, PublishError};
 
+use self::forecast::ForecastOptions;
 use super::block_on::block_on;
 use super::output::{REFUSED, complain, fail, say, say_json};
 use super::record::operator;
@@ -27,6 +30,8 @@ pub enum CampaignCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Simulate a file: what it may cost, which prizes run out, who reaches a guarantee
+    Forecast(ForecastOptions),
     /// Store a file as a new version; a running server follows within two seconds
     Publish {
         /// The campaign file
@@ -47,7 +52,7 @@ pub enum CampaignCommand {
 impl RunCommand for CampaignCommand {
     fn storage(&self) -> Option<&StorageArguments> {
         match self {
-            CampaignCommand::Check { .. } => None,
+            CampaignCommand::Check { .. } | CampaignCommand::Forecast(_) => None,
             CampaignCommand::Publish { storage, .. } | CampaignCommand::List { storage, .. } => {
                 Some(storage)
             }
@@ -57,6 +62,9 @@ impl RunCommand for CampaignCommand {
     fn run(&self) -> ExitCode {
         match self {
             CampaignCommand::Check { file, json } => check(file, *json),
+            CampaignCommand::Forecast(options) => {
+                parsed(&options.file).map_or_else(|code| code, |campaign| options.run(&campaign))
+            }
             CampaignCommand::Publish { file, storage } => match block_on(publish(file, storage)) {
                 Ok(done) => {
                     say(done);
@@ -108,6 +116,12 @@ fn check(file: &Path, json: bool) -> ExitCode {
         }
         Err(error) => refuse(file, &error.to_string()),
     }
+}
+
+/// The campaign of a file, or the exit code after its faults are printed.
+fn parsed(file: &Path) -> Result<Campaign, ExitCode> {
+    let text = read(file).map_err(fail)?;
+    Campaign::parse(&text).map_err(|error| refuse(file, &error.to_string()))
 }
 
 fn read(file: &Path) -> Result<String, String> {
@@ -227,7 +241,11 @@ async fn publish(file: &Path, storage: &StorageArguments) -> Result<String, Publ
     let failed = |error: &dyn std::fmt::Display| PublishFailure::Failed(error.to_string());
     let text = read(file).map_err(PublishFailure::Failed)?;
     // Before a folder is created for it.
-    Campaign::parse(&text).map_err(|error| PublishFailure::Refused(error.to_string()))?;
+    let campaign = Campaign::parse(&text);
+    let campaign = campaign.map_err(|error| PublishFailure::Refused(error.to_string()))?;
+    if let Some(summary) = forecast::of_publication(&campaign) {
+        say(summary);
+    }
     let storage = storage.load().map_err(|error| failed(&error))?.storage;
     let opened = Installation::open_for_publication(&storage).await;
     let (installation, made) = opened.map_err(|error| failed(&error))?;

@@ -15,6 +15,7 @@ mod cluster;
 mod copies;
 mod deployment;
 mod drawing;
+mod forecast;
 mod health;
 mod hostile;
 mod identity;

@@ -7,6 +7,7 @@ mod catalogue;
 mod compatible;
 mod file;
 mod report;
+mod turnout;
 
 use std::collections::HashSet;
 use std::num::NonZeroU64;
@@ -19,6 +20,7 @@ pub use catalogue::{Catalogue, Conflict, Published};
 pub use compatible::Incompatible;
 pub use file::InvalidCampaign;
 pub use report::report;
+pub use turnout::{InvalidTurnout, Turnout};
 
 use crate::chances::Chances;
 use crate::ids::{ActivityId, AwardId, AwardIndex, SkuId, StrategyId, UserId};
@@ -38,6 +40,8 @@ pub struct Campaign {
     pub skus: Vec<Sku>,
     /// Prizes and rules.
     pub strategy: Strategy,
+    /// The turnout that the organiser expects. No rule looks at it.
+    pub forecast: Option<Turnout>,
 }
 
 /// An activity: what users take part in, and when.

@@ -2,6 +2,7 @@
 //! given, what is expected and what helps.
 mod command_line;
 mod files;
+mod forecast;
 mod json;
 mod server;
 mod stored;

@@ -12,6 +12,7 @@
 mod activity;
 mod award;
 mod bounds;
+mod forecast;
 mod ids;
 mod rules;
 mod sku;
@@ -74,6 +75,7 @@ fn campaign(root: &Section<'_>) -> Result<Campaign, Faulted> {
     let stages = stage::stages(root);
     let skus = sku::skus(root);
     let strategy = strategy::strategy(root, chances);
+    let forecast = forecast::forecast(root);
     format?;
     Ok(Campaign {
         activity: activity?,
@@ -81,6 +83,7 @@ fn campaign(root: &Section<'_>) -> Result<Campaign, Faulted> {
         stages: stages?,
         skus: skus?,
         strategy: strategy?,
+        forecast: forecast?,
     })
 }
 

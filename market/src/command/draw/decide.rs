@@ -142,6 +142,16 @@ fn at(strategy: &Strategy, drawn: AwardIndex, stop: Stop) -> Next {
 }
 
 impl Decision {
+    /// The award that the odds (or a rule before them) chose, before its tree.
+    pub const fn drawn(&self) -> AwardIndex {
+        self.drawn
+    }
+
+    /// The rule that chose it.
+    pub const fn chosen_by(&self) -> Rule {
+        self.rule
+    }
+
     /// The award that this draw wants a unit of, if it needs one.
     pub fn wants(&self) -> Option<AwardIndex> {
         matches!(self.next, Next::Unit(_)).then_some(self.drawn)

@@ -1,6 +1,7 @@
 //! Faults with their locations, and what is read when there are none.
 mod activity;
 mod award;
+mod forecast;
 mod panics;
 mod rules;
 mod tree;
@@ -67,6 +68,7 @@ fn a_campaign_has_what_its_file_has() {
         stages,
         skus,
         strategy,
+        forecast: _,
     } = parse(SMALL);
     assert_eq!(activity.begins_at.to_string(), "2026-02-28T16:00:00Z");
     assert_eq!(

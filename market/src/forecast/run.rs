@@ -1,0 +1,202 @@
+//! One run: all draws of all users, one after the other.
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+
+use super::figures::RunFigures;
+use super::setting::Forecast;
+use super::tally::FinishedRun;
+use crate::chances::Account;
+use crate::command::draw::{Decision, Rule, decide};
+use crate::random::Randomness;
+
+/// After how many draws a run says how far it is.
+const DRAWS_PER_REPORT: usize = 1 << 16;
+
+/// The memory of a run, for the next one.
+#[derive(Debug, Default)]
+pub struct Buffers {
+    people: Vec<Person>,
+    /// The users in the order of the round.
+    order: Vec<u32>,
+    /// Units left of each award; of one without limit 0, since nobody asks for them.
+    left: Vec<u64>,
+}
+
+impl Buffers {
+    /// How many bytes a run of so many users needs.
+    pub const fn bytes(users: u32) -> u64 {
+        (size_of::<Person>() + size_of::<u32>()) as u64 * users as u64
+    }
+}
+
+/// A user.
+#[derive(Debug, Clone, Copy)]
+struct Person {
+    account: Account,
+    /// The most draws on one day.
+    day_used_max: u32,
+}
+
+/// The random numbers of a run: a stream of its own of the forecast's seed.
+pub(super) fn numbers(seed: u64, run: u32) -> impl Randomness {
+    let mut generator = ChaCha8Rng::seed_from_u64(seed);
+    generator.set_stream(run.into());
+    move || generator.next_u64()
+}
+
+impl Forecast {
+    /// Simulates the run of a number. `report` is told now and then how many further draws are
+    /// done.
+    pub fn run(
+        &self,
+        number: u32,
+        buffers: &mut Buffers,
+        mut report: impl FnMut(u64),
+    ) -> FinishedRun {
+        let mut run = Run::begin(self, buffers, numbers(self.seed(), number));
+        for day in 0..self.turnout().days() {
+            let mut draws = self.first_draw(day)..self.first_draw(day + 1);
+            loop {
+                let few = draws.by_ref().take(DRAWS_PER_REPORT);
+                let done = few.map(|draw| run.draw(draw, day)).count();
+                if done == 0 {
+                    break;
+                }
+                report(done as u64);
+            }
+        }
+        run.end()
+    }
+}
+
+struct Run<'a, R> {
+    forecast: &'a Forecast,
+    random: R,
+    buffers: &'a mut Buffers,
+    figures: RunFigures,
+    /// Which draw took the last unit of each award.
+    last_units: Vec<Option<u64>>,
+    /// The user's index in the order of the round.
+    next: usize,
+}
+
+impl<'a, R: Randomness> Run<'a, R> {
+    fn begin(forecast: &'a Forecast, buffers: &'a mut Buffers, random: R) -> Self {
+        let campaign = forecast.campaign();
+        let (awards, users) = (&campaign.strategy.awards, forecast.turnout().users());
+        let person = Person {
+            account: Account::new(campaign.chances),
+            day_used_max: 0,
+        };
+        let Buffers {
+            people,
+            order,
+            left,
+        } = buffers;
+        people.clear();
+        people.resize(users as usize, person);
+        order.clear();
+        order.extend(0..users);
+        left.clear();
+        left.extend(awards.iter().map(|award| award.count.map_or(0, u64::from)));
+        let groups = campaign.strategy.weight_groups().len();
+        Self {
+            forecast,
+            random,
+            buffers,
+            figures: RunFigures::new(awards.len(), groups, forecast.locks().len()),
+            last_units: vec![None; awards.len()],
+            next: 0,
+        }
+    }
+
+    /// Makes a draw of the user whose turn it is.
+    fn draw(&mut self, draw: u64, day: u32) {
+        let index = self.next_user();
+        let (user, now) = (self.forecast.user(index), self.forecast.moment(day));
+        let person = &mut self.buffers.people[index];
+        let campaign = self.forecast.campaign();
+        match decide(campaign, user, person.account, now, &mut self.random) {
+            Ok(decision) => {
+                person.account = decision.account;
+                person.day_used_max = person.day_used_max.max(decision.account.day_used);
+                self.conclude(decision, draw);
+            }
+            Err(refusal) => self.figures.refuse(refusal, 1),
+        }
+    }
+
+    /// Whose turn it is. The order is mixed while the round goes on (Fisher and Yates).
+    fn next_user(&mut self) -> usize {
+        let order = &mut self.buffers.order;
+        let others = self.random.below((order.len() - self.next) as u64);
+        let chosen = self.next + usize::try_from(others).expect("below a length");
+        order.swap(self.next, chosen);
+        let user = order[self.next] as usize;
+        self.next = (self.next + 1) % order.len();
+        user
+    }
+
+    fn conclude(&mut self, decision: Decision, draw: u64) {
+        let strategy = &self.forecast.campaign().strategy;
+        let wanted = decision.wants();
+        let unit = wanted.is_some_and(|award| self.take_unit(award.0, draw));
+        let outcome = decision.conclude(strategy, unit);
+        let fell_back = outcome.rule == Rule::Luck;
+        self.figures.made += 1;
+        let given = &mut self.figures.awards[outcome.award.0];
+        given.given += 1;
+        given.as_fallback += u64::from(fell_back);
+        let is_limited = strategy.award(outcome.award).count.is_some();
+        given.issued += u64::from(outcome.stocked || !is_limited);
+        if fell_back {
+            let drawn = &mut self.figures.awards[decision.drawn().0];
+            match wanted {
+                Some(_) => drawn.gone += 1,
+                None => drawn.locked += 1,
+            }
+        }
+        if decision.chosen_by() == Rule::Weight {
+            self.count_guarantee(decision.account.used, fell_back);
+        }
+    }
+
+    fn take_unit(&mut self, award: usize, draw: u64) -> bool {
+        let left = &mut self.buffers.left[award];
+        if *left == 0 {
+            return false;
+        }
+        *left -= 1;
+        if *left == 0 {
+            self.last_units[award] = Some(draw);
+        }
+        true
+    }
+
+    fn count_guarantee(&mut self, ordinal: u32, fell_back: bool) {
+        let groups = self.forecast.campaign().strategy.weight_groups();
+        let group = groups.binary_search_by_key(&ordinal, |group| group.ordinal);
+        let guarantee = &mut self.figures.guarantees[group.expect("the rule has this threshold")];
+        guarantee.reached += 1;
+        guarantee.fell_back += u64::from(fell_back);
+    }
+
+    fn end(mut self) -> FinishedRun {
+        let locks = self.forecast.locks();
+        for person in &self.buffers.people {
+            for (lock, opened) in locks.iter().zip(&mut self.figures.opened) {
+                // The draw that opens it is the one after so many others.
+                *opened += u64::from(person.day_used_max > lock.draws);
+            }
+        }
+        let awards = &self.forecast.campaign().strategy.awards;
+        let costs = awards.iter().zip(&self.figures.awards);
+        self.figures.cost_minor = costs
+            .map(|(award, counts)| u128::from(award.cost_minor) * u128::from(counts.given))
+            .sum();
+        FinishedRun {
+            figures: self.figures,
+            last_units: self.last_units,
+        }
+    }
+}
