@@ -2,10 +2,12 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 use jiff::Timestamp;
+use market::batch::Prize;
 use market::campaign::Catalogue;
 use market::chances::Account;
 use market::draw::DrawAsk;
@@ -24,7 +26,8 @@ use crate::meta::{
 };
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
-use crate::reads::{FoundRecords, OrderKey, ReadQuestion, Reads};
+use crate::reads::{FoundPage, FoundRecords, OrderKey, OrdersPage, ReadQuestion, Reads};
+use crate::results::{Effort, Results, ResultsFilter, walks};
 use crate::shares::Shares;
 use crate::store::StoreError;
 
@@ -134,6 +137,32 @@ impl Shards {
             .ask(user, ReadQuestion::Order(user.clone(), key))
             .await?
             .orders)
+    }
+
+    /// A page of a user's draws, the newest first; `None` when it is to begin behind a draw that
+    /// the user has not made there.
+    pub async fn orders_page(
+        &self,
+        user: &UserId,
+        page: OrdersPage,
+    ) -> Result<Option<FoundPage>, ReadError> {
+        Ok(self
+            .ask(user, ReadQuestion::Page(user.clone(), page))
+            .await?
+            .page)
+    }
+
+    /// What was made, over all shards, read beside the draws.
+    pub fn results(&self, filter: ResultsFilter, effort: Effort) -> Results<'_> {
+        let walks = walks(&self.map, |shard, table| {
+            self.readers[usize::from(shard)].walk(table, effort.rows_max)
+        });
+        Results::new(walks, filter, effort, &self.meta)
+    }
+
+    /// Each prize's total: what was published and added, less what was withdrawn.
+    pub async fn stock_totals(&self) -> Result<BTreeMap<Prize, u64>, StoreError> {
+        self.meta.totals().await
     }
 
     /// The present campaigns and switches, for short use only.
