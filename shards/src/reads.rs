@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use market::chances::Account;
-use market::{ActivityId, Order, UserId};
+use market::{ActivityId, Order, OrderId, UserId};
 use router::{SlotMap, TableId};
 use tokio::sync::Semaphore;
 
@@ -23,7 +23,7 @@ use crate::store::tables::{Numbered, accounts};
 use crate::store::{Connection, Database, Pool, PoolLimits, StoreError, json_rows};
 
 pub use self::orders::{FoundPage, OrderKey, OrdersPage, PageSize};
-use self::orders::{found_orders, found_page};
+use self::orders::{found_of_anyone, found_orders, found_page};
 
 /// Sizes of a shard's reader.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +42,7 @@ pub(crate) enum ReadQuestion {
     Account(UserId, ActivityId),
     Order(UserId, OrderKey),
     Page(UserId, OrdersPage),
+    OrderOfAnyone(OrderId),
 }
 
 /// The answer: an account, or orders.
@@ -182,6 +183,10 @@ async fn read<C: Connection>(
         }
         ReadQuestion::Order(user, key) => Ok(FoundRecords {
             orders: found_orders(connection, sql, user, key).await?,
+            ..FoundRecords::default()
+        }),
+        ReadQuestion::OrderOfAnyone(order) => Ok(FoundRecords {
+            orders: found_of_anyone(connection, sql, *order).await?,
             ..FoundRecords::default()
         }),
         ReadQuestion::Page(user, page) => Ok(FoundRecords {

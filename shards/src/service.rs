@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::{ArcSwap, Guard};
 use jiff::Timestamp;
 use market::batch::Prize;
-use market::campaign::Catalogue;
+use market::campaign::{Campaign, Catalogue};
 use market::chances::Account;
 use market::draw::DrawAsk;
-use market::{ActivityId, Command, Made, Order, Orders, RequestId, TypedAsk, UserId};
+use market::{ActivityId, Command, Made, Order, OrderId, Orders, RequestId, TypedAsk, UserId};
 use router::{Route, SlotMap};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -27,6 +27,7 @@ use crate::meta::{
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::reads::{FoundPage, FoundRecords, OrderKey, OrdersPage, ReadQuestion, Reads};
+use crate::results::versions::Versions;
 use crate::results::{Effort, Results, ResultsFilter, walks};
 use crate::shares::Shares;
 use crate::store::StoreError;
@@ -139,6 +140,13 @@ impl Shards {
             .orders)
     }
 
+    /// An order, whoever drew it; its id carries the user's slot. None where there is none.
+    pub async fn order_of_anyone(&self, order: OrderId) -> Result<Vec<Order>, ReadError> {
+        let route = self.map.route_slot(router::slot_of(order.get()));
+        let found = self.ask_at(route, ReadQuestion::OrderOfAnyone(order));
+        Ok(found.await?.orders)
+    }
+
     /// A page of a user's draws, the newest first; `None` when it is to begin behind a draw that
     /// the user has not made there.
     pub async fn orders_page(
@@ -158,6 +166,13 @@ impl Shards {
             self.readers[usize::from(shard)].walk(table, effort.rows_max)
         });
         Results::new(walks, filter, effort, &self.meta)
+    }
+
+    /// The version of the campaign under which an order was drawn, if it can be read.
+    pub async fn version_of(&self, order: &Order) -> Result<Option<Arc<Campaign>>, StoreError> {
+        Versions::new(&self.meta, order.activity)
+            .of_order(order)
+            .await
     }
 
     /// Each prize's total: what was published and added, less what was withdrawn.
@@ -328,7 +343,14 @@ impl Shards {
     }
 
     async fn ask(&self, user: &UserId, question: ReadQuestion) -> Result<FoundRecords, ReadError> {
-        let route = self.route(user);
+        self.ask_at(self.route(user), question).await
+    }
+
+    async fn ask_at(
+        &self,
+        route: Route,
+        question: ReadQuestion,
+    ) -> Result<FoundRecords, ReadError> {
         let permit = self.breakers.shard(shard_index(route)).admit()?;
         let _place = self
             .shares

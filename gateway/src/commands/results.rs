@@ -68,6 +68,8 @@ enum ResultsKind {
 enum ResultsCommandError {
     #[error("{0}")]
     Refused(String),
+    #[error("{0}")]
+    Wrong(&'static str),
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error("{0}; what was written so far is not all")]
@@ -100,19 +102,17 @@ impl ResultsKind {
 impl ResultsOptions {
     /// Refuses what goes together with nothing.
     fn check(&self) -> Result<(), ResultsCommandError> {
-        let refused = |why: &str| Err(ResultsCommandError::Refused(why.to_owned()));
+        let wrong = |why| Err(ResultsCommandError::Wrong(why));
         if self.bom && self.format != Format::Csv {
-            return refused("--bom: only --format csv has a byte order mark");
+            return wrong("--bom: only --format csv has a byte order mark");
         }
         if self.kind == ResultsKind::Recharges && (self.award.is_some() || self.state.is_some()) {
-            return refused(
-                "--kind recharges: chances have no prize; leave out --award and --state",
-            );
+            return wrong("--kind recharges: chances have no prize; leave out --award and --state");
         }
         if let (Some(since), Some(until)) = (self.since, self.until)
             && since >= until
         {
-            return refused("--until: nothing lies between --since and a time that is not later");
+            return wrong("--until: nothing lies between --since and a time that is not later");
         }
         Ok(())
     }

@@ -11,5 +11,5 @@ mod sheet;
 
 pub use export::{Export, ExportProgress, RowsPerSecond};
 pub use report::{Report, Tally};
-pub use row::PrizeState;
+pub use row::{DrawRow, PrizeState};
 pub use sheet::{Format, Sheet};

@@ -99,10 +99,7 @@ impl Sheet {
         if self.format == Format::Table {
             let (user, title) = (printable(row.user_id), printable(row.award_title));
             let (at, order, award, rule) = (&row.created_at, &row.order_id, row.award_id, row.rule);
-            let state = match row.state {
-                PrizeState::None => "none",
-                PrizeState::Created => "created",
-            };
+            let state = row.state.name();
             let version = row.version;
             let _ = writeln!(
                 out,

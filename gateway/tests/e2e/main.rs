@@ -27,6 +27,7 @@ mod readme;
 mod ready;
 mod refusals;
 mod reload;
+mod results;
 mod start;
 mod stock;
 mod stop;

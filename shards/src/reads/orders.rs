@@ -8,7 +8,7 @@ use std::str::FromStr;
 use market::{ActivityId, Call, Kind, Order, OrderId, RequestId, UserId};
 
 use crate::store::tables::{Numbered, calls, orders};
-use crate::store::{Columns, Connection, Makings, StoreError, json_rows};
+use crate::store::{Columns, Connection, Makings, StoreError, json_rows, out_of_range};
 
 /// How orders are named.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +114,22 @@ pub(super) async fn found_orders<C: Connection>(
             Ok(found.unwrap_or_default().orders)
         }
     }
+}
+
+/// An order, whoever drew it.
+pub(super) async fn found_of_anyone<C: Connection>(
+    connection: &mut C,
+    sql: &Numbered,
+    order: OrderId,
+) -> Result<Vec<Order>, StoreError> {
+    let key = json_rows([order.get()]);
+    let rows = connection.rows(&sql.orders.of_ids, &key).await?;
+    let Some(row) = rows.first() else {
+        return Ok(Vec::new());
+    };
+    let user = UserId::new(row.text(1)?).map_err(|_| out_of_range(1))?;
+    let found = order_of(connection, sql, &user, order).await?;
+    Ok(found.into_iter().map(|(_, order)| order).collect())
 }
 
 /// A page of a user's draws. Draws of one call have one time; among calls of one time the greater

@@ -11,7 +11,7 @@ mod filter;
 mod stream;
 #[cfg(test)]
 mod tests;
-mod versions;
+pub(crate) mod versions;
 pub(crate) mod walk;
 
 pub use self::filter::{Effort, ResultsFilter};

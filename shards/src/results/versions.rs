@@ -10,7 +10,7 @@ use crate::store::StoreError;
 
 /// The versions of one campaign. They are only ever added, and an order names one that existed
 /// before it: so it is enough to look for what an order names after the order was read.
-pub(super) struct Versions<'a> {
+pub(crate) struct Versions<'a> {
     meta: &'a InstalledMeta,
     activity: ActivityId,
     /// `None` for one that cannot be read, or is not there.
@@ -18,7 +18,7 @@ pub(super) struct Versions<'a> {
 }
 
 impl<'a> Versions<'a> {
-    pub(super) fn new(meta: &'a InstalledMeta, activity: ActivityId) -> Self {
+    pub(crate) fn new(meta: &'a InstalledMeta, activity: ActivityId) -> Self {
         Self {
             meta,
             activity,
@@ -45,6 +45,15 @@ impl<'a> Versions<'a> {
             self.known.entry(version).or_insert(None);
         }
         Ok(())
+    }
+
+    /// The version that an order names, if it can be read.
+    pub(crate) async fn of_order(
+        mut self,
+        order: &Order,
+    ) -> Result<Option<Arc<Campaign>>, StoreError> {
+        self.know(std::slice::from_ref(order)).await?;
+        Ok(self.known.remove(&order.version).flatten())
     }
 
     pub(super) fn campaign(&self, version: u32) -> Option<&Campaign> {

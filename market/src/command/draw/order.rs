@@ -106,7 +106,8 @@ impl Order {
         let of_node = |(index, config)| (strategy.award(index).id == award.id).then_some(config);
         let of_node = (self.rule == Rule::Luck)
             .then(|| nodes.filter_map(of_node).next())
-            .flatten();
+            .flatten()
+            .filter(|config| !config.is_empty());
         Some(of_node.unwrap_or(&award.config))
     }
 }
