@@ -137,10 +137,10 @@ impl Tally {
             cost_minor: self.all.cost_minor,
             awards: current.chain(earlier).map(award).collect(),
             rules: RuleCounts {
-                rule_default: rule(Rule::Default),
-                rule_weight: rule(Rule::Weight),
-                rule_blacklist: rule(Rule::Blacklist),
-                rule_luck_award: rule(Rule::Luck),
+                pool: rule(Rule::Default),
+                weight: rule(Rule::Weight),
+                blacklist: rule(Rule::Blacklist),
+                luck: rule(Rule::Luck),
             },
             hours: self
                 .hours
@@ -203,12 +203,15 @@ struct AwardLine {
 /// Draws by the rule that decided. The last one is the consolation of those whose prize was locked,
 /// gone or not to be had.
 #[derive(Debug, Serialize)]
-#[expect(clippy::struct_field_names, reason = "they are the names of the rules")]
 struct RuleCounts {
-    rule_default: u64,
-    rule_weight: u64,
-    rule_blacklist: u64,
-    rule_luck_award: u64,
+    #[serde(rename = "rule_default")]
+    pool: u64,
+    #[serde(rename = "rule_weight")]
+    weight: u64,
+    #[serde(rename = "rule_blacklist")]
+    blacklist: u64,
+    #[serde(rename = "rule_luck_award")]
+    luck: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -259,10 +262,10 @@ impl Report {
         let _ = writeln!(text, "\n{:<32} {:>12}", "decided by", "draws");
         let rules = &self.rules;
         for (name, draws) in [
-            (Rule::Default, rules.rule_default),
-            (Rule::Weight, rules.rule_weight),
-            (Rule::Blacklist, rules.rule_blacklist),
-            (Rule::Luck, rules.rule_luck_award),
+            (Rule::Default, rules.pool),
+            (Rule::Weight, rules.weight),
+            (Rule::Blacklist, rules.blacklist),
+            (Rule::Luck, rules.luck),
         ] {
             let _ = writeln!(text, "{:<32} {draws:>12}", name.name());
         }

@@ -54,13 +54,11 @@ impl Admin {
             Ok(asked) => asked,
             Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
         };
-        let published = match self.published(asked.filter.activity) {
-            Ok(published) => published,
-            Err(refusal) => return refusal,
+        let Some(published) = self.published(asked.filter.activity) else {
+            return no_activity(asked.filter.activity);
         };
-        let place = match self.place_for_export() {
-            Ok(place) => place,
-            Err(refusal) => return refusal,
+        let Ok(place) = self.exporting.clone().try_acquire_owned() else {
+            return busy();
         };
         tracing::info!(
             who = caller.name,
@@ -87,13 +85,11 @@ impl Admin {
             Ok(activity) => activity,
             Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
         };
-        let published = match self.published(activity) {
-            Ok(published) => published,
-            Err(refusal) => return refusal,
+        let Some(published) = self.published(activity) else {
+            return no_activity(activity);
         };
-        let _place = match self.place_for_export() {
-            Ok(place) => place,
-            Err(refusal) => return refusal,
+        let Ok(_place) = self.exporting.clone().try_acquire_owned() else {
+            return busy();
         };
         let (who, activity_id) = (&caller.name, activity.get());
         tracing::info!(who, activity = activity_id, "an activity is reported");
@@ -133,14 +129,12 @@ impl Admin {
         match asked {
             DrawsQuestion::Order(order) => self.find_order(order).await,
             DrawsQuestion::Matching(filter, state, limit) => {
-                match self.published(filter.activity) {
-                    Ok(published) => {
-                        let zone = &published.campaign.activity.time_zone;
-                        let found = self.look_for(filter, state, limit, zone).await;
-                        json(StatusCode::OK, found)
-                    }
-                    Err(refusal) => refusal,
-                }
+                let Some(published) = self.published(filter.activity) else {
+                    return no_activity(filter.activity);
+                };
+                let zone = &published.campaign.activity.time_zone;
+                let found = self.look_for(filter, state, limit, zone).await;
+                json(StatusCode::OK, found)
             }
         }
     }
@@ -217,21 +211,20 @@ impl Admin {
         draws.to_json()
     }
 
-    fn published(&self, activity: ActivityId) -> Result<Arc<Published>, HttpResponse> {
-        let published = self.shards.catalogue().activity(activity).cloned();
-        published.ok_or_else(|| {
-            let why = format!("activityId: no activity {activity} is published");
-            fault(StatusCode::NOT_FOUND, &why)
-        })
+    fn published(&self, activity: ActivityId) -> Option<Arc<Published>> {
+        self.shards.catalogue().activity(activity).cloned()
     }
+}
 
-    fn place_for_export(&self) -> Result<OwnedSemaphorePermit, HttpResponse> {
-        self.exporting.clone().try_acquire_owned().map_err(|_| {
-            let why = "this gateway is writing results or a report already: wait until it has \
-                       ended, or ask another gateway";
-            fault(StatusCode::TOO_MANY_REQUESTS, why)
-        })
-    }
+fn no_activity(activity: ActivityId) -> HttpResponse {
+    let why = format!("activityId: no activity {activity} is published");
+    fault(StatusCode::NOT_FOUND, &why)
+}
+
+fn busy() -> HttpResponse {
+    let why = "this gateway is writing results or a report already: wait until it has ended, or \
+               ask another gateway";
+    fault(StatusCode::TOO_MANY_REQUESTS, why)
 }
 
 /// Writes a file, until its end or until its reader stalls.
