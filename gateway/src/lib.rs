@@ -13,6 +13,7 @@ mod identity;
 mod limits;
 mod log_level;
 mod reload;
+mod results;
 mod text;
 mod trace;
 

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 /// Longest name of a person; what the audit log holds.
 pub const WHO_CHARS_MAX: usize = 128;
@@ -43,6 +44,11 @@ const HIDDEN: [(char, char); 22] = [
 /// A time for people: without fractions of a second.
 pub fn to_the_second(at: Timestamp) -> String {
     format!("{at:.0}")
+}
+
+/// A time in a zone, with the zone's offset, in RFC 3339.
+pub fn rfc_3339(at: Timestamp, zone: &TimeZone) -> String {
+    at.display_with_offset(zone.to_offset(at)).to_string()
 }
 
 /// Whether a character would do anything to a terminal or a log but appear there.

@@ -17,6 +17,7 @@ mod metrics;
 mod random;
 mod readiness;
 mod reads;
+pub mod results;
 mod service;
 mod shares;
 #[cfg(test)]
@@ -37,6 +38,6 @@ pub use lane::{LaneLimits, Timeouts};
 pub use look_up::LookUp;
 pub use random::OsRandom;
 pub use readiness::Readiness;
-pub use reads::{OrderKey, ReadLimits};
+pub use reads::{FoundPage, OrderKey, OrdersPage, PageSize, ReadLimits};
 pub use service::{CarriedOut, Shards};
 pub use store::ConversionProgress;

@@ -1,4 +1,7 @@
 //! Looks users' rows up in stored data, while a server may run beside it.
+use std::collections::BTreeMap;
+
+use market::batch::Prize;
 use market::campaign::Catalogue;
 use market::chances::Account;
 use market::{ActivityId, Order, UserId};
@@ -9,13 +12,16 @@ use crate::installation::InstallationError;
 use crate::installation::cluster::Cluster;
 use crate::installation::embedded::Folder;
 use crate::installation::opened::{BackEnd, Installation};
+use crate::meta::InstalledMeta;
 use crate::reads::{FoundRecords, OrderKey, ReadLimits, ReadQuestion, Reader, Reads};
+use crate::results::{Effort, Results, ResultsFilter, walks};
 use crate::store::{Access, MysqlDatabase, StoreError};
 
 /// The readers of all shards, and the published campaigns.
 pub struct LookUp {
     map: SlotMap,
     readers: Vec<Box<dyn Reads>>,
+    meta: InstalledMeta,
     catalogue: Catalogue,
 }
 
@@ -38,6 +44,19 @@ impl LookUp {
             .ask(user, ReadQuestion::Account(user.clone(), activity))
             .await?
             .account)
+    }
+
+    /// What was made, over all shards.
+    pub fn results(&self, filter: ResultsFilter, effort: Effort) -> Results<'_> {
+        let walks = walks(&self.map, |shard, table| {
+            self.readers[usize::from(shard)].walk(table, effort.rows_max)
+        });
+        Results::new(walks, filter, effort, &self.meta)
+    }
+
+    /// Each prize's total: what was published and added, less what was withdrawn.
+    pub async fn stock_totals(&self) -> Result<BTreeMap<Prize, u64>, StoreError> {
+        self.meta.totals().await
     }
 
     /// The published campaigns.
@@ -79,6 +98,7 @@ async fn look_up_in_folder(folder: &Folder, limits: ReadLimits) -> Result<LookUp
     Ok(LookUp {
         readers,
         catalogue: meta.campaigns().catalogue().await?,
+        meta: InstalledMeta::embedded(meta),
         map,
     })
 }
@@ -92,6 +112,7 @@ async fn look_up_in_cluster(cluster: &Cluster, limits: ReadLimits) -> Result<Loo
     Ok(LookUp {
         readers,
         catalogue: cluster.meta().campaigns().catalogue().await?,
+        meta: InstalledMeta::of_cluster(cluster.meta()),
         map,
     })
 }

@@ -5,24 +5,25 @@
 //!
 //! Only a server that takes writes may answer that something does not exist. A replica, or the old
 //! server of a shard that has moved, may lack what was answered a moment ago.
+mod orders;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use market::chances::Account;
-use market::{ActivityId, Call, Kind, Order, OrderId, RequestId, UserId};
+use market::{ActivityId, Order, OrderId, UserId};
 use router::{SlotMap, TableId};
 use tokio::sync::Semaphore;
 
 use crate::error::ReadError;
-use crate::store::tables::{Numbered, accounts, calls, orders};
-use crate::store::{
-    Columns, Connection, Database, Makings, Pool, PoolLimits, StoreError, json_rows,
-};
+use crate::results::walk::{Walk, Walker};
+use crate::store::tables::{Numbered, accounts};
+use crate::store::{Connection, Database, Pool, PoolLimits, StoreError, json_rows};
 
-/// The maximum number of a user's latest draws in an answer.
-const LATEST_MAX: usize = 100;
+pub use self::orders::{FoundPage, OrderKey, OrdersPage, PageSize};
+use self::orders::{found_of_anyone, found_orders, found_page};
 
 /// Sizes of a shard's reader.
 #[derive(Debug, Clone, Copy)]
@@ -35,22 +36,13 @@ pub struct ReadLimits {
     pub timeout: Duration,
 }
 
-/// How orders are named.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum OrderKey {
-    /// All orders of one call, by its request id.
-    Request(RequestId),
-    /// One order, by its id.
-    Order(OrderId),
-    /// The latest orders of a user, in one activity or in all; the newest first, at most 100.
-    Latest(Option<ActivityId>),
-}
-
 /// A question to one shard.
 #[derive(Debug, Clone)]
 pub(crate) enum ReadQuestion {
     Account(UserId, ActivityId),
     Order(UserId, OrderKey),
+    Page(UserId, OrdersPage),
+    OrderOfAnyone(OrderId),
 }
 
 /// The answer: an account, or orders.
@@ -59,11 +51,16 @@ pub(crate) struct FoundRecords {
     pub(crate) account: Option<Account>,
     /// In the order in which they were drawn.
     pub(crate) orders: Vec<Order>,
+    /// `None` also where the page's beginning is not known.
+    pub(crate) page: Option<FoundPage>,
 }
 
 /// A reader of any database.
 pub(crate) trait Reads: Send + Sync {
     fn ask(&self, table: TableId, question: ReadQuestion) -> ReadFuture;
+
+    /// A walk through the calls of a table, on a connection of its own.
+    fn walk(&self, table: TableId, rows_max: usize) -> Box<dyn Walk>;
 }
 
 pub(crate) type ReadFuture = Pin<Box<dyn Future<Output = Result<FoundRecords, ReadError>> + Send>>;
@@ -122,11 +119,19 @@ impl<D: Database> Reads for Reader<D> {
         });
         Box::pin(async move { task.await.unwrap_or(Err(ReadError::ShardUnavailable)) })
     }
+
+    fn walk(&self, table: TableId, rows_max: usize) -> Box<dyn Walk> {
+        let database = self.0.pool.database().clone();
+        Box::new(Walker::new(database, table, rows_max))
+    }
 }
 
 impl FoundRecords {
     fn is_empty(&self) -> bool {
-        self.account.is_none() && self.orders.is_empty()
+        let page = self.page.as_ref();
+        self.account.is_none()
+            && self.orders.is_empty()
+            && page.is_none_or(|page| page.orders.is_empty())
     }
 }
 
@@ -177,91 +182,16 @@ async fn read<C: Connection>(
             })
         }
         ReadQuestion::Order(user, key) => Ok(FoundRecords {
-            orders: orders(connection, sql, user, key).await?,
+            orders: found_orders(connection, sql, user, key).await?,
+            ..FoundRecords::default()
+        }),
+        ReadQuestion::OrderOfAnyone(order) => Ok(FoundRecords {
+            orders: found_of_anyone(connection, sql, *order).await?,
+            ..FoundRecords::default()
+        }),
+        ReadQuestion::Page(user, page) => Ok(FoundRecords {
+            page: found_page(connection, sql, user, *page).await?,
             ..FoundRecords::default()
         }),
     }
-}
-
-async fn orders<C: Connection>(
-    connection: &mut C,
-    sql: &Numbered,
-    user: &UserId,
-    key: &OrderKey,
-) -> Result<Vec<Order>, StoreError> {
-    match key {
-        OrderKey::Request(request) => {
-            let key = json_rows([(user.as_str(), request.as_str())]);
-            let rows = connection.rows(&sql.calls.find, &key).await?;
-            let calls = calls_in(&rows)?;
-            draws_of(connection, sql, &calls).await
-        }
-        OrderKey::Order(order) => Ok(order_of(connection, sql, user, *order)
-            .await?
-            .into_iter()
-            .collect()),
-        OrderKey::Latest(activity) => latest(connection, sql, user, *activity).await,
-    }
-}
-
-async fn order_of<C: Connection>(
-    connection: &mut C,
-    sql: &Numbered,
-    user: &UserId,
-    order: OrderId,
-) -> Result<Option<Order>, StoreError> {
-    let key = json_rows([(user.as_str(), order.get())]);
-    let rows = connection.rows(&sql.orders.find, &key).await?;
-    let order = |row| orders::read(row, calls::COLUMNS, &calls::read(row, 0)?);
-    rows.first().map(order).transpose()
-}
-
-/// A user's latest draws, the newest first. Draws of one call have one time; among calls of one
-/// time the greater id counts as newer.
-async fn latest<C: Connection>(
-    connection: &mut C,
-    sql: &Numbered,
-    user: &UserId,
-    activity: Option<ActivityId>,
-) -> Result<Vec<Order>, StoreError> {
-    let key = (user.as_str(), activity.map_or(0, ActivityId::get));
-    let key = serde_json::to_string(&key).expect("plain values");
-    let rows = connection.rows(&sql.calls.latest, &key).await?;
-    let mut calls = calls_in(&rows)?;
-    let mut draws = 0;
-    calls.retain(|call| {
-        let is_wanted = draws < LATEST_MAX;
-        draws += usize::from(call.made);
-        is_wanted
-    });
-    let mut orders = draws_of(connection, sql, &calls).await?;
-    orders.sort_unstable_by_key(|order| std::cmp::Reverse((order.created_at, order.id)));
-    orders.truncate(LATEST_MAX);
-    Ok(orders)
-}
-
-fn calls_in(rows: &[impl Columns]) -> Result<Vec<Call>, StoreError> {
-    rows.iter().map(|row| calls::read(row, 1)).collect()
-}
-
-/// All draws of these calls, call by call. Calls of other kinds have none.
-async fn draws_of<C: Connection>(
-    connection: &mut C,
-    sql: &Numbered,
-    calls: &[Call],
-) -> Result<Vec<Order>, StoreError> {
-    let draws = calls.iter().filter(|call| call.kind == Kind::Draw);
-    let mut made = Makings::default();
-    made.look_for(sql, &draws);
-    let steps = made.steps();
-    if steps.is_empty() {
-        return Ok(Vec::new());
-    }
-    let outcomes = connection.run_all(&steps).await?;
-    made.found(&outcomes)?;
-    let mut orders = Vec::new();
-    for call in draws {
-        orders.extend(made.of(call)?.made.orders().iter().cloned());
-    }
-    Ok(orders)
 }

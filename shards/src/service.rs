@@ -2,14 +2,16 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 use jiff::Timestamp;
-use market::campaign::Catalogue;
+use market::batch::Prize;
+use market::campaign::{Campaign, Catalogue};
 use market::chances::Account;
 use market::draw::DrawAsk;
-use market::{ActivityId, Command, Made, Order, Orders, RequestId, TypedAsk, UserId};
+use market::{ActivityId, Command, Made, Order, OrderId, Orders, RequestId, TypedAsk, UserId};
 use router::{Route, SlotMap};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -24,7 +26,9 @@ use crate::meta::{
 };
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
-use crate::reads::{FoundRecords, OrderKey, ReadQuestion, Reads};
+use crate::reads::{FoundPage, FoundRecords, OrderKey, OrdersPage, ReadQuestion, Reads};
+use crate::results::versions::Versions;
+use crate::results::{Effort, Results, ResultsFilter, walks};
 use crate::shares::Shares;
 use crate::store::StoreError;
 
@@ -134,6 +138,46 @@ impl Shards {
             .ask(user, ReadQuestion::Order(user.clone(), key))
             .await?
             .orders)
+    }
+
+    /// An order, whoever drew it; its id carries the user's slot. None where there is none.
+    pub async fn order_of_anyone(&self, order: OrderId) -> Result<Vec<Order>, ReadError> {
+        let route = self.map.route_slot(router::slot_of(order.get()));
+        let found = self.ask_at(route, ReadQuestion::OrderOfAnyone(order));
+        Ok(found.await?.orders)
+    }
+
+    /// A page of a user's draws, the newest first; `None` when it is to begin behind a draw that
+    /// the user has not made there.
+    pub async fn orders_page(
+        &self,
+        user: &UserId,
+        page: OrdersPage,
+    ) -> Result<Option<FoundPage>, ReadError> {
+        Ok(self
+            .ask(user, ReadQuestion::Page(user.clone(), page))
+            .await?
+            .page)
+    }
+
+    /// What was made, over all shards, read beside the draws.
+    pub fn results(&self, filter: ResultsFilter, effort: Effort) -> Results<'_> {
+        let walks = walks(&self.map, |shard, table| {
+            self.readers[usize::from(shard)].walk(table, effort.rows_max)
+        });
+        Results::new(walks, filter, effort, &self.meta)
+    }
+
+    /// The version of the campaign under which an order was drawn, if it can be read.
+    pub async fn version_of(&self, order: &Order) -> Result<Option<Arc<Campaign>>, StoreError> {
+        Versions::new(&self.meta, order.activity)
+            .of_order(order)
+            .await
+    }
+
+    /// Each prize's total: what was published and added, less what was withdrawn.
+    pub async fn stock_totals(&self) -> Result<BTreeMap<Prize, u64>, StoreError> {
+        self.meta.totals().await
     }
 
     /// The present campaigns and switches, for short use only.
@@ -299,7 +343,14 @@ impl Shards {
     }
 
     async fn ask(&self, user: &UserId, question: ReadQuestion) -> Result<FoundRecords, ReadError> {
-        let route = self.route(user);
+        self.ask_at(self.route(user), question).await
+    }
+
+    async fn ask_at(
+        &self,
+        route: Route,
+        question: ReadQuestion,
+    ) -> Result<FoundRecords, ReadError> {
         let permit = self.breakers.shard(shard_index(route)).admit()?;
         let _place = self
             .shares

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use shards::Shards;
+use tokio::sync::Semaphore;
 
 use super::metrics::Scrape;
 use super::refusals::Refusals;
@@ -21,6 +22,8 @@ pub struct Admin {
     pub(super) tokens: Arc<TokenStore>,
     pub(super) refusals: Refusals,
     pub(super) ready: AtomicBool,
+    /// Whoever reads all draws of an activity holds it.
+    pub(super) exporting: Arc<Semaphore>,
 }
 
 impl Admin {
@@ -43,6 +46,7 @@ impl Admin {
             tokens,
             refusals,
             ready: AtomicBool::new(false),
+            exporting: Arc::new(Semaphore::new(1)),
         }
     }
 

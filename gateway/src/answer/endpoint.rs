@@ -26,6 +26,10 @@ endpoints! {
     Draw = "draw",
     /// A draw that was made.
     DrawRecord = "draw_record",
+    /// A user's draws in an activity, page by page.
+    DrawRecords = "draw_records",
+    /// A user's latest draws in all activities.
+    AwardRecordList = "award_record_list",
     /// Whether a campaign is loaded.
     Armory = "armory",
     /// A user's chances.

@@ -19,7 +19,7 @@ use crate::admin::endpoints::look_ups::{account_json, order_json, order_key};
 use crate::text::printable;
 
 /// One question at a time.
-const LIMITS: ReadLimits = ReadLimits {
+pub(super) const LIMITS: ReadLimits = ReadLimits {
     connections_max: 1,
     queue_max: 1,
     timeout: Duration::from_secs(10),
@@ -87,6 +87,12 @@ enum LookUpError {
     Read(#[from] ReadError),
 }
 
+/// What is said of an activity that no campaign has.
+pub(super) fn unknown_activity(activity: ActivityId) -> String {
+    let help = "`drawbridge campaign list` shows those that are";
+    format!("no activity {activity} is published; {help}")
+}
+
 impl OrderOptions {
     async fn look_up(&self) -> Result<Value, LookUpError> {
         if let Some(server) = &self.common.server.0 {
@@ -135,10 +141,7 @@ impl AccountOptions {
         }
         let stored = self.common.open().await?;
         let Some(published) = stored.catalogue().activity(activity) else {
-            let help = "`drawbridge campaign list` shows those that are";
-            return Err(LookUpError::Nothing(format!(
-                "no activity {activity} is published; {help}"
-            )));
+            return Err(LookUpError::Nothing(unknown_activity(activity)));
         };
         Ok(value(&account_json(
             published,

@@ -29,6 +29,8 @@ mod output;
 mod progress;
 mod record;
 mod reload;
+mod report;
+mod results;
 mod route;
 mod run_command;
 mod serve;
@@ -105,6 +107,10 @@ enum DrawbridgeCommand {
     Order(look_up::OrderOptions),
     /// Show how often a user may still draw; works while the server runs
     Account(look_up::AccountOptions),
+    /// Write who won what, from all shards; works while the server runs
+    Results(results::ResultsOptions),
+    /// Show what was drawn in an activity and what it cost; works while the server runs
+    Report(report::ReportOptions),
     /// Explain on which shard and table users are
     Route(route::RouteOptions),
     /// Check that nothing is lost, oversold or misplaced; works while the server runs
@@ -135,6 +141,8 @@ impl DrawbridgeCommand {
             Self::AuditLog(options) => options,
             Self::Order(options) => options,
             Self::Account(options) => options,
+            Self::Results(options) => options,
+            Self::Report(options) => options,
             Self::Route(options) => options,
             Self::Audit(options) => options,
             Self::Completions(options) => options,

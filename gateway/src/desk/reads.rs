@@ -7,7 +7,7 @@ use market::campaign::{Campaign, Catalogue, Published, Stage};
 use market::chances::Account;
 use market::ids::AwardIndex;
 use market::{ActivityId, Order, StrategyId, UserId};
-use shards::OrderKey;
+use shards::{FoundPage, OrderKey, OrdersPage};
 
 use super::service::Desk;
 use crate::answer::{Code, Failure};
@@ -61,6 +61,12 @@ impl Desk {
     /// The orders of a user under a key; none where there are none.
     pub async fn orders(&self, user: &UserId, key: OrderKey) -> Result<Vec<Order>, Failure> {
         Ok(self.shards.orders(user, key).await?)
+    }
+
+    /// A page of a user's orders.
+    pub async fn orders_page(&self, user: &UserId, page: OrdersPage) -> Result<FoundPage, Failure> {
+        let found = self.shards.orders_page(user, page).await?;
+        found.ok_or_else(|| Code::RecordUnknown.into())
     }
 }
 

@@ -2,9 +2,10 @@
 //!
 //! Draws and reads have all their bytes at once, and cost no allocation here. The other form is for
 //! answers that go on for a while, such as server-sent events.
-use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -27,9 +28,42 @@ pub enum AnswerBody {
 /// A body that comes over a channel.
 pub struct BodyStream {
     chunks: mpsc::Receiver<Bytes>,
+    /// Whether it is cut off when it ends now.
+    cut_off: Arc<AtomicBool>,
     /// What must last as long as the body.
     lasts: Option<Box<dyn Send + Sync>>,
 }
+
+/// Sends the chunks of a body.
+#[derive(Debug)]
+pub struct ChunkSender {
+    chunks: mpsc::Sender<Bytes>,
+    cut_off: Arc<AtomicBool>,
+}
+
+impl ChunkSender {
+    /// Sends a chunk, when there is room for it. Fails once the caller has gone.
+    pub async fn send(&self, chunk: Bytes) -> Result<(), CutOff> {
+        self.chunks.send(chunk).await.map_err(|_| CutOff)
+    }
+
+    /// From now on the body is whole only when [`ChunkSender::end`] says so. When the sender is
+    /// dropped before that, whatever the reason, the connection closes without the mark of the
+    /// end, and the reader notices.
+    pub fn must_end(&self) {
+        self.cut_off.store(true, Ordering::Release);
+    }
+
+    /// Ends the body, which is whole.
+    pub fn end(self) {
+        self.cut_off.store(false, Ordering::Release);
+    }
+}
+
+/// A body ended before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the body was cut off")]
+pub struct CutOff;
 
 impl fmt::Debug for BodyStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -44,13 +78,15 @@ impl AnswerBody {
     }
 
     /// A body that ends when its sender is dropped. Sending fails once the caller has gone.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no endpoint streams yet"))]
-    pub fn stream() -> (mpsc::Sender<Bytes>, Self) {
-        let (sender, chunks) = mpsc::channel(CHUNKS_MAX);
+    pub fn stream() -> (ChunkSender, Self) {
+        let (chunks, received) = mpsc::channel(CHUNKS_MAX);
+        let cut_off = Arc::new(AtomicBool::new(false));
         let stream = BodyStream {
-            chunks,
+            chunks: received,
+            cut_off: cut_off.clone(),
             lasts: None,
         };
+        let sender = ChunkSender { chunks, cut_off };
         (sender, Self::Stream(Box::new(stream)))
     }
 
@@ -71,15 +107,20 @@ impl From<Bytes> for AnswerBody {
 
 impl Body for AnswerBody {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = CutOff;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
         let polled = match &mut *self {
             Self::Whole(bytes) => Poll::Ready(bytes.take()),
-            Self::Stream(stream) => stream.chunks.poll_recv(context),
+            Self::Stream(stream) => match stream.chunks.poll_recv(context) {
+                Poll::Ready(None) if stream.cut_off.load(Ordering::Acquire) => {
+                    return Poll::Ready(Some(Err(CutOff)));
+                }
+                polled => polled,
+            },
         };
         polled.map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
     }
@@ -98,8 +139,6 @@ impl Body for AnswerBody {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use http_body_util::BodyExt as _;
 
     use super::*;
@@ -132,6 +171,23 @@ mod tests {
         assert!(body.frame().await.is_none());
         drop(body);
         assert_eq!(Arc::strong_count(&lasting), 1);
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_must_end_and_does_not_is_an_error() {
+        for ends in [true, false] {
+            let (sender, mut body) = AnswerBody::stream();
+            sender.must_end();
+            sender.send(Bytes::from("a")).await.expect("it is read");
+            if ends {
+                sender.end();
+            } else {
+                drop(sender);
+            }
+            assert!(body.frame().await.expect("a frame").is_ok());
+            let error = body.frame().await.and_then(Result::err);
+            assert_eq!(error, Some(CutOff).filter(|_| !ends));
+        }
     }
 
     #[tokio::test]

@@ -14,7 +14,7 @@ mod table;
 mod tls;
 mod turn;
 
-pub use body::AnswerBody;
+pub use body::{AnswerBody, ChunkSender};
 pub use handler::{Handler, HttpResponse};
 pub use in_flight::{InFlight, InFlightRequest};
 pub use metrics::ConnectionMetrics;

@@ -12,6 +12,7 @@ use std::str::FromStr;
 use market::{ActivityId, DrawCount, OrderId, RequestId, StrategyId, UserId};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use shards::PageSize;
 
 use super::content::Content;
 use crate::answer::Failure;
@@ -42,11 +43,15 @@ pub enum FieldName {
     Channel,
     /// The source that a viewer comes from.
     Source,
+    /// So many entries of a list.
+    Limit,
+    /// The draw behind which a list begins.
+    Before,
 }
 
 impl FieldName {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::User,
         Self::Activity,
         Self::Strategy,
@@ -55,6 +60,8 @@ impl FieldName {
         Self::Count,
         Self::Channel,
         Self::Source,
+        Self::Limit,
+        Self::Before,
     ];
 
     /// As callers write it.
@@ -68,6 +75,8 @@ impl FieldName {
             Self::Count => "count",
             Self::Channel => "channel",
             Self::Source => "source",
+            Self::Limit => "limit",
+            Self::Before => "before",
         }
     }
 
@@ -225,6 +234,16 @@ impl<'a> Fields<'a> {
     /// `orderId`, optional.
     pub fn order(&self) -> Result<Option<OrderId>, Failure> {
         self.number(FieldName::Order)
+    }
+
+    /// `limit`, with a default.
+    pub fn limit(&self) -> Result<PageSize, Failure> {
+        Ok(self.number(FieldName::Limit)?.unwrap_or_default())
+    }
+
+    /// `before`, optional.
+    pub fn before(&self) -> Result<Option<OrderId>, Failure> {
+        self.number(FieldName::Before)
     }
 
     /// `count`, optional.

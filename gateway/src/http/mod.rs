@@ -20,7 +20,7 @@ mod respond;
 mod route;
 pub mod statuses;
 mod table;
-mod views;
+pub mod views;
 
 pub use api::{HttpApi, HttpApiConfig};
 pub use metrics::HttpMetrics;

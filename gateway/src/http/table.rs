@@ -4,8 +4,8 @@ use hyper::Method;
 use hyper::http::request::Parts;
 
 use super::endpoints::{
-    account, armory, award_list, draw, draw_record, page, preflight, random_raffle, rule_weight,
-    stage, strategy_armory, strategy_award_list, unknown,
+    account, armory, award_list, award_record_list, draw, draw_record, draw_records, page,
+    preflight, random_raffle, rule_weight, stage, strategy_armory, strategy_award_list, unknown,
 };
 use super::route::{About, Route, RoutedCall};
 use crate::answer::Endpoint;
@@ -21,6 +21,8 @@ static ROUTES: [Route; Endpoint::ALL.len()] = {
     const ROUTES: [Route; Endpoint::ALL.len()] = [
         draw::ROUTE,
         draw_record::ROUTE,
+        draw_records::ROUTE,
+        award_record_list::ROUTE,
         armory::ROUTE,
         account::ROUTE,
         stage::ROUTE,

@@ -8,8 +8,13 @@ const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
 /// Every path but those of draws, with the parameters that it takes.
-const READS: [(&str, &str); 16] = [
+const READS: [(&str, &str); 18] = [
     ("activity/draw_record", "userId=u&requestId=k"),
+    (
+        "activity/draw_records",
+        "userId=u&activityId=100301&limit=3",
+    ),
+    ("activity/query_user_award_record_list", "userId=u&limit=3"),
     ("activity/armory", "activityId=100301"),
     (
         "activity/query_user_activity_account",

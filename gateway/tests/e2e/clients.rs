@@ -69,7 +69,7 @@ async fn every_documented_endpoint_answers_with_its_documented_fields() {
         .await
         .expect(200, "0000");
     // The path, a request, and the fields of `data` or of its first entry.
-    let cases: [(&str, Request, &[&str]); 10] = [
+    let cases: [(&str, Request, &[&str]); 12] = [
         (
             "activity/draw",
             Request::draw("u", DEMO_ACTIVITY, "k"),
@@ -87,6 +87,28 @@ async fn every_documented_endpoint_answers_with_its_documented_fields() {
                 "requestId",
                 "state",
                 "createdAt",
+            ],
+        ),
+        (
+            "activity/draw_records",
+            Request::get("activity/draw_records?userId=u&activityId=100301"),
+            &["records", "next"],
+        ),
+        (
+            "activity/query_user_award_record_list",
+            Request::json(
+                "activity/query_user_award_record_list",
+                &json!({"userId": "u", "limit": 10}),
+            ),
+            &[
+                "userId",
+                "activityId",
+                "strategyId",
+                "orderId",
+                "awardId",
+                "awardTitle",
+                "awardTime",
+                "awardState",
             ],
         ),
         (

@@ -29,6 +29,7 @@ mod readme;
 mod ready;
 mod refusals;
 mod reload;
+mod results;
 mod start;
 mod stock;
 mod stop;

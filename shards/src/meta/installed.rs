@@ -3,6 +3,8 @@
 //! An enum, because there are two kinds and each call is one line: a trait per topic would declare
 //! every method three times (as a method, in the trait, in its implementation) and box its future.
 //! Only what running gateways call is here; commands use [`Meta`] with its kind.
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::audit_log::AuditEntry;
@@ -10,8 +12,11 @@ use super::connections::Meta;
 use super::error::ChangeError;
 use super::fleet_settings::{FleetChange, FleetSetting};
 use super::gateways::{Gateway, GatewayReport, OwnReport, ReportOutcome};
+use super::stored_campaign::StoredCampaign;
 use super::switches::{PastSwitchChange, SwitchChange};
 use crate::store::{MysqlDatabase, SqliteFile, StoreError};
+use market::ActivityId;
+use market::batch::Prize;
 use market::switches::Switches;
 
 /// The meta database of this installation.
@@ -45,6 +50,30 @@ impl InstalledMeta {
             meta,
             own_report: Box::default(),
         }
+    }
+
+    /// A meta database for callers that only read.
+    pub(crate) fn of_cluster(meta: &Meta<MysqlDatabase>) -> Self {
+        Self::Cluster(meta.clone())
+    }
+
+    /// All versions of one campaign.
+    pub(crate) async fn versions_of(
+        &self,
+        activity: ActivityId,
+    ) -> Result<Vec<StoredCampaign>, StoreError> {
+        let mut versions = Vec::new();
+        let of_activity = |page: &[StoredCampaign]| {
+            let wanted = page.iter().filter(|stored| stored.activity == activity);
+            versions.extend(wanted.cloned());
+        };
+        on!(self, meta => meta.campaigns().each_page_of_versions(of_activity))?;
+        Ok(versions)
+    }
+
+    /// Each prize's total.
+    pub(crate) async fn totals(&self) -> Result<BTreeMap<Prize, u64>, StoreError> {
+        on!(self, meta => meta.stock_operations().totals())
     }
 
     pub(crate) async fn switches(&self) -> Result<Switches, StoreError> {

@@ -27,7 +27,7 @@ impl StoredCampaign {
     }
 
     /// The campaign; `None`, and an error in the log, for a file that this program cannot read.
-    pub(super) fn parse(&self) -> Option<Published> {
+    pub(crate) fn parse(&self) -> Option<Published> {
         match Campaign::parse(&self.text) {
             Ok(campaign) => Some(Published {
                 version: self.version,

@@ -19,8 +19,9 @@ mod rows;
 mod schema;
 mod verdicts;
 
-pub(super) use self::bench::{
-    Bench, TABLES, account, change_all, gather, in_doubt, map, orders_of, receipt, table_of,
+pub(crate) use self::bench::{
+    Bench, TABLES, account, calls_for, change_all, change_orders, gather, in_doubt, map, orders_of,
+    receipt, table_of,
 };
 
 macro_rules! over_each_database {
@@ -79,6 +80,8 @@ over_each_database! {
     }
     latest {
         the_latest_draws_of_a_user_are_found,
+        pages_of_any_size_are_the_whole_list,
+        a_page_begins_behind_a_draw_of_the_user,
     }
     schema {
         orders_of_the_first_schema_are_kept,

@@ -34,7 +34,7 @@ pub use identity::{
 pub(crate) use identity::{IDENTITY_TABLE, MismatchNotice, write_identity};
 pub(crate) use makings::{MadeTable, Makings, StoredMade};
 #[cfg(test)]
-pub(crate) use makings::{NewRows, add_new_rows};
+pub(crate) use makings::{NewRows, add_new_rows, examples};
 pub use migrate::{
     ConversionProgress, MigrateError, awaits_conversion, check_meta, check_shard, migrate_meta,
     migrate_shard, migrate_shard_watched,

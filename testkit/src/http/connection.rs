@@ -92,6 +92,11 @@ impl Connection {
         };
         let head = String::from_utf8_lossy(&self.input[..head_len]).into_owned();
         let mut response = parse_head(&head);
+        if with_body && response.header("Transfer-Encoding") == Some("chunked") {
+            self.input.drain(..head_len);
+            response.body = self.read_chunks().await?;
+            return Ok(response);
+        }
         let length = response
             .header("Content-Length")
             .map_or(0, |value| value.parse().expect("a length"));
@@ -103,6 +108,30 @@ impl Connection {
         response.body = self.input[head_len..head_len + length].to_vec();
         self.input.drain(..head_len + length);
         Ok(response)
+    }
+
+    /// The chunks of a body, until the empty one.
+    async fn read_chunks(&mut self) -> io::Result<Vec<u8>> {
+        let mut body = Vec::new();
+        loop {
+            let line_len = loop {
+                if let Some(end) = self.input.windows(2).position(|window| window == b"\r\n") {
+                    break end + 2;
+                }
+                self.read_more().await?;
+            };
+            let size = String::from_utf8_lossy(&self.input[..line_len - 2]).into_owned();
+            let size = usize::from_str_radix(&size, 16).expect("the size of a chunk");
+            let end = line_len + size;
+            while self.input.len() < end + 2 {
+                self.read_more().await?;
+            }
+            body.extend_from_slice(&self.input[line_len..end]);
+            self.input.drain(..end + 2);
+            if size == 0 {
+                return Ok(body);
+            }
+        }
     }
 
     async fn read_more(&mut self) -> io::Result<()> {

@@ -8,7 +8,6 @@ use market::campaign::{Catalogue, Published};
 use market::chances::Account;
 use market::{ActivityId, Order, OrderId, RequestId, UserId};
 use serde::Serialize;
-use serde_json::value::RawValue;
 use shards::OrderKey;
 
 use crate::admin::call::AdminCall;
@@ -17,7 +16,9 @@ use crate::admin::state::Admin;
 use crate::answer::Data;
 use crate::desk::today;
 use crate::edge::HttpResponse;
+use crate::http::endpoints::draw_record::Record;
 use crate::http::endpoints::{account, draw_record};
+use crate::http::views::drawn::Drawn;
 
 impl Admin {
     pub(super) async fn look_up_orders(
@@ -158,15 +159,14 @@ pub fn order_json(key: &OrderKey, orders: &[Order], catalogue: &Catalogue) -> Op
 
 fn latest_json(orders: &[Order], catalogue: &Catalogue) -> String {
     #[derive(Serialize)]
-    struct Latest {
-        orders: Vec<Box<RawValue>>,
+    struct Latest<'a> {
+        orders: Vec<Record<'a, Drawn<'a>>>,
     }
-    let record = |order: &Order| {
-        let json = draw_record::encode(std::slice::from_ref(order), false, catalogue)?.into_json();
-        RawValue::from_string(json).ok()
-    };
+    let records = orders
+        .iter()
+        .map(|order| draw_record::record(order, catalogue));
     serde_json::to_string(&Latest {
-        orders: orders.iter().filter_map(record).collect(),
+        orders: records.collect(),
     })
     .expect("plain values")
 }

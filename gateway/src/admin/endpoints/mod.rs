@@ -14,6 +14,7 @@ mod limits;
 mod log;
 pub mod look_ups;
 mod reload;
+mod results;
 mod switches;
 
 use std::future::Future;
@@ -72,6 +73,9 @@ static ENDPOINTS: &[AdminEndpoint] = endpoints! {
     Viewer GET "/admin/config" => show_config,
     Viewer GET "/admin/orders" => look_up_orders,
     Viewer GET "/admin/accounts" => look_up_account,
+    Viewer GET "/admin/results" => export_results,
+    Viewer GET "/admin/report" => report_activity,
+    Viewer GET "/admin/draws" => find_draws,
     Operator GET DCC_PATH => update_config,
 };
 

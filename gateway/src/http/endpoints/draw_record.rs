@@ -1,8 +1,7 @@
 //! Draws that were made earlier: one by its order, a call by its request.
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use market::campaign::Catalogue;
-use market::{DrawCount, Order, UserId};
+use market::{ActivityId, DrawCount, Order, UserId};
 use serde::Serialize;
 use shards::OrderKey;
 
@@ -11,6 +10,7 @@ use crate::desk::Desk;
 use crate::http::fields::FieldName;
 use crate::http::route::{About, EndpointAnswer, EndpointRequest, Methods, Route, Serve};
 use crate::http::views::drawn::{Drawn, DrawnTogether};
+use crate::text::rfc_3339;
 
 /// `GET activity/draw_record`
 pub const ROUTE: Route = Route {
@@ -55,26 +55,30 @@ fn decode(desk: &Desk, asked: &EndpointRequest<'_>) -> Result<(UserId, OrderKey)
 /// where there are none.
 pub fn encode(orders: &[Order], by_request: bool, catalogue: &Catalogue) -> Option<Data> {
     let order = orders.first()?;
-    let published = catalogue.activity(order.activity);
-    let zone = published.map_or(TimeZone::UTC, |published| {
-        published.campaign.activity.time_zone.clone()
-    });
     Some(if by_request && order.asked > DrawCount::ONE {
-        Data::new(&Record::new(DrawnTogether::from(orders), order, &zone))
+        Data::new(&Record::new(DrawnTogether::from(orders), order, catalogue))
     } else {
-        Data::new(&Record::new(Drawn::from(order), order, &zone))
+        Data::new(&record(order, catalogue))
     })
 }
 
-/// The time in its zone, with the zone's offset.
-fn rfc_3339(at: Timestamp, zone: &TimeZone) -> String {
-    at.display_with_offset(zone.to_offset(at)).to_string()
+/// The record of one draw.
+pub fn record<'a>(order: &'a Order, catalogue: &Catalogue) -> Record<'a, Drawn<'a>> {
+    Record::new(Drawn::from(order), order, catalogue)
+}
+
+/// The zone of an activity's times.
+pub fn zone_of(activity: ActivityId, catalogue: &Catalogue) -> TimeZone {
+    let published = catalogue.activity(activity);
+    published.map_or(TimeZone::UTC, |published| {
+        published.campaign.activity.time_zone.clone()
+    })
 }
 
 /// Draws that were made earlier.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Record<'a, T> {
+pub struct Record<'a, T> {
     #[serde(flatten)]
     drawn: T,
     activity_id: u64,
@@ -85,13 +89,13 @@ struct Record<'a, T> {
 
 impl<'a, T> Record<'a, T> {
     /// The record of a call, from its first order.
-    fn new(drawn: T, order: &'a Order, zone: &TimeZone) -> Self {
+    fn new(drawn: T, order: &'a Order, catalogue: &Catalogue) -> Self {
         Self {
             drawn,
             activity_id: order.activity.get(),
             request_id: order.request.as_str(),
             state: "created",
-            created_at: rfc_3339(order.created_at, zone),
+            created_at: rfc_3339(order.created_at, &zone_of(order.activity, catalogue)),
         }
     }
 }

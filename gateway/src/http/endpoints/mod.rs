@@ -2,8 +2,10 @@
 pub mod account;
 pub mod armory;
 pub mod award_list;
+pub mod award_record_list;
 pub mod draw;
 pub mod draw_record;
+pub mod draw_records;
 pub mod page;
 pub mod preflight;
 pub mod random_raffle;

@@ -128,6 +128,14 @@ fn questions(cluster: &Cluster, gateway: &str, shard: u16) -> Vec<Question> {
             "`draw_record`",
             Request::record(user, "requestId", "before"),
         ),
+        player("`draw_records`", of_user("activity/draw_records")),
+        player(
+            "`award_record_list`",
+            Request::json(
+                "activity/query_user_award_record_list",
+                &json!({"userId": user}),
+            ),
+        ),
         player("`account`", Request::account(user, REFUSING)),
         player("`award_list`", of_user("strategy/query_raffle_award_list")),
         player(

@@ -15,6 +15,7 @@ mod held;
 mod jobs;
 mod overload;
 mod redis;
+mod results;
 mod shards;
 mod shares;
 mod stock;

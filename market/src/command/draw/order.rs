@@ -5,7 +5,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::calendar::Day;
+use crate::campaign::{Award, Strategy};
 use crate::ids::{ActivityId, AwardId, OrderId, RequestId, UserId};
+use crate::tree::Tree;
 
 /// How many draws a call asks for: 1 to 10.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -88,6 +90,26 @@ pub struct Order {
     pub stocked: bool,
     /// When the draw was planned.
     pub created_at: Timestamp,
+}
+
+impl Order {
+    /// Its prize, in the strategy of the version that it was drawn under.
+    pub fn award_in<'c>(&self, strategy: &'c Strategy) -> Option<&'c Award> {
+        strategy.awards.iter().find(|award| award.id == self.award)
+    }
+
+    /// The parameter for the prize's distributor: that of the luck node which gave it, else the
+    /// prize's own. Where several luck nodes give one prize it is that of the first.
+    pub fn config_in<'c>(&self, strategy: &'c Strategy) -> Option<&'c str> {
+        let award = self.award_in(strategy)?;
+        let nodes = strategy.trees.iter().flat_map(Tree::luck_awards);
+        let of_node = |(index, config)| (strategy.award(index).id == award.id).then_some(config);
+        let of_node = (self.rule == Rule::Luck)
+            .then(|| nodes.filter_map(of_node).next())
+            .flatten()
+            .filter(|config| !config.is_empty());
+        Some(of_node.unwrap_or(&award.config))
+    }
 }
 
 /// Which rule decided a draw's prize. The names are the reference's rule models.

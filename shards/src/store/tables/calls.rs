@@ -30,14 +30,16 @@ numbered_statements! {
         lock,
         /// `[[user, request], ...]` -> index, call.
         find,
-        /// `[user, activity, created_at_ms, id]` -> index 0, call: 101 calls for draws at most,
-        /// the newest first.
+        /// `[user, activity, created_at_ms, first id]` -> index 0, call: the user's calls for draws
+        /// up to that one, the newest first, at most 102.
         latest,
         /// `[after, up to]` -> at most `{rows_max}` calls of the users in between, by key.
         page,
         /// `[user, after]` -> at most `{rows_max}` calls of the user behind that request id, by
         /// key.
         of_user,
+        /// `[user, request]` -> at most `{rows_max}` calls after this key, by key.
+        walk,
         /// The user and request id of the last call by key.
         last,
         /// `[[user, request]]`: writes the calls of the next orders from before there were calls,

@@ -65,7 +65,7 @@ async fn look_ups_use_their_keys_in_mariadb() {
         (&*sql.accounts.read, three),
         (&*sql.calls.find, three),
         (&*sql.calls.lock, three),
-        (&*sql.calls.latest, r#"["a",1]"#),
+        (&*sql.calls.latest, r#"["a",1,2,3]"#),
         (&*sql.orders.of_ids, "[1,2,3]"),
         (&*sql.orders.find, three),
         (&*sql.recharge_orders.of_ids, "[1,2,3]"),

@@ -1,0 +1,315 @@
+//! The fields of a row: of a draw, and of a recharge order.
+use std::str::FromStr;
+
+use jiff::tz::TimeZone;
+use market::campaign::Campaign;
+use market::{Order, RechargeOrder};
+use serde::Serialize;
+
+use super::csv::Cell;
+use crate::text::rfc_3339;
+
+/// How far the delivery of a prize is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum PrizeState {
+    /// Nothing is to be delivered.
+    None,
+    /// The prize has a distributor, and waits for it.
+    Created,
+}
+
+/// A word that is no state.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected none or created")]
+pub struct InvalidState;
+
+impl PrizeState {
+    /// As it is written.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Created => "created",
+        }
+    }
+
+    /// That of an order which was drawn under this version of its campaign. What its prize is
+    /// delivered by is known from there.
+    pub fn of(order: &Order, campaign: Option<&Campaign>) -> Self {
+        let award = campaign.and_then(|campaign| order.award_in(&campaign.strategy));
+        match award {
+            Some(award) if !award.key.is_empty() => Self::Created,
+            _ => Self::None,
+        }
+    }
+}
+
+impl FromStr for PrizeState {
+    type Err = InvalidState;
+
+    fn from_str(text: &str) -> Result<Self, InvalidState> {
+        [Self::None, Self::Created]
+            .into_iter()
+            .find(|state| state.name() == text)
+            .ok_or(InvalidState)
+    }
+}
+
+/// A row of a file: what it is called, and what is in it.
+pub trait Row: Serialize {
+    /// The names of its fields, in their order.
+    const FIELDS: &'static [&'static str];
+
+    /// Its fields as cells.
+    fn cells(&self) -> Vec<Cell<'_>>;
+}
+
+/// A draw.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DrawRow<'a> {
+    pub order_id: String,
+    pub request_id: &'a str,
+    pub user_id: &'a str,
+    pub award_id: u64,
+    pub award_title: &'a str,
+    /// Null where the version cannot be read.
+    pub award_config: Option<&'a str>,
+    /// Null: no prize has points yet.
+    pub award_amount: (),
+    pub state: PrizeState,
+    pub rule: &'static str,
+    pub version: u32,
+    pub ordinal: u32,
+    pub stocked: bool,
+    pub created_at: String,
+}
+
+impl<'a> DrawRow<'a> {
+    /// The row of an order that was drawn under this version of its campaign.
+    pub fn new(order: &'a Order, campaign: Option<&'a Campaign>, zone: &TimeZone) -> Self {
+        let config = |campaign: &'a Campaign| order.config_in(&campaign.strategy);
+        Self {
+            order_id: order.id.to_string(),
+            request_id: order.request.as_str(),
+            user_id: order.user.as_str(),
+            award_id: order.award.get(),
+            award_title: &order.award_title,
+            award_config: campaign.and_then(config),
+            award_amount: (),
+            state: PrizeState::of(order, campaign),
+            rule: order.rule.name(),
+            version: order.version,
+            ordinal: order.ordinal,
+            stocked: order.stocked,
+            created_at: rfc_3339(order.created_at, zone),
+        }
+    }
+}
+
+impl Row for DrawRow<'_> {
+    const FIELDS: &'static [&'static str] = &[
+        "orderId",
+        "requestId",
+        "userId",
+        "awardId",
+        "awardTitle",
+        "awardConfig",
+        "awardAmount",
+        "state",
+        "rule",
+        "version",
+        "ordinal",
+        "stocked",
+        "createdAt",
+    ];
+
+    fn cells(&self) -> Vec<Cell<'_>> {
+        vec![
+            Cell::Plain(&self.order_id),
+            Cell::Text(self.request_id),
+            Cell::Text(self.user_id),
+            Cell::Number(self.award_id),
+            Cell::Text(self.award_title),
+            self.award_config.map_or(Cell::Empty, Cell::Text),
+            Cell::Empty,
+            Cell::Plain(self.state.name()),
+            Cell::Plain(self.rule),
+            Cell::Number(self.version.into()),
+            Cell::Number(self.ordinal.into()),
+            Cell::Bool(self.stocked),
+            Cell::Plain(&self.created_at),
+        ]
+    }
+}
+
+/// Chances that were given.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RechargeRow<'a> {
+    pub order_id: String,
+    pub request_id: &'a str,
+    pub user_id: &'a str,
+    pub kind: &'static str,
+    pub chances: u32,
+    pub created_at: String,
+}
+
+impl<'a> RechargeRow<'a> {
+    /// The row of a recharge order.
+    pub fn new(order: &'a RechargeOrder, zone: &TimeZone) -> Self {
+        Self {
+            order_id: order.id.to_string(),
+            request_id: order.request.as_str(),
+            user_id: order.user.as_str(),
+            kind: order.kind.name(),
+            chances: order.chances,
+            created_at: rfc_3339(order.created_at, zone),
+        }
+    }
+}
+
+impl Row for RechargeRow<'_> {
+    const FIELDS: &'static [&'static str] = &[
+        "orderId",
+        "requestId",
+        "userId",
+        "kind",
+        "chances",
+        "createdAt",
+    ];
+
+    fn cells(&self) -> Vec<Cell<'_>> {
+        vec![
+            Cell::Plain(&self.order_id),
+            Cell::Text(self.request_id),
+            Cell::Text(self.user_id),
+            Cell::Plain(self.kind),
+            Cell::Number(self.chances.into()),
+            Cell::Plain(&self.created_at),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::Timestamp;
+    use market::calendar::Day;
+    use market::draw::Rule;
+    use market::{ActivityId, AwardId, DrawCount, Kind, OrderId, RequestId, UserId};
+    use serde_json::Value;
+
+    use super::super::sheet::{Format, Sheet};
+    use super::*;
+
+    /// Both the award and the luck nodes of the trees have a parameter for award 101.
+    const DEMO: &str = include_str!("../../../deploy/campaigns/100301.toml");
+
+    fn order(award: u64, rule: Rule) -> Order {
+        Order {
+            id: OrderId::new(34_359_740_074).expect("an id"),
+            user: UserId::new("@u, \"1\"").expect("a user"),
+            request: RequestId::new("-k").expect("a key"),
+            seq: 0,
+            asked: DrawCount::ONE,
+            activity: ActivityId::new(100_301).expect("an id"),
+            version: 3,
+            ordinal: 7,
+            day: Day::from_number(20_261_130),
+            award: AwardId::new(award).expect("an id"),
+            award_title: Arc::from("=title"),
+            award_index: 1,
+            rule,
+            stocked: true,
+            created_at: Timestamp::from_millisecond(1_796_000_000_120).expect("a time"),
+        }
+    }
+
+    fn sheet(format: Format) -> Sheet {
+        Sheet {
+            format,
+            byte_order_mark: false,
+            zone: TimeZone::get("Asia/Shanghai").expect("a zone"),
+            state: None,
+        }
+    }
+
+    #[test]
+    fn objects_have_the_fields_in_their_order_and_texts_as_they_are() {
+        let campaign = Campaign::parse(DEMO).expect("valid");
+        let mut line = String::new();
+        sheet(Format::Ndjson).add_draw(&mut line, &order(102, Rule::Default), Some(&campaign));
+        let expected = "{\"orderId\":\"34359740074\",\"requestId\":\"-k\",\
+            \"userId\":\"@u, \\\"1\\\"\",\"awardId\":102,\"awardTitle\":\"=title\",\
+            \"awardConfig\":\"5\",\"awardAmount\":null,\"state\":\"created\",\
+            \"rule\":\"rule_default\",\"version\":3,\"ordinal\":7,\"stocked\":true,\
+            \"createdAt\":\"2026-11-30T12:53:20.12+08:00\"}\n";
+        let read = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
+        let (found, wanted) = (read(&line), read(expected));
+        for field in DrawRow::FIELDS.iter().filter(|name| **name != "createdAt") {
+            assert_eq!(found[field], wanted[field], "{field}");
+        }
+        let at = |field: &&str| line.find(&format!("\"{field}\":")).expect("a field");
+        let places: Vec<usize> = DrawRow::FIELDS.iter().map(at).collect();
+        assert!(places.is_sorted(), "{line}");
+        let created_at = found["createdAt"].as_str().expect("a text");
+        assert!(created_at.ends_with("+08:00"), "{created_at}");
+        let at: Timestamp = created_at.parse().expect("RFC 3339");
+        assert_eq!(at, order(102, Rule::Default).created_at);
+    }
+
+    #[test]
+    fn lines_of_csv_are_safe_and_have_all_fields() {
+        let campaign = Campaign::parse(DEMO).expect("valid");
+        let sheet = sheet(Format::Csv);
+        assert_eq!(
+            sheet.head(Kind::Draw),
+            format!("{}\n", DrawRow::FIELDS.join(","))
+        );
+        let mut line = String::new();
+        sheet.add_draw(&mut line, &order(102, Rule::Default), Some(&campaign));
+        let begin =
+            "34359740074,'-k,\"'@u, \"\"1\"\"\",102,'=title,5,,created,rule_default,3,7,true,";
+        assert!(line.starts_with(begin), "{line}");
+    }
+
+    #[test]
+    fn a_configuration_is_that_of_the_node_that_gave_the_prize() {
+        let campaign = Campaign::parse(DEMO).expect("valid");
+        let trees = campaign.strategy.trees.iter();
+        let mut nodes = trees.flat_map(market::tree::Tree::luck_awards);
+        let (award, config) = nodes.next().expect("a luck node");
+        let given = order(campaign.strategy.award(award).id.get(), Rule::Luck);
+        assert_eq!(given.config_in(&campaign.strategy), Some(config));
+        let drawn = Order {
+            rule: Rule::Default,
+            ..given
+        };
+        let own = campaign.strategy.award(award).config.as_str();
+        assert_eq!(drawn.config_in(&campaign.strategy), Some(own));
+        assert_eq!(order(999, Rule::Luck).config_in(&campaign.strategy), None);
+        let zone = TimeZone::UTC;
+        let unknown = order(102, Rule::Default);
+        let unknown = DrawRow::new(&unknown, None, &zone);
+        assert_eq!(
+            (unknown.award_config, unknown.state),
+            (None, PrizeState::None)
+        );
+    }
+
+    #[test]
+    fn draws_in_another_state_are_left_out() {
+        let campaign = Campaign::parse(DEMO).expect("valid");
+        let of_created = Sheet {
+            state: Some(PrizeState::None),
+            ..sheet(Format::Csv)
+        };
+        let mut lines = String::new();
+        let is_in = of_created.add_draw(&mut lines, &order(102, Rule::Default), Some(&campaign));
+        assert_eq!((is_in, lines.as_str()), (false, ""));
+        assert_eq!("created".parse(), Ok(PrizeState::Created));
+        assert_eq!("Created".parse::<PrizeState>(), Err(InvalidState));
+    }
+}
