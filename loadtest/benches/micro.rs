@@ -205,7 +205,7 @@ fn plan_and_settle_calls(bencher: Bencher, calls: usize, count: DrawCount) {
             };
             let plan = plan(batch, known, &around, &mut numbers, &mut random);
             let granted = plan.wants().to_vec();
-            settle(plan, &granted, |_| {
+            settle(plan, &granted, |_, _| {
                 minted += 1;
                 OrderId::new(minted).expect("above 0")
             })

@@ -160,7 +160,7 @@ impl Bench {
         let mut numbers: Vec<_> = users.iter().map(|_| CommandNumbers::default()).collect();
         let plan = plan(batch, known, &around, &mut numbers, &mut self.random);
         let granted: Vec<Units> = plan.wants().to_vec();
-        let settlement = settle(plan, &granted, |_| {
+        let settlement = settle(plan, &granted, |_, _| {
             self.orders += 1;
             OrderId::new(self.orders).expect("above 0")
         });

@@ -46,6 +46,7 @@ const FOUND_MAX: usize = 100;
 
 impl Admin {
     /// Streams a file of results.
+    #[expect(clippy::unused_async, reason = "handlers are")]
     pub(super) async fn export_results(
         &self,
         AdminCall { caller, query, .. }: AdminCall,

@@ -102,10 +102,10 @@ impl Order {
     /// prize's own. Where several luck nodes give one prize it is that of the first.
     pub fn config_in<'c>(&self, strategy: &'c Strategy) -> Option<&'c str> {
         let award = self.award_in(strategy)?;
-        let nodes = strategy.trees.iter().flat_map(Tree::luck_awards);
+        let mut nodes = strategy.trees.iter().flat_map(Tree::luck_awards);
         let of_node = |(index, config)| (strategy.award(index).id == award.id).then_some(config);
         let of_node = (self.rule == Rule::Luck)
-            .then(|| nodes.filter_map(of_node).next())
+            .then(|| nodes.find_map(of_node))
             .flatten()
             .filter(|config| !config.is_empty());
         Some(of_node.unwrap_or(&award.config))
