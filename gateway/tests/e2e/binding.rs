@@ -8,7 +8,7 @@ const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
 /// Every path but those of draws, with the parameters that it takes.
-const READS: [(&str, &str); 16] = [
+const READS: [(&str, &str); 17] = [
     ("activity/draw_record", "userId=u&requestId=k"),
     ("activity/armory", "activityId=100301"),
     (
@@ -16,6 +16,7 @@ const READS: [(&str, &str); 16] = [
         "userId=u&activityId=100301",
     ),
     ("activity/query_stage_activity_id", "channel=c01&source=s01"),
+    ("activity/query_activity", "activityId=100301"),
     ("strategy/strategy_armory", "strategyId=100006"),
     ("strategy/armory", "strategyId=100006"),
     ("strategy_armory", "strategyId=100006"),

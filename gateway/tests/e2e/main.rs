@@ -19,6 +19,7 @@ mod health;
 mod hostile;
 mod identity;
 mod kill;
+mod life;
 mod limits;
 mod metrics;
 mod nginx;

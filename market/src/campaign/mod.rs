@@ -4,8 +4,10 @@
 //! rely on the checks of files: every prize of the pool can be won, every walk through a tree ends,
 //! every index is in range.
 mod catalogue;
+mod changes;
 mod compatible;
 mod file;
+mod life;
 mod report;
 
 use std::collections::HashSet;
@@ -16,8 +18,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 pub use catalogue::{Catalogue, Conflict, Published};
+pub use changes::{Change, ChangeSection, changes};
 pub use compatible::Incompatible;
 pub use file::InvalidCampaign;
+pub use life::{ClosedForEver, Halt, Halts, LifeChange, LifeState};
 pub use report::report;
 
 use crate::chances::Chances;
@@ -53,7 +57,7 @@ pub struct Activity {
     pub begins_at: Timestamp,
     /// Draws are possible before this moment.
     pub ends_at: Timestamp,
-    /// Draws need `Open`.
+    /// Draws need `Open`, and that no operator has paused or closed it.
     pub state: ActivityState,
     /// Days and months of the limits are those of this zone. It cannot change once published.
     pub time_zone: TimeZone,
@@ -83,15 +87,26 @@ pub enum WhenChancesShort {
     Partial,
 }
 
-/// The reference's activity states.
+/// What a campaign file says about the activity's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ActivityState {
-    /// `create`: not open yet.
-    Created,
-    /// `open`.
+    /// `draft`, or `create` as in the reference: not ready.
+    Draft,
+    /// `open`, between its times.
     Open,
     /// `close`.
     Closed,
+}
+
+impl ActivityState {
+    /// The word in a campaign file.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Open => "open",
+            Self::Closed => "close",
+        }
+    }
 }
 
 /// Where an activity is shown.

@@ -97,7 +97,7 @@ fn head(campaign: &Campaign) -> Part {
 
 fn state_name(state: ActivityState) -> &'static str {
     match state {
-        ActivityState::Created => "create (no draws yet)",
+        ActivityState::Draft => "draft (no draws yet)",
         ActivityState::Open => "open",
         ActivityState::Closed => "close (no draws)",
     }
@@ -154,10 +154,7 @@ fn odds(strategy: &Strategy, awards: &[AwardIndex], pool: &Pool) -> Vec<String> 
             award.cost_minor.to_string(),
             award.rate.to_string(),
             format!("{weight}/{total}"),
-            format!(
-                "{} %",
-                fixed(rounded(u128::from(weight) * 1_000_000, total.into()), 4)
-            ),
+            percent((weight, total)),
             award.title.to_string(),
         ]
     };
@@ -268,27 +265,15 @@ fn fallbacks(strategy: &Strategy) -> Part {
 }
 
 fn cost(strategy: &Strategy) -> Part {
-    let costs = strategy.awards.iter().enumerate().map(|(outcome, award)| {
-        let (weight, _) = strategy.pool.odds(outcome);
-        u128::from(weight) * u128::from(award.cost_minor)
-    });
-    let (sum, total) = (costs.sum::<u128>(), u128::from(strategy.pool.odds(0).1));
-    let divisor = greatest_common_divisor(sum, total);
-    let average = decimal(rounded(sum * 10_000, total), 4);
-    let limited = strategy
-        .awards
-        .iter()
-        .filter_map(|award| Some((award.count?, award.cost_minor)));
-    let most: u128 = limited
-        .map(|(count, cost)| u128::from(count.get()) * u128::from(cost))
-        .sum();
     let mut lines = vec![
         format!(
-            "a draw on average, with everything in stock and unlocked: {average} (exactly {}/{})",
-            sum / divisor,
-            total / divisor
+            "a draw on average, with everything in stock and unlocked: {}",
+            cost_of_a_draw(strategy)
         ),
-        format!("all units of the limited prizes: {most}"),
+        format!(
+            "all units of the limited prizes: {}",
+            cost_of_all_units(strategy)
+        ),
     ];
     let endless = endless(strategy);
     if !endless.is_empty() {
@@ -298,6 +283,35 @@ fn cost(strategy: &Strategy) -> Part {
         ));
     }
     titled("Cost in minor units".into(), lines)
+}
+
+/// What a draw costs on average, rounded and exactly.
+pub(super) fn cost_of_a_draw(strategy: &Strategy) -> String {
+    let costs = strategy.awards.iter().enumerate().map(|(outcome, award)| {
+        let (weight, _) = strategy.pool.odds(outcome);
+        u128::from(weight) * u128::from(award.cost_minor)
+    });
+    let (sum, total) = (costs.sum::<u128>(), u128::from(strategy.pool.odds(0).1));
+    let divisor = greatest_common_divisor(sum, total);
+    let average = decimal(rounded(sum * 10_000, total), 4);
+    format!("{average} (exactly {}/{})", sum / divisor, total / divisor)
+}
+
+/// What all units of the limited prizes cost, as many as the file counts.
+pub(super) fn cost_of_all_units(strategy: &Strategy) -> u128 {
+    let limited = strategy
+        .awards
+        .iter()
+        .filter_map(|award| Some((award.count?, award.cost_minor)));
+    limited
+        .map(|(count, cost)| u128::from(count.get()) * u128::from(cost))
+        .sum()
+}
+
+/// The chance of an outcome of a pool in per cent, with four places.
+pub(super) fn percent((weight, total): (u64, u64)) -> String {
+    let millionths = rounded(u128::from(weight) * 1_000_000, total.into());
+    format!("{} %", fixed(millionths, 4))
 }
 
 /// The awards that cost something and have no limit.
@@ -316,7 +330,7 @@ fn endless(strategy: &Strategy) -> Vec<String> {
     costly.map(|(_, award)| award.id.to_string()).collect()
 }
 
-fn counted(number: u64, what: &str) -> String {
+pub(super) fn counted(number: u64, what: &str) -> String {
     if number == 1 {
         format!("1 {what}")
     } else {
@@ -324,7 +338,7 @@ fn counted(number: u64, what: &str) -> String {
     }
 }
 
-fn listed(words: &[String]) -> String {
+pub(super) fn listed(words: &[String]) -> String {
     match words {
         [] => String::new(),
         [word] => word.clone(),
@@ -337,7 +351,7 @@ fn rounded(dividend: u128, divisor: u128) -> u128 {
 }
 
 /// `number` as a decimal whose last `places` digits come after the point.
-fn fixed(number: u128, places: usize) -> String {
+pub(super) fn fixed(number: u128, places: usize) -> String {
     let digits = format!("{number:0>width$}", width = places + 1);
     let (whole, fraction) = digits.split_at(digits.len() - places);
     format!("{whole}.{fraction}")

@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 
 use market::AwardId;
 use market::batch::Prize;
-use market::campaign::{Award, Campaign, Catalogue};
+use market::campaign::{Award, Campaign, Catalogue, Halts};
 
 use super::stored_campaign::StoredCampaign;
 
@@ -24,14 +24,15 @@ pub(super) fn counts(campaign: &Campaign) -> impl Iterator<Item = (Prize, u64)> 
 
 /// The reasons against publishing a campaign, one line each. `stored` are the latest versions of
 /// all campaigns, `previous` is that of this one, `stocked` are the counts with which prizes were
-/// first published.
+/// first published, `halts` are the halted activities.
 pub(super) fn reasons_against(
     campaign: &Campaign,
     stored: &[StoredCampaign],
     previous: Option<&StoredCampaign>,
     stocked: &BTreeMap<Prize, u64>,
+    halts: &Halts,
 ) -> Vec<String> {
-    let catalogue = Catalogue::new(stored.iter().filter_map(StoredCampaign::parse));
+    let catalogue = Catalogue::new(stored.iter().filter_map(StoredCampaign::parse)).halted(halts);
     let conflicts = catalogue
         .conflicts(campaign)
         .into_iter()

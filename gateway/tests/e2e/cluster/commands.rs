@@ -321,6 +321,20 @@ async fn a_published_campaign_is_drawn_from_at_both_gateways_within_two_seconds_
         );
     }
 
+    // A pause and its end, on both.
+    let paused = 200_014_u64.to_string();
+    for (change, code) in [("pause", "ERR_BIZ_003"), ("resume", "0000")] {
+        let words = ["campaign", change, &paused, "--reason", "a test"];
+        cluster.run(&words).await.ok();
+        for gateway in cluster.gateways() {
+            eventually(change, FOLLOWED, async || {
+                let answer = ask(gateway, &Request::keyless_draw("late", 200_014)).await;
+                (answer.code == code).then_some(())
+            })
+            .await;
+        }
+    }
+
     // A later version too; what was drawn under the earlier one stays.
     let activity = 200_010;
     let file = cluster.file("closed.toml", &in_state(&scarce(activity, UNITS), "close"));

@@ -8,8 +8,9 @@ use crate::campaign::{Activity, ActivityState, WhenChancesShort, WhenStockUnavai
 use crate::chances::Chances;
 use crate::ids::ActivityId;
 
-const STATES: [(&str, ActivityState); 3] = [
-    ("create", ActivityState::Created),
+const STATES: [(&str, ActivityState); 4] = [
+    ("draft", ActivityState::Draft),
+    ("create", ActivityState::Draft),
     ("open", ActivityState::Open),
     ("close", ActivityState::Closed),
 ];
