@@ -1,6 +1,7 @@
 //! The states of an activity: which of them can be drawn from, and what earlier calls get.
 use super::*;
 use crate::batch::CommandAnswer;
+use crate::call::MadeCall;
 use crate::campaign::{Halt, Halts};
 use crate::refusal::Refusal;
 
