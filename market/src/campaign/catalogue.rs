@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{Activity, Campaign, Halt, Halts, LifeState, Stage};
-use crate::ids::{ActivityId, StrategyId};
+use crate::ids::{ActivityId, StrategyId, UserId};
 use crate::refusal::Refusal;
 use crate::switches::Switches;
 
@@ -127,15 +127,17 @@ impl Catalogue {
         LifeState::of(activity, self.halts.of(activity.id), now)
     }
 
-    /// The current version of an activity that can be drawn from now. Every command of users that
+    /// The current version of an activity that the user can draw from now. Every command of users that
     /// obeys the state of its activity asks here.
     pub fn open_activity(
         &self,
         id: ActivityId,
+        user: &UserId,
         now: Timestamp,
     ) -> Result<&Arc<Published>, Refusal> {
         let published = self.activity(id).ok_or(Refusal::ActivityUnknown)?;
-        match self.state(&published.campaign.activity, now).refusal() {
+        let activity = &published.campaign.activity;
+        match self.state(activity, now).refusal_for(activity, user) {
             None => Ok(published),
             Some(refusal) => Err(refusal),
         }

@@ -191,6 +191,8 @@ impl Facts {
             time_zone_name,
             when_stock_unavailable,
             when_chances_short,
+            testers,
+            trial_of,
         } = activity;
         let local = |moment: &jiff::Timestamp| {
             let zoned = moment.to_zoned(time_zone.clone());
@@ -215,6 +217,12 @@ impl Facts {
             (7, "when_chances_short", short.to_owned()),
         ] {
             self.add(ChangeSection::Activity, rank, name, text);
+        }
+        let count = counted(testers.len() as u64, "user");
+        let name = "testers".to_owned();
+        self.add_with_hidden(ChangeSection::Activity, 10, name, count, digest(testers));
+        if let Some(of) = trial_of {
+            self.add(ChangeSection::Activity, 11, "trial of", of.to_string());
         }
     }
 
@@ -302,7 +310,7 @@ impl Facts {
         for (name, text) in [
             ("title", quoted(title)),
             ("subtitle", quoted(subtitle)),
-            ("place", sort.to_string()),
+            ("place", place_text(*sort)),
             ("key", quoted(key)),
             ("config", quoted(config)),
         ] {
@@ -369,6 +377,13 @@ impl Facts {
             name,
             listed(&members),
         );
+    }
+}
+
+fn place_text(sort: u32) -> String {
+    match sort {
+        0 => "not on the wheel".to_owned(),
+        sort => sort.to_string(),
     }
 }
 

@@ -3,11 +3,17 @@ use std::collections::HashMap;
 use std::num::NonZeroU64;
 
 use super::{Award, Campaign};
-use crate::ids::{AwardId, StrategyId};
+use crate::ids::{ActivityId, AwardId, StrategyId};
 
 /// Why a campaign cannot follow the version of it that is published.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Incompatible {
+    /// What testers drew would count in the real activity, or the reverse.
+    #[error("activity {0} is published as no trial: a trial needs an activity id of its own")]
+    BecameTrial(ActivityId),
+    /// The reverse.
+    #[error("activity {0} is published as a trial: the real activity needs an id of its own")]
+    WasTrial(ActivityId),
     /// Days that were counted in one zone would be counted again in the other.
     #[error(
         "the time zone of a published activity cannot change: it is {published}, the file says {wanted}"
@@ -62,6 +68,12 @@ impl Campaign {
     /// activity.
     pub fn incompatible_with(&self, previous: &Campaign) -> Vec<Incompatible> {
         let mut found = Vec::new();
+        let id = self.activity.id;
+        match (previous.activity.is_trial(), self.activity.is_trial()) {
+            (false, true) => found.push(Incompatible::BecameTrial(id)),
+            (true, false) => found.push(Incompatible::WasTrial(id)),
+            (true, true) | (false, false) => {}
+        }
         let (published, wanted) = (
             &previous.activity.time_zone_name,
             &self.activity.time_zone_name,

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use super::{Activity, ActivityState};
-use crate::ids::ActivityId;
+use crate::ids::{ActivityId, UserId};
 use crate::refusal::Refusal;
 
 /// What keeps an activity from being drawn from, by the decision of an operator.
@@ -103,6 +103,18 @@ impl LifeState {
             Self::Paused => "paused",
             Self::Closed => "closed",
             Self::Over => "over",
+        }
+    }
+
+    /// Why a user cannot draw from an activity that is in this state; nothing when the user can.
+    /// From a trial only testers draw, and they need not wait for its beginning.
+    pub fn refusal_for(self, activity: &Activity, user: &UserId) -> Option<Refusal> {
+        match self {
+            Self::Draft | Self::Scheduled | Self::Open if activity.is_trial() => {
+                let refusal = self.refusal().unwrap_or(Refusal::ActivityNotOpen);
+                (!activity.testers.contains(user)).then_some(refusal)
+            }
+            state => state.refusal(),
         }
     }
 

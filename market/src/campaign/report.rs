@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::{ActivityState, Award, Campaign, ChainRule, Strategy, WeightGroup};
 use crate::ids::{AwardId, AwardIndex};
-use crate::odds::{Pool, Rate};
+use crate::odds::{Likelihood, Pool, Rate};
 use crate::tree::{Locks, Tree};
 
 /// Lines that belong together.
@@ -110,18 +110,25 @@ fn whole_pool(strategy: &Strategy) -> Part {
         odds(strategy, &everything, &strategy.pool),
     );
     let one = u128::from(Rate::ONE.millionths());
-    let sum = strategy
-        .awards
-        .iter()
-        .map(|award| u128::from(award.rate.millionths()))
-        .sum();
-    part.push(if sum == one {
-        "The rates sum to 1: the odds are the rates.".into()
-    } else {
-        let (sum, missing) = (decimal(sum, 6), decimal(one - sum, 6));
-        format!("The rates sum to {sum}. The missing {missing} is spread over the prizes in proportion to their rates.")
+    part.push(match sum_of_rates(strategy) {
+        None => "The odds are the weights in proportion to each other.".into(),
+        Some(sum) if sum == one => "The rates sum to 1: the odds are the rates.".into(),
+        Some(sum) => {
+            let (sum, missing) = (decimal(sum, 6), decimal(one.saturating_sub(sum), 6));
+            format!("The rates sum to {sum}. The missing {missing} is spread over the prizes in proportion to their rates.")
+        }
     });
     part
+}
+
+/// The sum of the rates of the wheel, in millionths; `None` where awards have weights.
+pub(super) fn sum_of_rates(strategy: &Strategy) -> Option<u128> {
+    let on_wheel = strategy.awards.iter().filter(|award| award.is_on_wheel());
+    let rates = on_wheel.map(|award| match award.rate {
+        Likelihood::Rate(rate) => Some(u128::from(rate.millionths())),
+        Likelihood::Weight(_) => None,
+    });
+    rates.sum()
 }
 
 fn weight_pool(strategy: &Strategy, group: &WeightGroup) -> Part {
@@ -287,14 +294,19 @@ fn cost(strategy: &Strategy) -> Part {
 
 /// What a draw costs on average, rounded and exactly.
 pub(super) fn cost_of_a_draw(strategy: &Strategy) -> String {
+    let (sum, total) = average_cost(strategy);
+    let divisor = greatest_common_divisor(sum, total);
+    let average = decimal(rounded(sum * 10_000, total), 4);
+    format!("{average} (exactly {}/{})", sum / divisor, total / divisor)
+}
+
+/// The same as a fraction.
+pub(super) fn average_cost(strategy: &Strategy) -> (u128, u128) {
     let costs = strategy.awards.iter().enumerate().map(|(outcome, award)| {
         let (weight, _) = strategy.pool.odds(outcome);
         u128::from(weight) * u128::from(award.cost_minor)
     });
-    let (sum, total) = (costs.sum::<u128>(), u128::from(strategy.pool.odds(0).1));
-    let divisor = greatest_common_divisor(sum, total);
-    let average = decimal(rounded(sum * 10_000, total), 4);
-    format!("{average} (exactly {}/{})", sum / divisor, total / divisor)
+    (costs.sum(), u128::from(strategy.pool.odds(0).1))
 }
 
 /// What all units of the limited prizes cost, as many as the file counts.

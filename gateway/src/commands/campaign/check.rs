@@ -3,7 +3,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use market::campaign::{Campaign, InvalidCampaign, Strategy, report};
+use jiff::Timestamp;
+use market::campaign::{Campaign, InvalidCampaign, Strategy, report, warnings};
 use market::ids::AwardIndex;
 use market::odds::Pool;
 use serde_json::{Value, json};
@@ -17,6 +18,9 @@ use crate::commands::run_command::RunCommand;
 pub struct CheckOptions {
     /// The campaign file
     file: PathBuf,
+    /// Take warnings for faults: exit code 1
+    #[arg(long)]
+    strict: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -30,12 +34,19 @@ impl RunCommand for CheckOptions {
         };
         match Campaign::parse(&text) {
             Ok(campaign) => {
+                let warnings = warnings(&campaign, Timestamp::now());
+                let refused = self.strict && !warnings.is_empty();
                 if self.json {
-                    say_json(&checked(&campaign));
+                    say_json(&checked(&campaign, &warnings, !refused));
                 } else {
-                    say(report(&campaign));
+                    let lines = warnings.iter().map(|text| format!("warning: {text}\n"));
+                    say(report(&campaign) + &lines.collect::<String>());
                 }
-                ExitCode::SUCCESS
+                if refused {
+                    ExitCode::from(REFUSED)
+                } else {
+                    ExitCode::SUCCESS
+                }
             }
             Err(error) if self.json => {
                 say_json(&faulty(&error));
@@ -47,7 +58,7 @@ impl RunCommand for CheckOptions {
 }
 
 /// A valid file as JSON: what is drawn with which odds.
-fn checked(campaign: &Campaign) -> Value {
+fn checked(campaign: &Campaign, warnings: &[String], ok: bool) -> Value {
     let Campaign {
         activity, strategy, ..
     } = campaign;
@@ -56,7 +67,7 @@ fn checked(campaign: &Campaign) -> Value {
     let groups =
         groups.map(|group| json!({"ordinal": group.ordinal, "awards": odds(strategy, &group.awards, &group.pool)}));
     json!({
-        "ok": true,
+        "ok": ok,
         "activity": activity.id.get(),
         "name": activity.name,
         "state": activity.state.word(),
@@ -66,6 +77,7 @@ fn checked(campaign: &Campaign) -> Value {
         "strategy": strategy.id.get(),
         "awards": odds(strategy, &all, &strategy.pool),
         "weightPools": groups.collect::<Vec<_>>(),
+        "warnings": warnings,
         "faults": [],
     })
 }

@@ -87,6 +87,45 @@ fn an_earlier_call_is_answered_after_a_pause_and_a_close() {
 }
 
 #[test]
+fn only_testers_draw_from_a_trial_and_need_not_wait() {
+    let of = |state: &str| {
+        let file = campaign()
+            .setting("trial_of", "9")
+            .setting("testers", "[\"u\"]");
+        catalogue(&file.text().replace("\"open\"", &format!("{state:?}")))
+    };
+    let [early, late] = ["2025-06-01T00:00:00Z", "2027-06-01T00:00:00Z"]
+        .map(|text| text.parse::<Timestamp>().expect("a time"));
+    let not_open = Some(Refusal::ActivityNotOpen);
+    for (state, now, tester, other) in [
+        ("open", early, None, Some(Refusal::ActivityNotBegun)),
+        ("draft", early, None, not_open),
+        ("draft", noon(), None, not_open),
+        ("open", noon(), None, not_open),
+        (
+            "open",
+            late,
+            Some(Refusal::ActivityOver),
+            Some(Refusal::ActivityOver),
+        ),
+        ("close", noon(), not_open, not_open),
+    ] {
+        let catalogue = of(state);
+        for (user, refusal) in [("u", tester), ("v", other)] {
+            let answer = answered(&catalogue, now, call(user, "k", 1), None);
+            assert_eq!(answer.err(), refusal, "{user}, {state} at {now}");
+        }
+    }
+    let paused = of("open").halted(&Halts::from_iter([(activity(), Halt::Paused)]));
+    let answer = answered(&paused, noon(), call("u", "k", 1), None);
+    assert_eq!(answer.err(), not_open);
+    // Testers of a file that is no trial wait like everybody.
+    let file = campaign().setting("testers", "[\"u\"]").text();
+    let answer = answered(&catalogue(&file), early, call("u", "k", 1), None);
+    assert_eq!(answer.err(), Some(Refusal::ActivityNotBegun));
+}
+
+#[test]
 fn a_stage_of_a_closed_activity_is_free() {
     let stage = "[[stage]]\nchannel = \"c\"\nsource = \"s\"";
     let text = |id| CampaignFile::one_award(id).section(stage).text();

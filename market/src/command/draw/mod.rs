@@ -55,7 +55,9 @@ impl DrawAsk {
         decisions: &mut Vec<Decision>,
     ) -> Result<PlannedDraw, Refusal> {
         let around = planning.around;
-        let published = around.catalogue.open_activity(self.activity, around.now)?;
+        let published = around
+            .catalogue
+            .open_activity(self.activity, planning.user, around.now)?;
         let campaign = &published.campaign;
         let stored = planning.account.now();
         let mut account = stored.unwrap_or_else(|| Account::new(campaign.chances));
