@@ -147,6 +147,67 @@ async fn a_pause_survives_a_publication_and_a_close_is_final() {
 }
 
 #[tokio::test]
+async fn testers_draw_from_a_trial_before_the_opening() {
+    const TRIAL: u64 = 200_099;
+    let file = with(LOAD, "begins_at = 2024", "begins_at = 2043");
+    let file = with(
+        &file,
+        "state = \"open\"",
+        "state = \"open\"\ntesters = [\"ada\"]",
+    );
+    let place = Place::with_campaigns(&[&file]).await;
+    let written = place.file("load.toml", &file);
+    let trial = TRIAL.to_string();
+    let words = ["campaign", "publish", &written, "--trial", &trial];
+    place.run_here(&words).await.ok();
+    let server = Server::start(&place).await;
+    for (user, activity, status, code) in [
+        ("ada", TRIAL, 200, "0000"),
+        ("bob", TRIAL, 409, "ERR_BIZ_010"),
+        ("ada", LOAD_ACTIVITY, 409, "ERR_BIZ_010"),
+    ] {
+        let draw = Request::keyless_draw(user, activity);
+        server.ask(&draw).await.expect(status, code);
+    }
+    let request = Request::get(&format!("activity/query_activity?activityId={TRIAL}"));
+    assert_eq!(server.data(&request).await["state"], "scheduled");
+    place.audited().await;
+    let id = LOAD_ACTIVITY.to_string();
+    let words = ["campaign", "publish", &written, "--trial", &id];
+    let message = place.run_here(&words).await.failed(1);
+    assert!(message.contains("an activity id of its own"), "{message}");
+    let none = place.file("none.toml", LOAD);
+    let words = ["campaign", "publish", &none, "--trial", &trial];
+    let message = place.run_here(&words).await.failed(1);
+    assert!(message.contains("a trial needs testers"), "{message}");
+}
+
+#[tokio::test]
+async fn warnings_are_lines_of_their_own_and_faults_when_strict() {
+    let place = Place::new();
+    let past = place.file("past.toml", with(LOAD, "ends_at = 2044", "ends_at = 2025"));
+    let check = async |words: &[&str]| {
+        let words = [&["campaign", "check", past.as_str()], words].concat();
+        place.run(&words).await
+    };
+    let expected = "warning: the activity is over: it ended at 2025-01-01 00:00:00 +08:00";
+    for (words, code) in [(&[][..], 0), (&["--strict"], 1)] {
+        let ran = check(words).await;
+        assert_eq!(ran.code, Some(code), "{ran:?}");
+        assert!(ran.stdout.lines().any(|line| line == expected), "{ran:?}");
+    }
+    let ran = check(&["--strict", "--json"]).await;
+    let found: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    assert_eq!((ran.code, &found["ok"]), (Some(1), &json!(false)));
+    let warnings = found["warnings"].as_array().expect("a list");
+    assert!(
+        warnings
+            .iter()
+            .any(|text| expected.ends_with(text.as_str().expect("a text")))
+    );
+}
+
+#[tokio::test]
 async fn a_file_is_compared_and_an_older_version_returns() {
     let place = Place::with_campaigns(&[LOAD]).await;
     let id = LOAD_ACTIVITY.to_string();

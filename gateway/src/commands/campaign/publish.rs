@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use market::campaign::{Campaign, Change, changes};
+use market::ActivityId;
+use market::campaign::{Campaign, Change, changes, trial};
 use serde_json::json;
 use shards::meta::Publication;
 use shards::{Installation, InstallationOptions};
@@ -25,6 +26,9 @@ pub struct PublishOptions {
     file: PathBuf,
     #[command(flatten)]
     storage: StorageArguments,
+    /// Publish it as a trial under this activity id, from which only its `testers` draw
+    #[arg(long, value_name = "ID")]
+    trial: Option<ActivityId>,
     /// Publish without asking; without a terminal nothing is asked
     #[arg(long)]
     yes: bool,
@@ -56,9 +60,13 @@ struct Current {
 impl PublishOptions {
     async fn publish(&self) -> Result<String, CampaignError> {
         let text = read(&self.file).map_err(CampaignError::Failed)?;
+        let refused = |error: &dyn std::fmt::Display| CampaignError::Refused(error.to_string());
+        let text = match self.trial {
+            Some(id) => trial(&text, id).map_err(|error| refused(&error))?,
+            None => text,
+        };
         // Before a folder is created for it.
-        let campaign =
-            Campaign::parse(&text).map_err(|error| CampaignError::Refused(error.to_string()))?;
+        let campaign = Campaign::parse(&text).map_err(|error| refused(&error))?;
         let storage = self.storage.load()?.storage;
         let current = current(&storage, &campaign, &text).await;
         if let Some(current) = current.as_ref().filter(|current| !current.same_text) {
