@@ -19,6 +19,8 @@ statements! {
         read_halts,
         /// The latest changes of an activity, newest first.
         read_changes,
+        /// Whether an activity is published.
+        find_activity,
         /// Adds a change.
         insert_change,
     }
@@ -157,8 +159,8 @@ impl<D: Database> CampaignChanges<'_, D> {
     ) -> Result<bool, LifeError> {
         let mut connection = self.0.begin().await?;
         let key = json(&[activity.get()]);
-        let sql = super::campaigns::CampaignStatements::of::<D>();
-        if connection.rows(sql.read_history, &key).await?.is_empty() {
+        let published = connection.rows(Self::SQL.find_activity, &key).await?;
+        if published.is_empty() {
             return Err(LifeError::Unknown(activity));
         }
         let halted = halted_in::<D>(&mut connection).await?;

@@ -18,6 +18,7 @@ use crate::commands::output::complain;
 use crate::commands::record::operator;
 use crate::commands::run_command::RunCommand;
 use crate::commands::storage::{StorageArguments, deliver};
+use crate::text::printable;
 
 /// A file to publish.
 #[derive(Debug, Args)]
@@ -44,7 +45,11 @@ impl RunCommand for PublishOptions {
 
     fn run(&self) -> ExitCode {
         match block_on(self.publish()) {
-            Err(CampaignError::Refused(why)) => refuse_file(&self.file, &why),
+            Err(CampaignError::Refused(why)) => {
+                // It may quote what others wrote.
+                let lines: Vec<_> = why.lines().map(printable).collect();
+                refuse_file(&self.file, &lines.join("\n"))
+            }
             done => end(done),
         }
     }
