@@ -57,7 +57,7 @@ impl HistoryOptions {
             published(&catalogue, self.activity).map_err(CampaignError::Refused)?;
         }
         let changes = installation.campaign_changes(self.activity).await?;
-        let events = events(versions, changes);
+        let events = events(versions, &changes);
         Ok(if self.json {
             let events: Vec<_> = events.iter().map(Event::in_json).collect();
             format!("{:#}\n", Value::from(events))
@@ -68,7 +68,7 @@ impl HistoryOptions {
 }
 
 /// Versions and changes, newest first. A rollback is told with the version that it made.
-fn events(versions: Vec<PastVersion>, changes: Vec<CampaignChange>) -> Vec<Event> {
+fn events(versions: Vec<PastVersion>, changes: &[CampaignChange]) -> Vec<Event> {
     let of_version = |past: PastVersion| {
         let rolled_back = changes.iter().find_map(|change| match change.kind {
             CampaignChangeKind::Rollback { version, of } if version == past.version => {
