@@ -46,7 +46,14 @@ struct Left {
     award: u64,
     title: String,
     total: u64,
-    issued: u64,
+    /// `None` while a shard cannot be read.
+    issued: Option<u64>,
+}
+
+impl Left {
+    fn left(&self) -> Option<u64> {
+        Some(self.total.saturating_sub(self.issued?))
+    }
 }
 
 impl RunCommand for ShowOptions {
@@ -66,7 +73,8 @@ impl ShowOptions {
         let published = published(&catalogue, self.activity).map_err(CampaignError::Refused)?;
         let versions = installation.versions(self.activity).await?;
         // Before the totals, so that a server that runs meanwhile cannot make `left` negative.
-        let issued = installation.issued().await?;
+        // A shard that is down must not hide the state.
+        let issued = installation.issued().await.ok();
         let totals = installation.totals().await?;
         let halted = installation.halted().await?;
         let now = Timestamp::now();
@@ -79,7 +87,7 @@ impl ShowOptions {
             halt: halted
                 .into_iter()
                 .find(|halt| halt.activity == self.activity),
-            stock: left(published, &totals, &issued),
+            stock: left(published, &totals, issued.as_ref()),
             published,
         };
         Ok(if self.json {
@@ -94,7 +102,7 @@ impl ShowOptions {
 fn left(
     published: &Published,
     totals: &BTreeMap<Prize, u64>,
-    issued: &BTreeMap<Prize, u64>,
+    issued: Option<&BTreeMap<Prize, u64>>,
 ) -> Vec<Left> {
     let activity = published.campaign.activity.id;
     let awards = published.campaign.strategy.awards.iter();
@@ -107,7 +115,7 @@ fn left(
             award: award.id.get(),
             title: award.title.to_string(),
             total: *totals.get(&prize)?,
-            issued: issued.get(&prize).copied().unwrap_or(0),
+            issued: issued.map(|issued| issued.get(&prize).copied().unwrap_or(0)),
         })
     };
     awards.filter_map(of_award).collect()
@@ -147,14 +155,17 @@ impl Shown<'_> {
             let _ = writeln!(text, "  {label:<9}  {value}");
         }
         for left in &self.stock {
+            let rest = left.left().map_or_else(
+                || "what is left is unknown".to_owned(),
+                |rest| format!("{rest} left"),
+            );
             let Left {
                 award,
                 title,
                 total,
-                issued,
+                ..
             } = left;
-            let rest = total.saturating_sub(*issued);
-            let _ = writeln!(text, "  award {award}: {rest} of {total} left ({title})");
+            let _ = writeln!(text, "  award {award}: {rest} of {total} ({title})");
         }
         text
     }
@@ -171,7 +182,7 @@ impl Shown<'_> {
                 "title": left.title,
                 "total": left.total,
                 "issued": left.issued,
-                "left": left.total.saturating_sub(left.issued),
+                "left": left.left(),
             })
         });
         json!({
