@@ -5,6 +5,40 @@ use std::str::FromStr;
 
 use crate::random::Randomness;
 
+/// How often an award is drawn beside the others of its pool. All awards of a campaign have the
+/// same kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Likelihood {
+    /// A rate.
+    Rate(Rate),
+    /// A whole number, in proportion to the weights of the others.
+    Weight(u32),
+}
+
+impl Likelihood {
+    /// Its part of a pool in which all have the same kind.
+    pub const fn share(self) -> u64 {
+        match self {
+            Self::Rate(rate) => rate.millionths() as u64,
+            Self::Weight(weight) => weight as u64,
+        }
+    }
+
+    /// Whether it is never drawn.
+    pub const fn is_zero(self) -> bool {
+        self.share() == 0
+    }
+}
+
+impl fmt::Display for Likelihood {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rate(rate) => rate.fmt(f),
+            Self::Weight(weight) => weight.fmt(f),
+        }
+    }
+}
+
 /// A probability in millionths: a decimal from 0 to 1 with up to six places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rate(u32);
@@ -14,11 +48,41 @@ impl Rate {
     pub const ONE: Rate = Rate(1_000_000);
     /// Never.
     pub const ZERO: Rate = Rate(0);
+    /// Longest text of a rate.
+    const TEXT_BYTES_MAX: usize = 64;
 
     /// The rate as a count of millionths.
     pub const fn millionths(self) -> u32 {
         self.0
     }
+}
+
+/// An exponent of at most two digits, with or without a sign.
+fn exponent_of(text: &str) -> Option<i32> {
+    let (negative, digits) = match text.strip_prefix(['-', '+']) {
+        Some(digits) => (text.starts_with('-'), digits),
+        None => (false, text),
+    };
+    let is_short = (1..=2).contains(&digits.len());
+    let is_plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let exponent: i32 = digits.parse().ok().filter(|_| is_short && is_plain)?;
+    Some(if negative { -exponent } else { exponent })
+}
+
+/// `digits` times ten to the power of `tens`, when that is a whole number.
+fn millionths(digits: &str, tens: i32) -> Option<u32> {
+    if digits.is_empty() {
+        return Some(0);
+    }
+    let count = usize::try_from(tens.unsigned_abs()).ok()?;
+    if tens >= 0 {
+        let zeros = "0".repeat(count);
+        return format!("{digits}{zeros}").parse().ok();
+    }
+    let whole = digits.len().checked_sub(count)?;
+    let (whole, rest) = digits.split_at(whole);
+    let exact = rest.bytes().all(|byte| byte == b'0');
+    exact.then(|| whole.parse().ok()).flatten()
 }
 
 /// The string is not a decimal from 0 to 1 with at most six places.
@@ -29,27 +93,30 @@ pub struct InvalidRate;
 impl FromStr for Rate {
     type Err = InvalidRate;
 
+    /// Reads `0.0003`, `0.00030000`, `3e-4` and `1`: whatever is exact in millionths.
     fn from_str(text: &str) -> Result<Self, InvalidRate> {
-        let (whole, places) = text.split_once('.').unwrap_or((text, ""));
-        let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-        let lone_dot = text.contains('.') && places.is_empty();
-        if whole.is_empty()
-            || whole.len() > 1
-            || places.len() > 6
-            || lone_dot
-            || !digits(whole)
-            || !digits(places)
+        if text.len() > Self::TEXT_BYTES_MAX {
+            return Err(InvalidRate);
+        }
+        let (decimal, exponent) = match text.split_once(['e', 'E']) {
+            Some((decimal, exponent)) => (decimal, exponent_of(exponent).ok_or(InvalidRate)?),
+            None => (text, 0),
+        };
+        let (whole, places) = decimal.split_once('.').unwrap_or((decimal, ""));
+        let are_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        let lone_dot = decimal.contains('.') && places.is_empty();
+        let leading_zero = whole.len() > 1 && whole.starts_with('0');
+        if whole.is_empty() || lone_dot || leading_zero || !are_digits(whole) || !are_digits(places)
         {
             return Err(InvalidRate);
         }
-        let millionths = format!("{whole}{places:0<6}")
-            .parse()
-            .map_err(|_| InvalidRate)?;
-        if millionths > Self::ONE.0 {
-            Err(InvalidRate)
-        } else {
-            Ok(Rate(millionths))
-        }
+        let digits = format!("{whole}{places}");
+        // How often ten is to be multiplied to make millionths of the digits.
+        let places = i32::try_from(places.len()).map_err(|_| InvalidRate)?;
+        millionths(digits.trim_start_matches('0'), 6 + exponent - places)
+            .filter(|&millionths| millionths <= Self::ONE.0)
+            .map(Rate)
+            .ok_or(InvalidRate)
     }
 }
 
@@ -82,23 +149,27 @@ struct Cell {
 
 /// A pool without weight has nothing to draw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no outcome has a rate above 0")]
+#[error("no outcome has a share above 0")]
 pub struct EmptyPool;
 
 impl Pool {
     /// The pool whose outcome `i` has the rate `rates[i]` relative to the sum of all rates. So what
     /// is missing to 1 is spread in proportion. The weights are in lowest terms.
     pub fn new(rates: &[Rate]) -> Result<Self, EmptyPool> {
-        let divisor = rates.iter().fold(0, |divisor, rate| {
-            greatest_common_divisor(divisor, rate.0.into())
-        });
+        let shares: Vec<u64> = rates.iter().map(|rate| rate.0.into()).collect();
+        Self::of_shares(&shares)
+    }
+
+    /// The pool whose outcome `i` has `shares[i]` of the sum of all. Shares are below 2^32, and
+    /// there are at most some thousands.
+    pub fn of_shares(shares: &[u64]) -> Result<Self, EmptyPool> {
+        let divisor = shares
+            .iter()
+            .fold(0, |divisor, &share| greatest_common_divisor(divisor, share));
         if divisor == 0 {
             return Err(EmptyPool);
         }
-        let weights: Vec<u64> = rates
-            .iter()
-            .map(|rate| u64::from(rate.0) / divisor)
-            .collect();
+        let weights: Vec<u64> = shares.iter().map(|share| share / divisor).collect();
         let weight_total = weights.iter().sum();
         let cells = alias_cells(&weights, weight_total);
         Ok(Self {
@@ -214,6 +285,19 @@ mod tests {
             "0.790000".parse::<Rate>().map(|rate| rate.to_string()),
             Ok("0.79".into())
         );
+        for (text, millionths) in [
+            ("1e-4", 100),
+            ("1E-6", 1),
+            ("0.00030000", 300),
+            ("25e-2", 250_000),
+            ("1000000e-6", 1_000_000),
+            ("0.01e+1", 100_000),
+            ("0e-50", 0),
+            ("0.0000000", 0),
+            ("1.000000000", 1_000_000),
+        ] {
+            assert_eq!(text.parse::<Rate>(), Ok(Rate(millionths)), "{text:?}");
+        }
         for bad in [
             "",
             ".5",
@@ -222,7 +306,13 @@ mod tests {
             "2",
             "-0.1",
             "0.0000001",
-            "1e-3",
+            "1e-7",
+            "1e1",
+            "1e",
+            "1e--3",
+            "1e+-3",
+            "1e-100",
+            "e-3",
             "0,5",
             "0.5 ",
             "00.5",
@@ -271,6 +361,11 @@ mod tests {
         #[test]
         fn rate_texts_round_trip(millionths in 0_u32..=1_000_000) {
             prop_assert_eq!(Rate(millionths).to_string().parse(), Ok(Rate(millionths)));
+            for text in [format!("{millionths}e-6"), format!("{}000", Rate(millionths))] {
+                if text.contains(['.', 'e']) {
+                    prop_assert_eq!(text.parse(), Ok(Rate(millionths)), "{}", text);
+                }
+            }
         }
     }
 }

@@ -7,12 +7,15 @@ pub enum Refusal {
     /// No campaign with this activity id is published.
     #[error("no activity with this id is published")]
     ActivityUnknown,
-    /// The activity's state is not `open`.
+    /// The activity is a draft, paused or closed.
     #[error("the activity is not open")]
     ActivityNotOpen,
-    /// Now is outside the activity's window.
-    #[error("the activity has not begun or has ended")]
-    OutsideWindow,
+    /// The activity begins later.
+    #[error("the activity has not begun")]
+    ActivityNotBegun,
+    /// The activity's end has passed.
+    #[error("the activity is over")]
+    ActivityOver,
     /// All chances are used.
     #[error("no chances left")]
     NoChancesLeft,

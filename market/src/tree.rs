@@ -90,6 +90,16 @@ impl Tree {
         }
     }
 
+    /// Where each walk begins.
+    pub const fn root(&self) -> NodeIndex {
+        self.root
+    }
+
+    /// The rule at an index of this tree.
+    pub fn node(&self, index: NodeIndex) -> &Node {
+        &self.nodes[index.0]
+    }
+
     /// Walks from the root to the first stock or luck node.
     pub fn enter(&self, locks: Locks) -> Stop {
         self.walk(self.root, locks)

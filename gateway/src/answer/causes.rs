@@ -10,7 +10,8 @@ impl From<Refusal> for Code {
         match refusal {
             Refusal::ActivityUnknown => Code::ActivityUnknown,
             Refusal::ActivityNotOpen => Code::ActivityNotOpen,
-            Refusal::OutsideWindow => Code::OutsideWindow,
+            Refusal::ActivityNotBegun => Code::ActivityNotBegun,
+            Refusal::ActivityOver => Code::ActivityOver,
             Refusal::NoChancesLeft => Code::NoChancesLeft,
             Refusal::MonthLimit => Code::MonthLimit,
             Refusal::DayLimit => Code::DayLimit,

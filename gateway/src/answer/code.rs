@@ -69,14 +69,14 @@ codes! {
     BreakerOpen = "0006", SERVICE_UNAVAILABLE, Some(1),
         "the breaker of this user's shard is open",
         "系统正在恢复，请稍后再试";
-    /// The activity's state is not `open`.
+    /// The activity is a draft, paused or closed.
     ActivityNotOpen = "ERR_BIZ_003", CONFLICT, None,
         "the activity is not open",
         "活动未开放";
-    /// Now is outside the activity's window.
-    OutsideWindow = "ERR_BIZ_004", CONFLICT, None,
-        "the activity has not begun or has ended",
-        "不在活动时间内";
+    /// The activity's end has passed.
+    ActivityOver = "ERR_BIZ_004", CONFLICT, None,
+        "the activity is over",
+        "活动已结束";
     /// All chances are used.
     NoChancesLeft = "ERR_BIZ_006", CONFLICT, None,
         "no chances left",
@@ -89,6 +89,10 @@ codes! {
     DayLimit = "ERR_BIZ_008", CONFLICT, None,
         "today's limit of draws is reached",
         "今日抽奖次数已达上限";
+    /// The activity begins later.
+    ActivityNotBegun = "ERR_BIZ_010", CONFLICT, None,
+        "the activity has not begun",
+        "活动尚未开始";
     /// No campaign with this activity or strategy id is published.
     ActivityUnknown = "ERR_REQ_001", NOT_FOUND, None,
         "no activity with this id is published",

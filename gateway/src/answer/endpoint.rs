@@ -36,6 +36,8 @@ endpoints! {
     Account = "account",
     /// The activity that a channel and a source show.
     Stage = "stage",
+    /// An activity: its name, state and times.
+    Activity = "activity",
     /// Whether a strategy is loaded.
     StrategyArmory = "strategy_armory",
     /// The prizes of an activity, as a user sees them.

@@ -3,7 +3,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use jiff::Timestamp;
 use market::ActivityId;
-use market::campaign::{ActivityState, Catalogue};
+use market::campaign::{Catalogue, LifeState};
 
 use super::output::say;
 use crate::config::Config;
@@ -49,9 +49,7 @@ fn open_activity(catalogue: &Catalogue, now: Timestamp) -> Option<ActivityId> {
     let activities = catalogue
         .campaigns()
         .map(|published| &published.campaign.activity);
-    let open = activities.filter(|activity| {
-        activity.state == ActivityState::Open && activity.begins_at <= now && now < activity.ends_at
-    });
+    let open = activities.filter(|activity| catalogue.state(activity, now) == LifeState::Open);
     open.map(|activity| activity.id).min()
 }
 

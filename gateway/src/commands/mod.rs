@@ -27,6 +27,7 @@ mod look_up;
 mod migrate;
 mod output;
 mod progress;
+mod published;
 mod record;
 mod reload;
 mod report;
@@ -65,7 +66,7 @@ enum DrawbridgeCommand {
     CheckConfig(config::CheckConfigOptions),
     /// Create or upgrade the databases of a cluster; does nothing when they are up to date
     Migrate(migrate::MigrateOptions),
-    /// Check and publish campaign files
+    /// Check and publish campaign files; pause, close and show campaigns
     #[command(subcommand)]
     Campaign(campaign::CampaignCommand),
     /// Show and change the stock of prizes

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use market::batch::Prize;
-use market::campaign::Catalogue;
 use market::{ActivityId, AwardId};
 use serde_json::{Value, json};
 use shards::meta::{StockChange, StockOperation};
@@ -18,6 +17,7 @@ use crate::text::printable;
 use super::arguments;
 use super::block_on::block_on;
 use super::output::{fail, refuse, say, say_json};
+use super::published::{listed, published};
 use super::record::AttributionOptions;
 use super::run_command::RunCommand;
 use super::storage::{OpenError, StorageArguments, deliver};
@@ -147,7 +147,7 @@ impl ShowStockOptions {
         // Before the totals, so that a server that runs meanwhile cannot make `left` negative.
         let issued = installation.issued().await?;
         if let Some(activity) = self.activity {
-            published(&installation.catalogue().await?, activity)?;
+            published(&installation.catalogue().await?, activity).map_err(StockError::Refused)?;
         }
         let wanted = |prize: &Prize| {
             self.activity
@@ -250,43 +250,6 @@ fn describe_in_json(operation: &StockOperation) -> Value {
     json!({"id": id, "kind": kind, "units": units, "applied": applied, "who": who, "reason": why, "at": at.to_string()})
 }
 
-/// Refuses an activity that is not published.
-fn published(catalogue: &Catalogue, activity: ActivityId) -> Result<(), StockError> {
-    if catalogue.activity(activity).is_some() {
-        return Ok(());
-    }
-    let mut known: Vec<ActivityId> = catalogue
-        .campaigns()
-        .map(|published| published.campaign.activity.id)
-        .collect();
-    known.sort();
-    let known = match &*known {
-        [] => "nothing is: `drawbridge campaign publish FILE`".to_owned(),
-        [only] => format!("{only} is"),
-        known => format!("{} are", listed(known)),
-    };
-    Err(StockError::Refused(format!(
-        "activity {activity} is not published; {known}"
-    )))
-}
-
-/// Lists the first ids, and how many more there are.
-fn listed(ids: &[impl ToString]) -> String {
-    const SHOWN_MAX: usize = 20;
-    let shown: Vec<String> = ids
-        .iter()
-        .take(SHOWN_MAX)
-        .map(ToString::to_string)
-        .collect();
-    let more = ids.len().saturating_sub(SHOWN_MAX);
-    let more = if more > 0 {
-        format!(" and {more} more")
-    } else {
-        String::new()
-    };
-    shown.join(", ") + &more
-}
-
 async fn add(change: &StockChangeOptions) -> Result<String, StockError> {
     let installation = change.storage.open_for_changes().await?;
     let asked = asked(&installation, change).await?;
@@ -368,7 +331,7 @@ async fn asked(
 ) -> Result<StockChange, StockError> {
     let (prize, totals) = (change.prize(), installation.totals().await?);
     if !totals.contains_key(&prize) {
-        published(&installation.catalogue().await?, prize.activity)?;
+        published(&installation.catalogue().await?, prize.activity).map_err(StockError::Refused)?;
         let limited: Vec<AwardId> = totals
             .keys()
             .filter(|other| other.activity == prize.activity)

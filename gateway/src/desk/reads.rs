@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use market::calendar::Day;
-use market::campaign::{Campaign, Catalogue, Published, Stage};
+use market::campaign::{Campaign, Catalogue, LifeState, Published, Stage};
 use market::chances::Account;
 use market::ids::AwardIndex;
 use market::{ActivityId, Order, StrategyId, UserId};
@@ -25,6 +25,18 @@ impl Desk {
             .activity(activity)
             .cloned()
             .ok_or_else(|| Code::ActivityUnknown.into())
+    }
+
+    /// The campaign of an activity, and its state.
+    pub fn activity_state(
+        &self,
+        activity: ActivityId,
+        now: Timestamp,
+    ) -> Result<(Arc<Published>, LifeState), Failure> {
+        let catalogue = self.shards.catalogue();
+        let published = catalogue.activity(activity).ok_or(Code::ActivityUnknown)?;
+        let state = catalogue.state(&published.campaign.activity, now);
+        Ok((published.clone(), state))
     }
 
     /// The campaign of a strategy.

@@ -4,8 +4,9 @@ use hyper::Method;
 use hyper::http::request::Parts;
 
 use super::endpoints::{
-    account, armory, award_list, award_record_list, draw, draw_record, draw_records, page,
-    preflight, random_raffle, rule_weight, stage, strategy_armory, strategy_award_list, unknown,
+    account, activity, armory, award_list, award_record_list, draw, draw_record, draw_records,
+    page, preflight, random_raffle, rule_weight, stage, strategy_armory, strategy_award_list,
+    unknown,
 };
 use super::route::{About, Route, RoutedCall};
 use crate::answer::Endpoint;
@@ -26,6 +27,7 @@ static ROUTES: [Route; Endpoint::ALL.len()] = {
         armory::ROUTE,
         account::ROUTE,
         stage::ROUTE,
+        activity::ROUTE,
         strategy_armory::ROUTE,
         award_list::ROUTE,
         strategy_award_list::ROUTE,

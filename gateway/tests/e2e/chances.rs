@@ -38,7 +38,8 @@ fn body_of(response: &Response) -> Value {
     serde_json::from_slice(&response.body).expect("JSON")
 }
 
-async fn entries(place: &Place, server: &Server) -> Vec<Value> {
+/// The audit log of a server.
+pub async fn entries(place: &Place, server: &Server) -> Vec<Value> {
     let admin = format!("http://{}", server.admin);
     let token_file = place.data().join("admin-token");
     let token_file = token_file.to_str().expect("a plain path");

@@ -69,7 +69,7 @@ async fn every_documented_endpoint_answers_with_its_documented_fields() {
         .await
         .expect(200, "0000");
     // The path, a request, and the fields of `data` or of its first entry.
-    let cases: [(&str, Request, &[&str]); 12] = [
+    let cases: [(&str, Request, &[&str]); 13] = [
         (
             "activity/draw",
             Request::draw("u", DEMO_ACTIVITY, "k"),
@@ -132,6 +132,20 @@ async fn every_documented_endpoint_answers_with_its_documented_fields() {
             "activity/query_stage_activity_id",
             Request::get("activity/query_stage_activity_id?channel=c01&source=s01"),
             &[],
+        ),
+        (
+            "activity/query_activity",
+            Request::get("activity/query_activity?activityId=100301"),
+            &[
+                "activityId",
+                "name",
+                "description",
+                "state",
+                "beginsAt",
+                "endsAt",
+                "now",
+                "timeZone",
+            ],
         ),
         (
             "strategy/strategy_armory",

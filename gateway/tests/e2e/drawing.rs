@@ -213,13 +213,13 @@ async fn a_key_that_was_refused_is_free_again() {
     let request = Request::draw("u", LOAD_ACTIVITY, "k");
     let refused = server.ask(&request).await.expect(404, "ERR_REQ_001");
     assert_eq!(refused.key(), "k");
-    place.publish(&in_state(LOAD, "create")).await.ok();
+    place.publish(&in_state(LOAD, "draft")).await.ok();
     eventually_answers(&server, &request, 409, "ERR_BIZ_003").await;
     place
         .publish(&with(LOAD, "begins_at = 2024", "begins_at = 2043"))
         .await
         .ok();
-    eventually_answers(&server, &request, 409, "ERR_BIZ_004").await;
+    eventually_answers(&server, &request, 409, "ERR_BIZ_010").await;
     place.publish(LOAD).await.ok();
     let made = eventually_answers(&server, &request, 200, "0000").await;
     assert_eq!(draw(&server, "u", LOAD_ACTIVITY, "k").await.body, made.body);

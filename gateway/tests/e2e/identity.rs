@@ -281,6 +281,9 @@ async fn a_request_about_no_user_needs_no_token() {
         Request::get(&format!("activity/armory?activityId={LOAD_ACTIVITY}")),
         Request::get("activity/query_stage_activity_id?channel=c&source=s"),
         Request::get(&format!(
+            "activity/query_activity?activityId={LOAD_ACTIVITY}"
+        )),
+        Request::get(&format!(
             "strategy/strategy_armory?strategyId={LOAD_ACTIVITY}"
         )),
         Request::json("query_raffle_award_list", &strategy),

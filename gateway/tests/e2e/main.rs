@@ -20,6 +20,7 @@ mod health;
 mod hostile;
 mod identity;
 mod kill;
+mod life;
 mod limits;
 mod log;
 mod metrics;

@@ -2,8 +2,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Campaign, Stage};
-use crate::ids::{ActivityId, StrategyId};
+use jiff::Timestamp;
+
+use super::{Activity, Campaign, Halt, Halts, LifeState, Stage};
+use crate::ids::{ActivityId, StrategyId, UserId};
+use crate::refusal::Refusal;
 use crate::switches::Switches;
 
 /// A published version of a campaign.
@@ -15,13 +18,14 @@ pub struct Published {
     pub campaign: Campaign,
 }
 
-/// The current version of every campaign, and the degrade switches. Immutable: a change makes a
-/// new catalogue, so a batch sees one version from beginning to end.
+/// The current version of every campaign, what operators have halted, and the degrade switches.
+/// Immutable: a change makes a new catalogue, so a batch sees one version from beginning to end.
 #[derive(Debug, Clone, Default)]
 pub struct Catalogue {
     campaigns: HashMap<ActivityId, Arc<Published>>,
     activity_of_strategy: HashMap<StrategyId, ActivityId>,
     activity_on_stage: HashMap<Stage, ActivityId>,
+    halts: Halts,
     switches: Switches,
 }
 
@@ -63,14 +67,38 @@ impl Catalogue {
                 .activity_of_strategy
                 .entry(campaign.strategy.id)
                 .or_insert(activity);
-            for stage in &campaign.stages {
-                catalogue
-                    .activity_on_stage
-                    .entry(stage.clone())
-                    .or_insert(activity);
-            }
             catalogue.campaigns.insert(activity, published);
         }
+        catalogue.fill_stages();
+        catalogue
+    }
+
+    /// Decides which activity each stage shows. An activity that is closed for ever gives way to
+    /// one that is not.
+    fn fill_stages(&mut self) {
+        let mut owners: Vec<&Arc<Published>> = self.campaigns.values().collect();
+        owners.sort_by_key(|published| {
+            let activity = published.campaign.activity.id;
+            (self.halts.of(activity) == Some(Halt::Closed), activity)
+        });
+        let mut shown = HashMap::new();
+        for published in owners {
+            for stage in &published.campaign.stages {
+                let activity = published.campaign.activity.id;
+                shown.entry(stage.clone()).or_insert(activity);
+            }
+        }
+        self.activity_on_stage = shown;
+    }
+
+    /// The same campaigns, halted like this.
+    #[must_use]
+    pub fn halted(&self, halts: &Halts) -> Self {
+        let mut catalogue = Self {
+            halts: halts.clone(),
+            ..self.clone()
+        };
+        catalogue.fill_stages();
         catalogue
     }
 
@@ -94,6 +122,27 @@ impl Catalogue {
         self.campaigns.get(&id)
     }
 
+    /// The state of an activity.
+    pub fn state(&self, activity: &Activity, now: Timestamp) -> LifeState {
+        LifeState::of(activity, self.halts.of(activity.id), now)
+    }
+
+    /// The current version of an activity that the user can draw from now. Every command of users that
+    /// obeys the state of its activity asks here.
+    pub fn open_activity(
+        &self,
+        id: ActivityId,
+        user: &UserId,
+        now: Timestamp,
+    ) -> Result<&Arc<Published>, Refusal> {
+        let published = self.activity(id).ok_or(Refusal::ActivityUnknown)?;
+        let activity = &published.campaign.activity;
+        match self.state(activity, now).refusal_for(activity, user) {
+            None => Ok(published),
+            Some(refusal) => Err(refusal),
+        }
+    }
+
     /// The activity of a strategy.
     pub fn strategy(&self, id: StrategyId) -> Option<&Arc<Published>> {
         self.activity_of_strategy
@@ -111,7 +160,8 @@ impl Catalogue {
         self.campaigns.values()
     }
 
-    /// The reasons against publishing `campaign` beside the others.
+    /// The reasons against publishing `campaign` beside the others. A stage of an activity that is
+    /// closed for ever is free.
     pub fn conflicts(&self, campaign: &Campaign) -> Vec<Conflict> {
         let other = |owner: ActivityId| owner != campaign.activity.id;
         let strategy = campaign.strategy.id;
@@ -121,7 +171,9 @@ impl Catalogue {
             .filter(|&&owner| other(owner))
             .map(|&owner| Conflict::Strategy { strategy, owner });
         let of_stages = campaign.stages.iter().filter_map(|stage| {
-            let owner = self.stage(stage).filter(|&owner| other(owner))?;
+            let holds =
+                |owner: &ActivityId| other(*owner) && self.halts.of(*owner) != Some(Halt::Closed);
+            let owner = self.stage(stage).filter(holds)?;
             Some(Conflict::Stage {
                 stage: stage.clone(),
                 owner,

@@ -1,13 +1,18 @@
 //! What a new version of a campaign must keep of the published one.
 use std::collections::HashMap;
-use std::num::NonZeroU64;
 
 use super::{Award, Campaign};
-use crate::ids::{AwardId, StrategyId};
+use crate::ids::{ActivityId, AwardId, StrategyId};
 
 /// Why a campaign cannot follow the version of it that is published.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Incompatible {
+    /// What testers drew would count in the real activity, or the reverse.
+    #[error("activity {0} is published as no trial: a trial needs an activity id of its own")]
+    BecameTrial(ActivityId),
+    /// The reverse.
+    #[error("activity {0} is published as a trial: the real activity needs an id of its own")]
+    WasTrial(ActivityId),
     /// Days that were counted in one zone would be counted again in the other.
     #[error(
         "the time zone of a published activity cannot change: it is {published}, the file says {wanted}"
@@ -37,9 +42,9 @@ pub enum Incompatible {
         /// The prize.
         award: AwardId,
         /// The count of the published version.
-        published: NonZeroU64,
+        published: u64,
         /// The count of the file.
-        wanted: NonZeroU64,
+        wanted: u64,
     },
     /// Units given out without limit are not counted, so they cannot be limited afterwards.
     #[error("award {award} was published with a limited count and cannot become unlimited")]
@@ -62,6 +67,12 @@ impl Campaign {
     /// activity.
     pub fn incompatible_with(&self, previous: &Campaign) -> Vec<Incompatible> {
         let mut found = Vec::new();
+        let id = self.activity.id;
+        match (previous.activity.is_trial(), self.activity.is_trial()) {
+            (false, true) => found.push(Incompatible::BecameTrial(id)),
+            (true, false) => found.push(Incompatible::WasTrial(id)),
+            (true, true) | (false, false) => {}
+        }
         let (published, wanted) = (
             &previous.activity.time_zone_name,
             &self.activity.time_zone_name,

@@ -4,27 +4,34 @@
 //! rely on the checks of files: every prize of the pool can be won, every walk through a tree ends,
 //! every index is in range.
 mod catalogue;
+mod changes;
 mod compatible;
 mod file;
+mod life;
 mod report;
+mod trial;
 mod turnout;
+mod warnings;
 
 use std::collections::HashSet;
-use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 pub use catalogue::{Catalogue, Conflict, Published};
+pub use changes::{Change, ChangeSection, changes};
 pub use compatible::Incompatible;
 pub use file::InvalidCampaign;
+pub use life::{ClosedForEver, Halt, Halts, LifeChange, LifeState};
 pub use report::report;
+pub use trial::{NoTrial, trial};
 pub use turnout::{InvalidTurnout, Turnout};
+pub use warnings::warnings;
 
 use crate::chances::Chances;
 use crate::ids::{ActivityId, AwardId, AwardIndex, SkuId, StrategyId, UserId};
-use crate::odds::{Pool, Rate};
+use crate::odds::{Likelihood, Pool};
 use crate::tree::Tree;
 
 /// A checked campaign: the contents of one file.
@@ -57,7 +64,7 @@ pub struct Activity {
     pub begins_at: Timestamp,
     /// Draws are possible before this moment.
     pub ends_at: Timestamp,
-    /// Draws need `Open`.
+    /// Draws need `Open`, and that no operator has paused or closed it.
     pub state: ActivityState,
     /// Days and months of the limits are those of this zone. It cannot change once published.
     pub time_zone: TimeZone,
@@ -67,6 +74,18 @@ pub struct Activity {
     pub when_stock_unavailable: WhenStockUnavailable,
     /// How calls for more draws end than the user has chances.
     pub when_chances_short: WhenChancesShort,
+    /// Who may draw from a trial of this activity.
+    pub testers: HashSet<UserId>,
+    /// The activity that this one is a trial of. Only testers draw from a trial, from before its
+    /// beginning on; it is shown nowhere and sells nothing.
+    pub trial_of: Option<ActivityId>,
+}
+
+impl Activity {
+    /// Whether it is a trial of another activity.
+    pub const fn is_trial(&self) -> bool {
+        self.trial_of.is_some()
+    }
 }
 
 /// How a draw that needs a unit of stock ends while the stock is unavailable.
@@ -87,15 +106,26 @@ pub enum WhenChancesShort {
     Partial,
 }
 
-/// The reference's activity states.
+/// What a campaign file says about the activity's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ActivityState {
-    /// `create`: not open yet.
-    Created,
-    /// `open`.
+    /// `draft`, or `create` as in the reference: not ready.
+    Draft,
+    /// `open`, between its times.
     Open,
     /// `close`.
     Closed,
+}
+
+impl ActivityState {
+    /// The word in a campaign file.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Open => "open",
+            Self::Closed => "close",
+        }
+    }
 }
 
 /// Where an activity is shown.
@@ -127,7 +157,7 @@ pub struct Strategy {
     pub id: StrategyId,
     /// A description.
     pub description: String,
-    /// All awards, in the order of the wheel.
+    /// All awards, in the order of the wheel; those that are not on it come last.
     pub awards: Vec<Award>,
     /// The pool of all awards. Outcome `i` is `awards[i]`.
     pub pool: Pool,
@@ -146,12 +176,12 @@ pub struct Award {
     pub title: Arc<str>,
     /// Shown below the title; may be empty.
     pub subtitle: String,
-    /// Its position on the wheel, from 1.
+    /// Its position on the wheel, from 1; 0 for one that is not on it: only rules give that one.
     pub sort: u32,
-    /// The configured rate.
-    pub rate: Rate,
-    /// How many units there are; `None` for a prize without limit.
-    pub count: Option<NonZeroU64>,
+    /// The configured rate or weight.
+    pub rate: Likelihood,
+    /// How many units there are to begin with; `None` for a prize without limit.
+    pub count: Option<u64>,
     /// The index of its tree in [`Strategy::trees`]. Without one the drawn prize is won.
     pub tree: Option<usize>,
     /// The name of the distributor that delivers it.
@@ -160,6 +190,18 @@ pub struct Award {
     pub config: String,
     /// What one unit costs the organiser, in hundredths of the currency.
     pub cost_minor: u64,
+}
+
+impl Award {
+    /// Whether it has a place on the wheel.
+    pub const fn is_on_wheel(&self) -> bool {
+        self.sort > 0
+    }
+
+    /// Whether the pool of all awards can give it.
+    pub const fn is_drawn(&self) -> bool {
+        self.is_on_wheel() && !self.rate.is_zero()
+    }
 }
 
 /// A rule before the draw.

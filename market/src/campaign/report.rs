@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::{ActivityState, Award, Campaign, ChainRule, Strategy, WeightGroup};
 use crate::ids::{AwardId, AwardIndex};
-use crate::odds::{Pool, Rate};
+use crate::odds::{Likelihood, Pool, Rate};
 use crate::tree::{Locks, Tree};
 
 /// Lines that belong together.
@@ -97,7 +97,7 @@ fn head(campaign: &Campaign) -> Part {
 
 fn state_name(state: ActivityState) -> &'static str {
     match state {
-        ActivityState::Created => "create (no draws yet)",
+        ActivityState::Draft => "draft (no draws yet)",
         ActivityState::Open => "open",
         ActivityState::Closed => "close (no draws)",
     }
@@ -110,18 +110,25 @@ fn whole_pool(strategy: &Strategy) -> Part {
         odds(strategy, &everything, &strategy.pool),
     );
     let one = u128::from(Rate::ONE.millionths());
-    let sum = strategy
-        .awards
-        .iter()
-        .map(|award| u128::from(award.rate.millionths()))
-        .sum();
-    part.push(if sum == one {
-        "The rates sum to 1: the odds are the rates.".into()
-    } else {
-        let (sum, missing) = (decimal(sum, 6), decimal(one - sum, 6));
-        format!("The rates sum to {sum}. The missing {missing} is spread over the prizes in proportion to their rates.")
+    part.push(match sum_of_rates(strategy) {
+        None => "The odds are the weights in proportion to each other.".into(),
+        Some(sum) if sum == one => "The rates sum to 1: the odds are the rates.".into(),
+        Some(sum) => {
+            let (sum, missing) = (decimal(sum, 6), decimal(one.saturating_sub(sum), 6));
+            format!("The rates sum to {sum}. The missing {missing} is spread over the prizes in proportion to their rates.")
+        }
     });
     part
+}
+
+/// The sum of the rates of the wheel, in millionths; `None` where awards have weights.
+pub(super) fn sum_of_rates(strategy: &Strategy) -> Option<u128> {
+    let on_wheel = strategy.awards.iter().filter(|award| award.is_on_wheel());
+    let rates = on_wheel.map(|award| match award.rate {
+        Likelihood::Rate(rate) => Some(u128::from(rate.millionths())),
+        Likelihood::Weight(_) => None,
+    });
+    rates.sum()
 }
 
 fn weight_pool(strategy: &Strategy, group: &WeightGroup) -> Part {
@@ -154,10 +161,7 @@ fn odds(strategy: &Strategy, awards: &[AwardIndex], pool: &Pool) -> Vec<String> 
             award.cost_minor.to_string(),
             award.rate.to_string(),
             format!("{weight}/{total}"),
-            format!(
-                "{} %",
-                fixed(rounded(u128::from(weight) * 1_000_000, total.into()), 4)
-            ),
+            percent((weight, total)),
             award.title.to_string(),
         ]
     };
@@ -268,27 +272,15 @@ fn fallbacks(strategy: &Strategy) -> Part {
 }
 
 fn cost(strategy: &Strategy) -> Part {
-    let costs = strategy.awards.iter().enumerate().map(|(outcome, award)| {
-        let (weight, _) = strategy.pool.odds(outcome);
-        u128::from(weight) * u128::from(award.cost_minor)
-    });
-    let (sum, total) = (costs.sum::<u128>(), u128::from(strategy.pool.odds(0).1));
-    let divisor = greatest_common_divisor(sum, total);
-    let average = decimal(rounded(sum * 10_000, total), 4);
-    let limited = strategy
-        .awards
-        .iter()
-        .filter_map(|award| Some((award.count?, award.cost_minor)));
-    let most: u128 = limited
-        .map(|(count, cost)| u128::from(count.get()) * u128::from(cost))
-        .sum();
     let mut lines = vec![
         format!(
-            "a draw on average, with everything in stock and unlocked: {average} (exactly {}/{})",
-            sum / divisor,
-            total / divisor
+            "a draw on average, with everything in stock and unlocked: {}",
+            cost_of_a_draw(strategy)
         ),
-        format!("all units of the limited prizes: {most}"),
+        format!(
+            "all units of the limited prizes: {}",
+            cost_of_all_units(strategy)
+        ),
     ];
     let endless = endless(strategy);
     if !endless.is_empty() {
@@ -298,6 +290,40 @@ fn cost(strategy: &Strategy) -> Part {
         ));
     }
     titled("Cost in minor units".into(), lines)
+}
+
+/// What a draw costs on average, rounded and exactly.
+pub(super) fn cost_of_a_draw(strategy: &Strategy) -> String {
+    let (sum, total) = average_cost(strategy);
+    let divisor = greatest_common_divisor(sum, total);
+    let average = decimal(rounded(sum * 10_000, total), 4);
+    format!("{average} (exactly {}/{})", sum / divisor, total / divisor)
+}
+
+/// The same as a fraction.
+pub(super) fn average_cost(strategy: &Strategy) -> (u128, u128) {
+    let costs = strategy.awards.iter().enumerate().map(|(outcome, award)| {
+        let (weight, _) = strategy.pool.odds(outcome);
+        u128::from(weight) * u128::from(award.cost_minor)
+    });
+    (costs.sum(), u128::from(strategy.pool.odds(0).1))
+}
+
+/// What all units of the limited prizes cost, as many as the file counts.
+pub(super) fn cost_of_all_units(strategy: &Strategy) -> u128 {
+    let limited = strategy
+        .awards
+        .iter()
+        .filter_map(|award| Some((award.count?, award.cost_minor)));
+    limited
+        .map(|(count, cost)| u128::from(count) * u128::from(cost))
+        .sum()
+}
+
+/// The chance of an outcome of a pool in per cent, with four places.
+pub(super) fn percent((weight, total): (u64, u64)) -> String {
+    let millionths = rounded(u128::from(weight) * 1_000_000, total.into());
+    format!("{} %", fixed(millionths, 4))
 }
 
 /// The awards that cost something and have no limit.
@@ -316,7 +342,7 @@ fn endless(strategy: &Strategy) -> Vec<String> {
     costly.map(|(_, award)| award.id.to_string()).collect()
 }
 
-fn counted(number: u64, what: &str) -> String {
+pub(super) fn counted(number: u64, what: &str) -> String {
     if number == 1 {
         format!("1 {what}")
     } else {
@@ -324,7 +350,7 @@ fn counted(number: u64, what: &str) -> String {
     }
 }
 
-fn listed(words: &[String]) -> String {
+pub(super) fn listed(words: &[String]) -> String {
     match words {
         [] => String::new(),
         [word] => word.clone(),
@@ -337,7 +363,7 @@ fn rounded(dividend: u128, divisor: u128) -> u128 {
 }
 
 /// `number` as a decimal whose last `places` digits come after the point.
-fn fixed(number: u128, places: usize) -> String {
+pub(super) fn fixed(number: u128, places: usize) -> String {
     let digits = format!("{number:0>width$}", width = places + 1);
     let (whole, fraction) = digits.split_at(digits.len() - places);
     format!("{whole}.{fraction}")

@@ -5,6 +5,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use super::figures::RunFigures;
 use super::setting::Forecast;
 use super::tally::FinishedRun;
+use crate::campaign::LifeState;
 use crate::chances::Account;
 use crate::command::draw::{Decision, Rule, decide};
 use crate::random::Randomness;
@@ -98,7 +99,7 @@ impl<'a, R: Randomness> Run<'a, R> {
         order.clear();
         order.extend(0..users);
         left.clear();
-        left.extend(awards.iter().map(|award| award.count.map_or(0, u64::from)));
+        left.extend(awards.iter().map(|award| award.count.unwrap_or(0)));
         let groups = campaign.strategy.weight_groups().len();
         Self {
             forecast,
@@ -116,7 +117,12 @@ impl<'a, R: Randomness> Run<'a, R> {
         let (user, now) = (self.forecast.user(index), self.forecast.moment(day));
         let person = &mut self.buffers.people[index];
         let campaign = self.forecast.campaign();
-        match decide(campaign, user, person.account, now, &mut self.random) {
+        let refusal = LifeState::of(&campaign.activity, None, now).refusal();
+        let decided = match refusal {
+            Some(refusal) => Err(refusal),
+            None => decide(campaign, user, person.account, now, &mut self.random),
+        };
+        match decided {
             Ok(decision) => {
                 person.account = decision.account;
                 person.day_used_max = person.day_used_max.max(decision.account.day_used);

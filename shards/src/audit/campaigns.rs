@@ -12,7 +12,6 @@ use market::campaign::{
 };
 use market::draw::Rule;
 use market::ids::AwardIndex;
-use market::odds::Rate;
 use market::tree::Tree;
 
 use super::rows::StoredOrder;
@@ -207,7 +206,7 @@ pub(super) fn signed(number: u64) -> i64 {
 
 impl ReadableVersion {
     fn faults(&self, drawer: Drawer<'_>, order: &StoredOrder) -> Vec<String> {
-        let of_moment = [self.state_fault(), self.moment_fault(drawer, order)];
+        let of_moment = [self.state_fault(drawer), self.moment_fault(drawer, order)];
         let of_award = match (self.awards.get(&order.award), Rule::from_name(&order.rule)) {
             (None, _) => [
                 Some(format!("the version has no award {}", order.award)),
@@ -231,8 +230,15 @@ impl ReadableVersion {
         of_moment.into_iter().chain(of_award).flatten().collect()
     }
 
-    fn state_fault(&self) -> Option<String> {
-        let open = self.campaign.activity.state == ActivityState::Open;
+    fn state_fault(&self, drawer: Drawer<'_>) -> Option<String> {
+        let activity = &self.campaign.activity;
+        if activity.is_trial() {
+            let is_tester = drawer
+                .user
+                .is_some_and(|user| activity.testers.contains(user));
+            return (!is_tester).then(|| "the user is no tester of this trial".to_owned());
+        }
+        let open = activity.state == ActivityState::Open;
         (!open).then(|| "the activity is not open in this version".to_owned())
     }
 
@@ -244,7 +250,9 @@ impl ReadableVersion {
             return Some(format!("created_at_ms is {}", order.created_at_ms));
         };
         // Stored times are in milliseconds; the window may begin within one.
-        if order.created_at_ms < activity.begins_at.as_millisecond() || at >= activity.ends_at {
+        let early = order.created_at_ms < activity.begins_at.as_millisecond();
+        // Testers of a trial need not wait.
+        if early && !activity.is_trial() || at >= activity.ends_at {
             return Some(format!(
                 "it was made at {at}, outside the activity's window"
             ));
@@ -297,12 +305,14 @@ impl ReadableVersion {
         order: &StoredOrder,
     ) -> Option<String> {
         let strategy = &self.campaign.strategy;
-        let in_pool = strategy.award(award).rate > Rate::ZERO;
+        let award_of = strategy.award(award);
         let possible = match (rule, Decider::of(strategy, drawer.user, order.ordinal)) {
             (Rule::Luck, _) => self.consolations.contains(&award),
             (Rule::Blacklist, Decider::Blacklist(forced)) => award == forced,
-            (Rule::Weight, Decider::Weight(group)) => in_pool && group.awards.contains(&award),
-            (Rule::Default, Decider::Pool) => in_pool,
+            (Rule::Weight, Decider::Weight(group)) => {
+                !award_of.rate.is_zero() && group.awards.contains(&award)
+            }
+            (Rule::Default, Decider::Pool) => award_of.is_drawn(),
             (Rule::Blacklist | Rule::Weight | Rule::Default, _) => false,
         };
         let (name, ordinal) = (rule.name(), order.ordinal);

@@ -66,10 +66,11 @@ impl<D: Database, S: FollowedStock> Follower<D, S> {
         let revision = self.meta.revision().await?;
         let is_new = self.revision != Some(revision);
         if is_new {
-            // Switches are obeyed first.
+            // Switches and pauses are obeyed first.
             let switches = self.meta.switches().read().await?;
+            let halts = self.meta.campaign_changes().halts().await?;
             self.catalogue
-                .rcu(|catalogue| catalogue.switched(&switches));
+                .rcu(|catalogue| catalogue.halted(&halts).switched(&switches));
             self.following
                 .publish(revision, self.meta.fleet_settings().read().await?);
         }

@@ -2,12 +2,16 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use market::ActivityId;
 use market::batch::Prize;
-use market::campaign::Catalogue;
+use market::campaign::{Catalogue, LifeChange};
 
 use super::error::InstallationError;
 use super::opened::{BackEnd, Installation};
-use crate::meta::{Publication, PublishError, StockChange, StockOperation};
+use crate::meta::{
+    CampaignChange, HaltRecord, LifeError, PastVersion, Publication, PublishError, RollbackError,
+    StockChange, StockOperation, StoredCampaign,
+};
 
 /// Makes the same call on the meta database of either kind, for reading.
 macro_rules! read {
@@ -53,6 +57,58 @@ impl Installation {
         let now = Timestamp::now();
         let published = change!(self, meta => meta.campaigns().publish(&[file], who, now));
         published.map(|publications| publications[0])
+    }
+
+    /// The latest versions of a campaign, newest first; none for an activity that is not published.
+    pub async fn versions(
+        &self,
+        activity: ActivityId,
+    ) -> Result<Vec<PastVersion>, InstallationError> {
+        Ok(read!(self, meta => meta.campaigns().history(activity))?)
+    }
+
+    /// One version of a campaign, if there is one.
+    pub async fn version(
+        &self,
+        activity: ActivityId,
+        version: u32,
+    ) -> Result<Option<StoredCampaign>, InstallationError> {
+        Ok(read!(self, meta => meta.campaigns().version(activity, version))?)
+    }
+
+    /// What operators did to an activity beside publishing, newest first.
+    pub async fn campaign_changes(
+        &self,
+        activity: ActivityId,
+    ) -> Result<Vec<CampaignChange>, InstallationError> {
+        Ok(read!(self, meta => meta.campaign_changes().of_activity(activity))?)
+    }
+
+    /// The activities that operators have paused or closed.
+    pub async fn halted(&self) -> Result<Vec<HaltRecord>, InstallationError> {
+        Ok(read!(self, meta => meta.campaign_changes().halted())?)
+    }
+
+    /// Pauses, resumes or closes an activity; false when it was like that already.
+    pub async fn change_life(
+        &self,
+        activity: ActivityId,
+        change: LifeChange,
+        record: (&str, &str),
+    ) -> Result<bool, LifeError> {
+        let now = Timestamp::now();
+        change!(self, meta => meta.campaign_changes().change_life(activity, change, record, now))
+    }
+
+    /// Publishes an older version of a campaign again, as a new version.
+    pub async fn roll_back(
+        &self,
+        activity: ActivityId,
+        to: u32,
+        record: (&str, &str),
+    ) -> Result<Publication, RollbackError> {
+        let now = Timestamp::now();
+        change!(self, meta => meta.campaigns().roll_back(activity, to, record, now))
     }
 
     /// Each prize's total: what was published and added, less what was withdrawn.

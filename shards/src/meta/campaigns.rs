@@ -1,16 +1,17 @@
 //! Campaigns: every version that was ever published, as its file.
 use jiff::Timestamp;
 use market::ActivityId;
-use market::campaign::{Campaign, Catalogue, InvalidCampaign};
+use market::campaign::{Campaign, Catalogue, Halt, InvalidCampaign};
 
-use super::columns::{NOTHING, json};
+use super::campaign_changes::{HaltRecord, halted_in, halts};
+use super::columns::{NOTHING, json, string, time};
 use super::publication::{counts, reasons_against};
 use super::revision;
 use super::statements::statements;
 use super::stock_operations::{StockChange, insert_operation, published_counts};
 use super::stored_campaign::StoredCampaign;
 use super::topic::topic;
-use crate::store::{Connection, Database, StoreError};
+use crate::store::{Columns, Connection, Database, StoreError};
 
 statements! {
     /// Statements on campaigns.
@@ -21,6 +22,10 @@ statements! {
         read_campaign_versions,
         /// Adds a version of a campaign.
         insert_campaign,
+        /// The latest versions of one campaign, without their files.
+        read_history,
+        /// One version of a campaign.
+        read_version,
     }
 }
 
@@ -49,6 +54,17 @@ pub struct Publication {
     pub new: bool,
 }
 
+/// A version of a campaign, without its file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastVersion {
+    /// Its number.
+    pub version: u32,
+    /// When it was published.
+    pub at: Timestamp,
+    /// By whom.
+    pub who: String,
+}
+
 topic! {
     /// The campaigns of an installation.
     Campaigns,
@@ -59,12 +75,21 @@ topic! {
 impl<D: Database> Campaigns<'_, D> {
     const SQL: &'static CampaignStatements = CampaignStatements::of::<D>();
 
-    /// The current version of each campaign, and the switches. A stored file that this program
+    /// The current version of each campaign, what operators have halted, and the switches. A stored file that this program
     /// cannot read is left out and reported, so that one bad campaign does not stop the others.
     pub async fn catalogue(&self) -> Result<Catalogue, StoreError> {
         let stored = stored(&self.0.rows(Self::SQL.read_campaigns, NOTHING).await?)?;
         let switches = self.0.switches().read().await?;
-        Ok(Catalogue::new(stored.iter().filter_map(StoredCampaign::parse)).switched(&switches))
+        let halts = self.0.campaign_changes().halts().await?;
+        let catalogue = Catalogue::new(stored.iter().filter_map(StoredCampaign::parse));
+        Ok(catalogue.halted(&halts).switched(&switches))
+    }
+
+    /// The latest thousand versions of a campaign, newest first.
+    pub async fn history(&self, activity: ActivityId) -> Result<Vec<PastVersion>, StoreError> {
+        let key = json(&[activity.get()]);
+        let rows = self.0.rows(Self::SQL.read_history, &key).await?;
+        rows.iter().map(past_version).collect()
     }
 
     /// Hands out all versions of all campaigns, by activity and version, in pages.
@@ -111,12 +136,21 @@ impl<D: Database> Campaigns<'_, D> {
     }
 }
 
-fn stored(rows: &[impl crate::store::Columns]) -> Result<Vec<StoredCampaign>, StoreError> {
+pub(super) fn stored(rows: &[impl Columns]) -> Result<Vec<StoredCampaign>, StoreError> {
     rows.iter().map(StoredCampaign::from_row).collect()
 }
 
+/// Columns: version, when, by whom.
+fn past_version(row: &impl Columns) -> Result<PastVersion, StoreError> {
+    Ok(PastVersion {
+        version: row.number(0)?,
+        at: time(row, 1)?,
+        who: string(row, 2)?,
+    })
+}
+
 /// Publishes one file within a transaction.
-async fn publish_one<D: Database>(
+pub(super) async fn publish_one<D: Database>(
     connection: &mut D::Connection,
     campaign: &Campaign,
     text: &str,
@@ -126,6 +160,11 @@ async fn publish_one<D: Database>(
     let sql = CampaignStatements::of::<D>();
     let activity = campaign.activity.id;
     let stored = stored(&connection.rows(sql.read_campaigns, NOTHING).await?)?;
+    let halted = halted_in::<D>(connection).await?;
+    let closed = |record: &&HaltRecord| record.halt == Halt::Closed && record.activity == activity;
+    if let Some(record) = halted.iter().find(closed) {
+        return Err(PublishError::Refused(vec![record.to_string()]));
+    }
     let previous = stored.iter().find(|stored| stored.activity == activity);
     if let Some(same) = previous.filter(|stored| stored.text == text) {
         return Ok(Publication {
@@ -135,7 +174,7 @@ async fn publish_one<D: Database>(
         });
     }
     let stocked = published_counts::<D>(connection).await?;
-    let reasons = reasons_against(campaign, &stored, previous, &stocked);
+    let reasons = reasons_against(campaign, &stored, previous, &stocked, &halts(&halted));
     if !reasons.is_empty() {
         return Err(PublishError::Refused(reasons));
     }
@@ -222,6 +261,31 @@ mod tests {
         assert_eq!(meta.revision().await, Ok(5));
     }
 
+    async fn a_prize_may_begin_without_units<D: Database>(database: D) {
+        let meta = fresh(database).await;
+        let none = CAMPAIGN.replace("count = 50", "count = 0");
+        let publish = async |text: &str| meta.campaigns().publish(&[text], "ops", now()).await;
+        publish(&none).await.expect("published");
+        let stock = meta.stock_operations();
+        assert_eq!(stock.totals().await, Ok(BTreeMap::from([(mug(), 0)])));
+        let history = stock.page_of(mug(), 0).await.expect("read");
+        assert_eq!((history[0].units, history[0].applied), (0, Some(0)));
+        let renamed = none.replace("welcome = 10", "welcome = 11");
+        publish(&renamed).await.expect("its count is the same");
+        let Err(PublishError::Refused(reasons)) = publish(CAMPAIGN).await else {
+            panic!("the count has changed")
+        };
+        assert!(reasons[0].contains("published with 0 units"), "{reasons:?}");
+        let more = StockChange {
+            prize: mug(),
+            units: 7,
+            who: "ops".to_owned(),
+            why: "they came".to_owned(),
+        };
+        stock.add(&more, now()).await.expect("added");
+        assert_eq!(stock.totals().await, Ok(BTreeMap::from([(mug(), 7)])));
+    }
+
     async fn versions_come_page_by_page<D: Database>(database: D) {
         let meta = fresh(database).await;
         let mut connection = meta.begin().await.expect("begun");
@@ -283,6 +347,7 @@ mod tests {
     over_each_database!(
         a_campaign_comes_back_unchanged,
         publishers_take_turns,
+        a_prize_may_begin_without_units,
         versions_come_page_by_page,
         a_database_with_the_old_key_opens,
     );

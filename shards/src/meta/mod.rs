@@ -1,4 +1,4 @@
-//! The meta database: campaigns and their versions, stock operations, run numbers, the layout,
+//! The meta database: campaigns, their versions and what operators did to them, stock operations, run numbers, the layout,
 //! switches, settings for all gateways, the audit log. Draws never wait for it.
 //!
 //! One file per topic. A topic owns its rows, its statements (each is one name in that file and
@@ -8,6 +8,7 @@
 //!
 //! Callers that do not know the kind of the database use [`InstalledMeta`].
 mod audit_log;
+mod campaign_changes;
 mod campaigns;
 mod columns;
 mod connections;
@@ -19,6 +20,7 @@ mod installed;
 mod layout;
 mod publication;
 mod revision;
+mod rollback;
 mod runs;
 mod statements;
 mod stock_additions;
@@ -31,7 +33,10 @@ mod testing;
 mod topic;
 
 pub use self::audit_log::{AuditEntry, AuditLog};
-pub use self::campaigns::{Campaigns, Publication, PublishError};
+pub use self::campaign_changes::{
+    CampaignChange, CampaignChangeKind, CampaignChanges, HaltRecord, LifeError,
+};
+pub use self::campaigns::{Campaigns, PastVersion, Publication, PublishError};
 pub(crate) use self::columns::prize;
 pub use self::connections::Meta;
 pub use self::error::ChangeError;
@@ -46,6 +51,7 @@ pub use self::gateways::{
 pub(crate) use self::installed::InstalledMeta;
 pub use self::layout::LayoutRecord;
 pub(crate) use self::revision::raise as raise_revision;
+pub use self::rollback::RollbackError;
 pub use self::runs::RunNumbers;
 pub(crate) use self::stock_additions::StockAdditionStatements;
 pub(crate) use self::stock_operations::StockOperationStatements;

@@ -1,10 +1,9 @@
 //! Checks that a campaign file fits what is published. Pure rules.
 use std::collections::BTreeMap;
-use std::num::NonZeroU64;
 
 use market::AwardId;
 use market::batch::Prize;
-use market::campaign::{Award, Campaign, Catalogue};
+use market::campaign::{Award, Campaign, Catalogue, Halts};
 
 use super::stored_campaign::StoredCampaign;
 
@@ -17,21 +16,22 @@ pub(super) fn counts(campaign: &Campaign) -> impl Iterator<Item = (Prize, u64)> 
             activity,
             award: award_id,
         };
-        Some((prize, award.count?.get()))
+        Some((prize, award.count?))
     };
     campaign.strategy.awards.iter().filter_map(limited)
 }
 
 /// The reasons against publishing a campaign, one line each. `stored` are the latest versions of
 /// all campaigns, `previous` is that of this one, `stocked` are the counts with which prizes were
-/// first published.
+/// first published, `halts` are the halted activities.
 pub(super) fn reasons_against(
     campaign: &Campaign,
     stored: &[StoredCampaign],
     previous: Option<&StoredCampaign>,
     stocked: &BTreeMap<Prize, u64>,
+    halts: &Halts,
 ) -> Vec<String> {
-    let catalogue = Catalogue::new(stored.iter().filter_map(StoredCampaign::parse));
+    let catalogue = Catalogue::new(stored.iter().filter_map(StoredCampaign::parse)).halted(halts);
     let conflicts = catalogue
         .conflicts(campaign)
         .into_iter()
@@ -77,7 +77,7 @@ fn recounted<'a>(
         let now = award
             .count
             .map_or("unlimited".to_owned(), |count| count.to_string());
-        (award.count.map(NonZeroU64::get) != Some(first)).then(|| {
+        (award.count != Some(first)).then(|| {
             format!(
                 "award {award_id} was first published with {first} units, the file says {now}: \
                  leave the count as it was and use `drawbridge stock add` to change its stock"

@@ -5,7 +5,7 @@ macro_rules! topic {
     ($(#[$doc:meta])* $name:ident, $(#[$method_doc:meta])* $method:ident) => {
         $(#[$doc])*
         #[derive(Debug)]
-        pub struct $name<'m, D: crate::store::Database>(&'m super::connections::Meta<D>);
+        pub struct $name<'m, D: crate::store::Database>(pub(super) &'m super::connections::Meta<D>);
 
         impl<D: crate::store::Database> super::connections::Meta<D> {
             $(#[$method_doc])*

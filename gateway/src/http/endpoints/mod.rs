@@ -1,5 +1,6 @@
 //! The endpoints, each in a file: its route, and how it decodes, calls and encodes.
 pub mod account;
+pub mod activity;
 pub mod armory;
 pub mod award_list;
 pub mod award_record_list;

@@ -25,7 +25,9 @@ pub struct AwardView<'a> {
 /// All prizes of a strategy, as they look to a user who has made this number of draws today.
 pub fn award_views(strategy: &Strategy, draws_today: u32) -> Vec<AwardView<'_>> {
     (0..strategy.awards.len())
-        .map(|index| award_view(strategy, AwardIndex(index), draws_today))
+        .map(AwardIndex)
+        .filter(|&index| strategy.award(index).is_on_wheel())
+        .map(|index| award_view(strategy, index, draws_today))
         .collect()
 }
 

@@ -159,6 +159,10 @@ fn questions(cluster: &Cluster, gateway: &str, shard: u16) -> Vec<Question> {
             "`stage`",
             Request::get("activity/query_stage_activity_id?channel=c01&source=s01"),
         ),
+        player(
+            "`activity`",
+            Request::get(&format!("activity/query_activity?activityId={REFUSING}")),
+        ),
         operation("`GET /healthz`", "/healthz", None),
         operation("`GET /readyz`", "/readyz", None),
         operation("`GET /metrics`", "/metrics", None),

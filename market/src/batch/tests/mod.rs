@@ -1,6 +1,7 @@
 //! Batches whose campaigns, accounts and stock are made up.
 mod draws;
 mod keys;
+mod life;
 mod mixed;
 
 use jiff::Timestamp;

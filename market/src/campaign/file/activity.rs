@@ -1,4 +1,6 @@
 //! `[activity]` and `[chances]`.
+use std::collections::HashSet;
+
 use jiff::tz::TimeZone;
 use settings::{Faulted, Section};
 
@@ -6,10 +8,13 @@ use super::bounds::{CHANCES_MAX, DETAIL_CHARS, NAME_CHARS};
 use super::ids::id;
 use crate::campaign::{Activity, ActivityState, WhenChancesShort, WhenStockUnavailable};
 use crate::chances::Chances;
-use crate::ids::ActivityId;
+use crate::ids::{ActivityId, UserId};
 
-const STATES: [(&str, ActivityState); 3] = [
-    ("create", ActivityState::Created),
+const TESTERS_MAX: usize = 1_000;
+
+const STATES: [(&str, ActivityState); 4] = [
+    ("draft", ActivityState::Draft),
+    ("create", ActivityState::Draft),
     ("open", ActivityState::Open),
     ("close", ActivityState::Closed),
 ];
@@ -46,6 +51,8 @@ pub(super) fn activity(section: &Section<'_>) -> Result<Activity, Faulted> {
     let when_chances_short = section
         .choice("when_chances_short", &WHEN_CHANCES_SHORT)
         .or(WhenChancesShort::Refuse);
+    let testers = testers(section);
+    let trial_of = id_of_another(section, id);
     let (time_zone_name, time_zone) = time_zone?;
     Ok(Activity {
         id: id?,
@@ -58,7 +65,37 @@ pub(super) fn activity(section: &Section<'_>) -> Result<Activity, Faulted> {
         time_zone_name,
         when_stock_unavailable: when_stock_unavailable?,
         when_chances_short: when_chances_short?,
+        testers: testers?,
+        trial_of: trial_of?,
     })
+}
+
+/// Users, none twice.
+fn testers(section: &Section<'_>) -> Result<HashSet<UserId>, Faulted> {
+    let mut testers = HashSet::new();
+    for value in section.list("testers", 0..=TESTERS_MAX).or(Vec::new())? {
+        let user = value
+            .string(1..=UserId::CHARS_MAX)
+            .try_map(|user| UserId::new(&user))
+            .required();
+        if !testers.insert(user?) {
+            return Err(value.fault("this user is listed already"));
+        }
+    }
+    Ok(testers)
+}
+
+/// The activity that this one is a trial of.
+fn id_of_another(
+    section: &Section<'_>,
+    own: Result<ActivityId, Faulted>,
+) -> Result<Option<ActivityId>, Faulted> {
+    let of = id(&section.value("trial_of"), ActivityId::new);
+    of.try_map(|of| match own {
+        Ok(own) if own == of => Err("an activity is no trial of itself"),
+        _ => Ok(of),
+    })
+    .optional()
 }
 
 fn time_zone(name: String) -> Result<(String, TimeZone), String> {

@@ -1,6 +1,4 @@
 //! `[[award]]`: the prizes, in two steps, because prizes and trees name each other.
-use std::num::NonZeroU64;
-
 use settings::{Faulted, Section, all};
 
 use super::bounds::{AMOUNT_MAX, AWARDS_MAX, DETAIL_CHARS, NAME_CHARS};
@@ -10,7 +8,10 @@ use crate::campaign::Award;
 use crate::campaign::report::decimal;
 use crate::chances::Chances;
 use crate::ids::{AwardId, AwardIndex};
-use crate::odds::{Pool, Rate};
+use crate::odds::{Likelihood, Pool, Rate};
+
+/// Largest weight: sums of a thousand of them, times a thousand, stay below 2^64.
+const WEIGHT_MAX: u32 = 1_000_000_000;
 
 /// The awards in the order of the wheel, with what other sections need to know of them.
 #[derive(Default)]
@@ -19,28 +20,31 @@ pub(super) struct ListedAwards<'d>(Vec<ListedAward<'d>>);
 struct ListedAward<'d> {
     section: Section<'d>,
     id: Result<AwardId, Faulted>,
-    sort: Result<u32, Faulted>,
-    rate: Result<Rate, Faulted>,
+    /// `None` for an award that is not on the wheel.
+    sort: Result<Option<u32>, Faulted>,
+    rate: Result<Likelihood, Faulted>,
 }
 
 impl<'d> ListedAwards<'d> {
     pub(super) fn read(root: &Section<'d>) -> Result<Self, Faulted> {
         let sections = root.sections("award", 1..=AWARDS_MAX)?;
-        let sort_max = u32::try_from(sections.len()).unwrap_or(u32::MAX);
+        let on_wheel: Vec<_> = sections
+            .iter()
+            .map(|section| section.boolean("on_wheel").or(true))
+            .collect();
+        let places = on_wheel.iter().filter(|on_wheel| **on_wheel != Ok(false));
+        let sort_max = u32::try_from(places.count()).unwrap_or(u32::MAX).max(1);
         let (mut ids, mut sorts) = (Distinct::default(), Distinct::default());
-        let list = |section: Section<'d>| ListedAward {
+        let list = |(section, on_wheel): (Section<'d>, Result<bool, Faulted>)| ListedAward {
             id: id(&section.value("id"), AwardId::new)
                 .try_map(|id| ids.add(id))
                 .required(),
-            sort: section
-                .integer("sort", 1..=sort_max)
-                .try_map(|sort| sorts.add(sort))
-                .required(),
-            rate: section.decimal("rate").parse().required(),
+            sort: on_wheel.and_then(|on_wheel| place(&section, on_wheel, sort_max, &mut sorts)),
+            rate: on_wheel.and_then(|on_wheel| likelihood(&section, on_wheel)),
             section,
         };
-        let mut awards: Vec<_> = sections.into_iter().map(list).collect();
-        awards.sort_by_key(|award| award.sort.unwrap_or(u32::MAX));
+        let mut awards: Vec<_> = sections.into_iter().zip(on_wheel).map(list).collect();
+        awards.sort_by_key(|award| award.sort.ok().flatten().unwrap_or(u32::MAX));
         Ok(Self(awards))
     }
 
@@ -50,16 +54,36 @@ impl<'d> ListedAwards<'d> {
         AwardIds(ids.collect())
     }
 
-    /// The pool of all awards.
+    /// The pool of all awards. Those that are not on the wheel have no share in it.
     pub(super) fn pool(&self, root: &Section<'_>) -> Result<Pool, Faulted> {
         let rates = all(self.0.iter().map(|award| award.rate))?;
-        let sum: u128 = rates.iter().map(|rate| u128::from(rate.millionths())).sum();
-        if sum > Rate::ONE.millionths().into() {
+        let on_wheel = |award: &ListedAward<'_>| award.sort.is_ok_and(|sort| sort.is_some());
+        let weighed = |rate: &Likelihood| matches!(rate, Likelihood::Weight(_));
+        // One that is not on the wheel may have neither.
+        let named =
+            |(rate, award): &(&Likelihood, &ListedAward<'_>)| on_wheel(award) || !rate.is_zero();
+        let mut kinds = rates
+            .iter()
+            .zip(&self.0)
+            .filter(named)
+            .map(|(rate, _)| weighed(rate));
+        let first = kinds.next();
+        if kinds.any(|kind| Some(kind) != first) {
+            let message = "some awards have a rate and some a weight: give all of them the same";
+            return Err(root.fault("award", message));
+        }
+        let share = |(rate, award): (&Likelihood, &ListedAward<'_>)| {
+            if on_wheel(award) { rate.share() } else { 0 }
+        };
+        let shares: Vec<u64> = rates.iter().zip(&self.0).map(share).collect();
+        let sum: u128 = shares.iter().map(|&share| u128::from(share)).sum();
+        if first == Some(false) && sum > Rate::ONE.millionths().into() {
             let sum = decimal(sum, 6);
             let message = format!("the rates of all awards sum to {sum}, which is more than 1");
             return Err(root.fault("award", message));
         }
-        Pool::new(&rates).map_err(|_| root.fault("award", "no award has a rate above 0"))
+        Pool::of_shares(&shares)
+            .map_err(|_| root.fault("award", "no award has a rate or weight above 0"))
     }
 
     /// The awards with all their keys.
@@ -73,6 +97,40 @@ impl<'d> ListedAwards<'d> {
     }
 }
 
+/// The place on the wheel.
+fn place(
+    section: &Section<'_>,
+    on_wheel: bool,
+    sort_max: u32,
+    sorts: &mut Distinct<u32>,
+) -> Result<Option<u32>, Faulted> {
+    let sort = section.integer("sort", 1..=sort_max);
+    if on_wheel {
+        return sort.try_map(|sort| sorts.add(sort)).required().map(Some);
+    }
+    match sort.optional()? {
+        None => Ok(None),
+        Some(_) => Err(section.fault(
+            "sort",
+            "an award that is not on the wheel has no place there",
+        )),
+    }
+}
+
+/// The rate or the weight. One that is not on the wheel may have neither.
+fn likelihood(section: &Section<'_>, on_wheel: bool) -> Result<Likelihood, Faulted> {
+    let rate = section.decimal("rate").parse();
+    let weight = section.integer("weight", 0..=WEIGHT_MAX).optional()?;
+    match weight {
+        None if on_wheel => rate.required().map(Likelihood::Rate),
+        None => Ok(Likelihood::Rate(rate.optional()?.unwrap_or(Rate::ZERO))),
+        Some(weight) => match rate.optional()? {
+            None => Ok(Likelihood::Weight(weight)),
+            Some(_) => Err(section.fault("weight", "an award has a rate or a weight, not both")),
+        },
+    }
+}
+
 impl ListedAward<'_> {
     fn complete(
         &self,
@@ -82,7 +140,7 @@ impl ListedAward<'_> {
         let section = &self.section;
         let title = section.string("title", 1..=128).required();
         let subtitle = section.string("subtitle", DETAIL_CHARS).or(String::new());
-        let count = section.integer("count", 1..=AMOUNT_MAX).optional();
+        let count = section.integer("count", 0..=AMOUNT_MAX).optional();
         let tree = section
             .string("tree", NAME_CHARS)
             .try_map(|name| trees.find(&name))
@@ -95,16 +153,17 @@ impl ListedAward<'_> {
                 "a prize with a count needs a tree: its luck award is given when the prize is gone";
             section.fault("count", message);
         }
-        if let (Ok(rate), Ok(Some(tree))) = (self.rate, tree) {
-            trees.check_winnable(section, rate, tree, chances)?;
+        if let (Ok(rate), Ok(sort), Ok(Some(tree))) = (self.rate, self.sort, tree) {
+            let is_drawn = sort.is_some() && !rate.is_zero();
+            trees.check_winnable(section, is_drawn, tree, chances)?;
         }
         Ok(Award {
             id: self.id?,
             title: title?.into(),
             subtitle: subtitle?,
-            sort: self.sort?,
+            sort: self.sort?.unwrap_or(0),
             rate: self.rate?,
-            count: count?.and_then(NonZeroU64::new),
+            count: count?,
             tree: tree?,
             key: key?,
             config: config?,

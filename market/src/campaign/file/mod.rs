@@ -62,6 +62,11 @@ impl Campaign {
     }
 }
 
+/// Where a value of a section stands in the text, when the file writes it as a key of its own.
+pub(super) fn place_of(text: &str, section: &str, key: &str) -> Option<std::ops::Range<usize>> {
+    settings::place_of(text, &[section, key])
+}
+
 fn campaign(root: &Section<'_>) -> Result<Campaign, Faulted> {
     let format = root
         .integer("format", 0..=u32::MAX)
@@ -77,11 +82,18 @@ fn campaign(root: &Section<'_>) -> Result<Campaign, Faulted> {
     let strategy = strategy::strategy(root, chances);
     let forecast = forecast::forecast(root);
     format?;
+    let (activity, stages, skus) = (activity?, stages?, skus?);
+    // They belong to the activity that is tried.
+    let (stages, skus) = if activity.is_trial() {
+        (Vec::new(), Vec::new())
+    } else {
+        (stages, skus)
+    };
     Ok(Campaign {
-        activity: activity?,
+        activity,
         chances: chances?,
-        stages: stages?,
-        skus: skus?,
+        stages,
+        skus,
         strategy: strategy?,
         forecast: forecast?,
     })

@@ -135,15 +135,19 @@ fn weight_group(
             Err(value.fault("this award is listed already"))
         }
     }))?;
-    let rate = |index: &AwardIndex| {
+    let share = |index: &AwardIndex| {
         prizes.awards[index.0]
             .as_ref()
-            .map(|award| award.rate)
+            .map(|award| award.rate.share())
             .map_err(|&faulted| faulted)
     };
-    let rates = all(awards.iter().map(rate))?;
-    let pool = Pool::new(&rates)
-        .map_err(|_| section.fault("awards", "no award of this group has a rate above 0"));
+    let shares = all(awards.iter().map(share))?;
+    let pool = Pool::of_shares(&shares).map_err(|_| {
+        section.fault(
+            "awards",
+            "no award of this group has a rate or weight above 0",
+        )
+    });
     Ok(WeightGroup {
         ordinal: ordinal?,
         awards,

@@ -6,7 +6,6 @@ use settings::{Faulted, Field, Section, all};
 use super::bounds::{CHANCES_MAX, DETAIL_CHARS, NAME_CHARS};
 use super::ids::{AwardIds, Distinct};
 use crate::chances::Chances;
-use crate::odds::Rate;
 use crate::tree::{InvalidTree, Node, NodeIndex, Tree};
 
 const TREES_MAX: usize = 1_000;
@@ -79,7 +78,7 @@ impl<'d> Trees<'d> {
     pub(super) fn check_winnable(
         &self,
         award: &Section<'_>,
-        rate: Rate,
+        is_drawn: bool,
         tree: usize,
         chances: Result<Chances, Faulted>,
     ) -> Result<(), Faulted> {
@@ -88,7 +87,7 @@ impl<'d> Trees<'d> {
         };
         let draws_max = chances.day_limit.min(chances.month_limit);
         match tree.unlocked_at(0) {
-            _ if rate == Rate::ZERO => Ok(()),
+            _ if !is_drawn => Ok(()),
             None => Err(award.fault(
                 "tree",
                 "no walk reaches rule_stock: this prize can never be won",

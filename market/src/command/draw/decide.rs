@@ -1,11 +1,11 @@
-//! One draw, rule by rule: window and chances, the chain before the draw, the odds, the tree
-//! after it. There are two steps, because the stock is asked between them: [`decide`] says what the
+//! One draw, rule by rule: chances, the chain before the draw, the odds, the tree after it. Whether
+//! the activity is open was asked before. There are two steps, because the stock is asked between them: [`decide`] says what the
 //! draw wants, [`Decision::conclude`] what it got.
 use jiff::Timestamp;
 
 use super::order::Rule;
 use crate::calendar::Day;
-use crate::campaign::{ActivityState, Campaign, ChainRule, Strategy};
+use crate::campaign::{Campaign, ChainRule, Strategy};
 use crate::chances::Account;
 use crate::ids::{AwardIndex, UserId};
 use crate::random::Randomness;
@@ -54,7 +54,6 @@ pub fn decide(
     now: Timestamp,
     random: &mut impl Randomness,
 ) -> Result<Decision, Refusal> {
-    check_activity(campaign, now)?;
     let before = account.on(Day::of(now, &campaign.activity.time_zone));
     let account = before.draw(campaign.chances)?;
     let strategy = &campaign.strategy;
@@ -93,18 +92,6 @@ pub fn decide_fallback(
         },
         None => decision,
     })
-}
-
-/// The state and window of the activity, in the reference's order.
-fn check_activity(campaign: &Campaign, now: Timestamp) -> Result<(), Refusal> {
-    let activity = &campaign.activity;
-    if activity.state != ActivityState::Open {
-        return Err(Refusal::ActivityNotOpen);
-    }
-    if now < activity.begins_at || now >= activity.ends_at {
-        return Err(Refusal::OutsideWindow);
-    }
-    Ok(())
 }
 
 /// The chain before the draw: the first rule that decides, decides. `ordinal` is the number of

@@ -54,10 +54,10 @@ impl DrawAsk {
         planning: &mut Planning<'_, R>,
         decisions: &mut Vec<Decision>,
     ) -> Result<PlannedDraw, Refusal> {
-        let catalogue = planning.around.catalogue;
-        let published = catalogue
-            .activity(self.activity)
-            .ok_or(Refusal::ActivityUnknown)?;
+        let around = planning.around;
+        let published = around
+            .catalogue
+            .open_activity(self.activity, planning.user, around.now)?;
         let campaign = &published.campaign;
         let stored = planning.account.now();
         let mut account = stored.unwrap_or_else(|| Account::new(campaign.chances));

@@ -35,7 +35,7 @@ fn execute(forecast: &Forecast, number: u32) -> Executed {
             activity,
             award: award.id,
         };
-        Some((prize, award.count?.get()))
+        Some((prize, award.count?))
     });
     let mut stock: HashMap<Prize, u64> = limited.collect();
     let users = turnout.users() as usize;
@@ -72,7 +72,9 @@ fn execute(forecast: &Forecast, number: u32) -> Executed {
             let left = stock[&units.prize];
             units.count = units.count.min(u32::try_from(left).unwrap_or(u32::MAX));
         }
-        let settled = settle(plan, &granted, |_, _| OrderId::new(draw + 1).expect("above 0"));
+        let settled = settle(plan, &granted, |_, _| {
+            OrderId::new(draw + 1).expect("above 0")
+        });
         for units in settled.used {
             *stock.get_mut(&units.prize).expect("limited") -= u64::from(units.count);
         }

@@ -189,7 +189,7 @@ fn limits_and_the_end_refuse_draws() {
     // Day by day: 2, 1 (the month is full), 2; then it is over.
     assert_eq!(
         monthly,
-        [(Refusal::MonthLimit, 5), (Refusal::OutsideWindow, 10)]
+        [(Refusal::MonthLimit, 5), (Refusal::ActivityOver, 10)]
     );
 }
 

@@ -120,9 +120,12 @@ async fn a_file_of_another_folder_is_refused() {
 #[tokio::test]
 async fn a_folder_of_the_version_before_is_adopted_unless_its_meta_file_is_older() {
     let place = served().await;
-    // The change that makes the table, the fourth of each file, and the one after it, which makes
-    // another table.
-    let (settings, repairs) = ("fleet_setting", "label_repair_0");
+    // The change that makes the table, the fourth of each file, and those after it, which make
+    // other tables.
+    let (settings, repairs) = (
+        "fleet_setting; DROP TABLE campaign_change",
+        "label_repair_0",
+    );
     for (file, later) in [
         ("meta.sqlite", settings),
         ("shard-0.sqlite", repairs),

@@ -245,7 +245,8 @@ fn is_right(
         Refusal::StockUnavailable | Refusal::MonthLimit | Refusal::DayLimit => true,
         Refusal::ActivityUnknown
         | Refusal::ActivityNotOpen
-        | Refusal::OutsideWindow
+        | Refusal::ActivityNotBegun
+        | Refusal::ActivityOver
         | Refusal::TooManyChances => false,
     }
 }

@@ -62,6 +62,7 @@ pub(super) const MYSQL_SCHEMA: SchemaTexts = SchemaTexts {
         text!("mysql", "identity"),
         text!("mysql", "meta_0004_fleet"),
         text!("mysql", "meta_0005_campaign_key"),
+        text!("mysql", "meta_0006_campaign_change"),
     ],
     shard: of_shards!("mysql"),
 };
@@ -76,6 +77,7 @@ pub(super) const SQLITE_SCHEMA: SchemaTexts = SchemaTexts {
         text!("sqlite", "identity"),
         text!("sqlite", "meta_0005_fleet"),
         text!("sqlite", "meta_0006_campaign_key"),
+        text!("sqlite", "meta_0007_campaign_change"),
     ],
     shard: of_shards!("sqlite"),
 };

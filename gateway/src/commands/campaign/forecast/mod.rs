@@ -17,7 +17,9 @@ use market::campaign::{Campaign, Turnout};
 use market::forecast::Forecast;
 
 use self::simulate::{simulate, watched_simulation};
+use super::file::{read, refuse_file};
 use crate::commands::output::{fail, say, say_json};
+use crate::commands::run_command::RunCommand;
 
 const RUNS: RangeInclusive<u32> = 1..=10_000;
 /// The draws of all runs together. They take a day on a small machine.
@@ -31,7 +33,7 @@ const SEED: u64 = 1;
 #[derive(Debug, Args)]
 pub struct ForecastOptions {
     /// The campaign file
-    pub(super) file: PathBuf,
+    file: PathBuf,
     #[command(flatten)]
     turnout: TurnoutOptions,
     /// How often the campaign is simulated
@@ -118,9 +120,22 @@ where
         })
 }
 
+impl RunCommand for ForecastOptions {
+    fn run(&self) -> ExitCode {
+        let text = match read(&self.file) {
+            Ok(text) => text,
+            Err(error) => return fail(error),
+        };
+        match Campaign::parse(&text) {
+            Ok(campaign) => self.simulate(&campaign),
+            Err(error) => refuse_file(&self.file, &error.to_string()),
+        }
+    }
+}
+
 impl ForecastOptions {
     /// Simulates the campaign of the file and prints what comes of it.
-    pub(super) fn run(&self, campaign: &Campaign) -> ExitCode {
+    fn simulate(&self, campaign: &Campaign) -> ExitCode {
         let turnout = match self.turnout.or_of_the_file(campaign.forecast) {
             Ok(turnout) => turnout,
             Err(why) => return fail(why),

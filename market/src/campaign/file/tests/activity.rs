@@ -47,7 +47,7 @@ const BROKEN: &[Broken] = &[
         "\"open\"",
         "\"opened\"",
         &[
-            "line 7, activity.state: expected \"create\" or \"open\" or \"close\", found the string \"opened\"",
+            "line 7, activity.state: expected \"draft\" or \"create\" or \"open\" or \"close\", found the string \"opened\"",
         ],
     ),
     (

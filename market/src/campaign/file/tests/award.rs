@@ -7,14 +7,101 @@ fn rates_may_be_spelled_as_any_decimal() {
         ("1", 1_000_000),
         ("1.0", 1_000_000),
         ("\"0.000001\"", 1),
+        ("\"0.00030000\"", 300),
+        ("1e-4", 100),
+        ("\"5e-1\"", 500_000),
         ("0.5", 500_000),
     ] {
         let text = SHIPPED[3].replacen("rate = 1\n", &format!("rate = {spelling}\n"), 1);
         assert_eq!(
-            parse(&text).strategy.awards[0].rate.millionths(),
+            parse(&text).strategy.awards[0].rate.share(),
             millionths,
             "{spelling}"
         );
+    }
+}
+
+/// A wheel whose odds are weights, with a prize beside it.
+const WEIGHED: &str = "\
+[[award]]
+id = 1
+title = \"a\"
+sort = 1
+weight = 3
+[[award]]
+id = 2
+title = \"b\"
+sort = 2
+weight = 9
+[[award]]
+id = 3
+title = \"beside\"
+on_wheel = false
+weight = 4
+";
+
+/// The head of a campaign, with a guarantee of the prize beside the wheel.
+fn weighed(awards: &str) -> String {
+    let (head, _) = SMALL
+        .split_once("[[strategy.rule_weight]]")
+        .expect("a rule");
+    let head = head.replace("award = 101", "award = 3");
+    format!("{head}[[strategy.rule_weight]]\ndraw = 3\nawards = [1, 3]\n{awards}")
+}
+
+#[test]
+fn weights_count_in_proportion_and_what_is_beside_the_wheel_is_not_drawn() {
+    let strategy = parse(&weighed(WEIGHED)).strategy;
+    let odds: Vec<_> = (0..3).map(|index| strategy.pool.odds(index)).collect();
+    assert_eq!(odds, [(1, 4), (3, 4), (0, 4)]);
+    let places: Vec<_> = strategy.awards.iter().map(|award| award.sort).collect();
+    assert_eq!(places, [1, 2, 0]);
+    let group = &strategy.weight_groups()[0];
+    assert_eq!([group.pool.odds(0), group.pool.odds(1)], [(3, 7), (4, 7)]);
+}
+
+#[test]
+fn rates_and_weights_are_not_mixed() {
+    let faults = |awards: &str| {
+        let refused = Campaign::parse(&weighed(awards)).expect_err("it is refused");
+        let messages = refused.faults.into_iter().map(|fault| fault.message);
+        messages.collect::<Vec<_>>().join("\n")
+    };
+    for (from, to, expected) in [
+        (
+            "weight = 9",
+            "rate = 0.5",
+            "some awards have a rate and some a weight",
+        ),
+        (
+            "weight = 9",
+            "weight = 9\nrate = 0.5",
+            "a rate or a weight, not both",
+        ),
+        (
+            "weight = 9",
+            "weight = -1",
+            "expected an integer from 0 to 1000000000, found -1",
+        ),
+        ("weight = 9", "", "missing: expected a decimal number"),
+        (
+            "on_wheel = false",
+            "on_wheel = false\nsort = 2",
+            "has no place there",
+        ),
+        (
+            "sort = 2",
+            "on_wheel = false\nsort = 1",
+            "has no place there",
+        ),
+        (
+            "sort = 2",
+            "sort = 3",
+            "expected an integer from 1 to 2, found 3",
+        ),
+    ] {
+        let found = faults(&WEIGHED.replacen(from, to, 1));
+        assert!(found.contains(expected), "{to}: {found}");
     }
 }
 
@@ -31,7 +118,7 @@ const BROKEN: &[Broken] = &[
     ),
     (
         "rate = 0.7",
-        "rate = 7e-1",
+        "rate = 7e-7",
         &[
             "line 44, award[2].rate: expected a decimal from 0 to 1 with at most 6 places, such as 0.0003",
         ],
@@ -48,8 +135,8 @@ const BROKEN: &[Broken] = &[
     ),
     (
         "count = 1000",
-        "count = 0",
-        &["line 38, award[1].count: expected an integer from 1 to 1000000000000, found 0"],
+        "count = -1",
+        &["line 38, award[1].count: expected an integer from 0 to 1000000000000, found -1"],
     ),
     (
         "tree = \"plain\"\n",

@@ -83,7 +83,9 @@ const BROKEN: &[Broken] = &[
     (
         "rate = 0.15",
         "rate = 0.0",
-        &["line 32, strategy.rule_weight[2].awards: no award of this group has a rate above 0"],
+        &[
+            "line 32, strategy.rule_weight[2].awards: no award of this group has a rate or weight above 0",
+        ],
     ),
     (
         "id = 103\n",

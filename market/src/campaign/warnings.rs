@@ -1,0 +1,401 @@
+//! What is allowed in a campaign and is hardly meant: warnings of `drawbridge campaign check`.
+//!
+//! Each warning is a function of its own in [`WARNINGS`]. It returns one text for each thing that
+//! it finds. None of them looks at anything but the campaign and the time.
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::report::{average_cost, decimal, listed, percent, sum_of_rates};
+use super::{Award, Campaign, WeightGroup};
+use crate::ids::AwardIndex;
+use crate::odds::{Likelihood, Rate};
+use crate::tree::Tree;
+
+/// A check for one kind of mistake.
+type Warning = fn(&Campaign, Timestamp) -> Vec<String>;
+
+/// All of them, in the order in which they are shown.
+const WARNINGS: [Warning; 8] = [
+    window_in_the_past,
+    contradicting_limits,
+    unreachable_guarantees,
+    guarantees_that_stock_cannot_keep,
+    rates_below_one,
+    dear_fallbacks,
+    awards_that_nothing_gives,
+    odd_skus,
+];
+
+/// How many awards one warning names.
+const NAMED_MAX: usize = 20;
+
+/// What is hardly meant, one text each, without line breaks.
+pub fn warnings(campaign: &Campaign, now: Timestamp) -> Vec<String> {
+    let all = WARNINGS.iter();
+    all.flat_map(|warning| warning(campaign, now)).collect()
+}
+
+fn window_in_the_past(campaign: &Campaign, now: Timestamp) -> Vec<String> {
+    let activity = &campaign.activity;
+    if activity.ends_at > now {
+        return Vec::new();
+    }
+    let ended = activity.ends_at.to_zoned(activity.time_zone.clone());
+    let ended = ended.strftime("%F %T %:z");
+    vec![format!("the activity is over: it ended at {ended}")]
+}
+
+fn contradicting_limits(campaign: &Campaign, _: Timestamp) -> Vec<String> {
+    const DAYS_OF_A_MONTH_MAX: u64 = 31;
+    let (chances, mut found) = (campaign.chances, Vec::new());
+    let (day, month) = (chances.day_limit, chances.month_limit);
+    if day > month {
+        found.push(format!(
+            "day_limit is {day} and month_limit is {month}: nobody makes more than {month} draws on a day"
+        ));
+    }
+    if u64::from(month) > u64::from(day) * DAYS_OF_A_MONTH_MAX {
+        let most = u64::from(day) * DAYS_OF_A_MONTH_MAX;
+        found.push(format!(
+            "month_limit is {month}, and with a day_limit of {day} nobody makes more than {most} draws in a month"
+        ));
+    }
+    if chances.welcome == 0 && campaign.skus.is_empty() {
+        found.push(
+            "welcome is 0 and nothing is on sale: users have no chances until an operator gives them some"
+                .to_owned(),
+        );
+    }
+    let most = draws_within_the_limits(campaign);
+    if u64::from(chances.welcome) > most {
+        found.push(format!(
+            "welcome is {}, and the limits allow a user {most} draws in the whole time of the activity",
+            chances.welcome
+        ));
+    }
+    found
+}
+
+/// The most draws of a user that the limits of days and months allow, from beginning to end.
+fn draws_within_the_limits(campaign: &Campaign) -> u64 {
+    let activity = &campaign.activity;
+    // The end does not belong to the activity.
+    let last = activity.ends_at - SignedDuration::from_nanos(1);
+    let date = |moment: Timestamp| activity.time_zone.to_datetime(moment).date();
+    let (first, last) = (date(activity.begins_at), date(last));
+    let day_number = |date: jiff::civil::Date| {
+        let since = date.since(jiff::civil::date(1970, 1, 1));
+        since.map_or(0, |since| i64::from(since.get_days()))
+    };
+    let month_number =
+        |date: jiff::civil::Date| i64::from(date.year()) * 12 + i64::from(date.month());
+    let count = |number: &dyn Fn(jiff::civil::Date) -> i64| {
+        u64::try_from(number(last) - number(first) + 1).unwrap_or(u64::MAX)
+    };
+    let (days, months) = (count(&day_number), count(&month_number));
+    let of_days = days.saturating_mul(campaign.chances.day_limit.into());
+    let of_months = months.saturating_mul(campaign.chances.month_limit.into());
+    of_days.min(of_months)
+}
+
+fn unreachable_guarantees(campaign: &Campaign, _: Timestamp) -> Vec<String> {
+    let within_limits = draws_within_the_limits(campaign);
+    // What is on sale has no bound for one user.
+    let sold = campaign.skus.iter().any(|sku| sku.stock > 0);
+    let (most, why) = if !sold && u64::from(campaign.chances.welcome) < within_limits {
+        let why = "a user has the welcome chances only, unless an operator gives some";
+        (campaign.chances.welcome.into(), why)
+    } else {
+        let why = "the limits of day and month allow no more in the whole time";
+        (within_limits, why)
+    };
+    let groups = campaign.strategy.weight_groups().iter();
+    let beyond: Vec<String> = groups
+        .filter(|group| u64::from(group.ordinal) > most)
+        .map(|group| group.ordinal.to_string())
+        .collect();
+    if beyond.is_empty() {
+        return Vec::new();
+    }
+    let draws = named(&beyond);
+    vec![format!(
+        "rule_weight guarantees something on draw {draws}, and nobody makes more than {most} draws: {why}"
+    )]
+}
+
+fn guarantees_that_stock_cannot_keep(campaign: &Campaign, _: Timestamp) -> Vec<String> {
+    let strategy = &campaign.strategy;
+    let of_group = |group: &WeightGroup| {
+        let given = group.awards.iter().enumerate();
+        let given: Vec<&Award> = given
+            .filter(|(outcome, _)| group.pool.odds(*outcome).0 > 0)
+            .map(|(_, index)| strategy.award(*index))
+            .collect();
+        let units: u64 = given.iter().map(|award| award.count).sum::<Option<u64>>()?;
+        let ids: Vec<_> = given.iter().map(|award| award.id.to_string()).collect();
+        Some(format!(
+            "draw {} of each user is guaranteed award {}, of which there are {units} units: \
+             who comes to it later gets a fallback",
+            group.ordinal,
+            named(&ids)
+        ))
+    };
+    strategy
+        .weight_groups()
+        .iter()
+        .filter_map(of_group)
+        .collect()
+}
+
+fn rates_below_one(campaign: &Campaign, _: Timestamp) -> Vec<String> {
+    let strategy = &campaign.strategy;
+    let one = u128::from(Rate::ONE.millionths());
+    let Some(sum) = sum_of_rates(strategy).filter(|&sum| sum < one) else {
+        return Vec::new();
+    };
+    let gain = |(outcome, award): (usize, &Award)| {
+        let Likelihood::Rate(rate) = award.rate else {
+            return None;
+        };
+        let (weight, total) = strategy.pool.odds(outcome);
+        let (weight, total) = (u128::from(weight), u128::from(total));
+        // In millionths of the whole, like rates.
+        let odds = (weight * one + total / 2) / total;
+        let gain = odds.saturating_sub(rate.millionths().into());
+        let now = percent(strategy.pool.odds(outcome));
+        (weight > 0).then(|| {
+            let gain = decimal(gain, 4);
+            format!("award {} gains {gain} % and has {now}", award.id)
+        })
+    };
+    let gains: Vec<_> = strategy
+        .awards
+        .iter()
+        .enumerate()
+        .filter_map(gain)
+        .collect();
+    vec![format!(
+        "the rates sum to {}, and the missing {} is spread over the prizes: {}",
+        decimal(sum, 6),
+        decimal(one - sum, 6),
+        named(&gains)
+    )]
+}
+
+fn dear_fallbacks(campaign: &Campaign, _: Timestamp) -> Vec<String> {
+    let strategy = &campaign.strategy;
+    let mut replaces: BTreeMap<AwardIndex, Vec<String>> = BTreeMap::new();
+    for award in &strategy.awards {
+        let tree = award.tree.map(|tree| &strategy.trees[tree]);
+        for (index, _) in tree.into_iter().flat_map(Tree::luck_awards) {
+            let ids = replaces.entry(index).or_default();
+            if ids.last() != Some(&award.id.to_string()) {
+                ids.push(award.id.to_string());
+            }
+        }
+    }
+    let (sum, total) = average_cost(strategy);
+    let warn = |(index, ids): (AwardIndex, Vec<String>)| {
+        let award = strategy.award(index);
+        let cost = u128::from(award.cost_minor);
+        let named = named(&ids);
+        if let Some(count) = award.count {
+            return Some(format!(
+                "award {} has {count} units, and is given without limit in place of award {named} when that is locked \
+                 or gone",
+                award.id
+            ));
+        }
+        let is_dear = cost * total > sum;
+        is_dear.then(|| {
+            format!(
+                "award {} costs {cost}, more than a draw on average, and is given without limit in place of award \
+                 {named} when that is locked or gone",
+                award.id
+            )
+        })
+    };
+    replaces.into_iter().filter_map(warn).collect()
+}
+
+fn awards_that_nothing_gives(campaign: &Campaign, _: Timestamp) -> Vec<String> {
+    let strategy = &campaign.strategy;
+    let mut given: Vec<AwardIndex> = strategy
+        .trees
+        .iter()
+        .flat_map(|tree| tree.luck_awards().map(|(award, _)| award))
+        .collect();
+    for rule in &strategy.chain {
+        match rule {
+            super::ChainRule::Blacklist { award, .. } => given.push(*award),
+            super::ChainRule::Weight(groups) => {
+                given.extend(groups.iter().flat_map(|group| &group.awards));
+            }
+        }
+    }
+    let idle = |(index, award): (usize, &Award)| {
+        let gives = award.is_drawn() || given.contains(&AwardIndex(index));
+        (!gives).then(|| award.id.to_string())
+    };
+    let idle: Vec<_> = strategy
+        .awards
+        .iter()
+        .enumerate()
+        .filter_map(idle)
+        .collect();
+    if idle.is_empty() {
+        return Vec::new();
+    }
+    vec![format!(
+        "nothing gives award {}: it is never drawn, and no rule and no tree names it",
+        named(&idle)
+    )]
+}
+
+fn odd_skus(campaign: &Campaign, _: Timestamp) -> Vec<String> {
+    let mut found = Vec::new();
+    for sku in &campaign.skus {
+        if sku.stock == 0 {
+            found.push(format!("sku {} is on sale without stock", sku.id));
+        }
+        if sku.price_minor == 0 {
+            found.push(format!("sku {} costs nothing", sku.id));
+        }
+    }
+    found
+}
+
+/// A list of words, of which the first are named.
+fn named(words: &[String]) -> String {
+    match words.len().checked_sub(NAMED_MAX) {
+        None | Some(0) => listed(words),
+        Some(more) => format!("{} and {more} more", words[..NAMED_MAX].join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use testkit::campaign::{Award, CampaignFile, Tree};
+
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-06-01T12:00:00Z".parse().expect("a time")
+    }
+
+    /// A campaign without anything to warn of.
+    fn sound() -> CampaignFile {
+        CampaignFile::new(1)
+            .chances(100, 10, 100)
+            .weight(10, &[1, 2])
+            .award(Award::new(1, "points", "0.9").setting("cost_minor", "50"))
+            .award(
+                Award::new(2, "lamp", "0.1")
+                    .count(20, "stock")
+                    .setting("cost_minor", "16900"),
+            )
+            .tree(Tree::stock("stock", 1, None))
+    }
+
+    fn of(file: &CampaignFile) -> Vec<String> {
+        let campaign = Campaign::parse(&file.text()).expect("a campaign");
+        warnings(&campaign, now())
+    }
+
+    #[test]
+    fn a_sound_campaign_has_no_warnings() {
+        assert_eq!(of(&sound()), [""; 0]);
+    }
+
+    #[test]
+    fn each_mistake_has_its_warning() {
+        let past = sound().between("2026-01-01T00:00:00+08:00", "2026-06-01T20:00:00+08:00");
+        let short = sound().between("2026-05-30T00:00:00Z", "2026-06-02T00:00:00Z");
+        let limited = CampaignFile::new(1)
+            .chances(100, 10, 100)
+            .weight(7, &[2])
+            .award(Award::new(1, "points", "0.9"))
+            .award(Award::new(2, "lamp", "0.1").count(20, "stock"))
+            .tree(Tree::stock("stock", 1, None));
+        let sku = "[[sku]]\nid = 7\nstock = 0\nprice_minor = 0\nchances = 1";
+        let idle = sound().award(Award::new(3, "idle", "0"));
+        for (file, expected) in [
+            (
+                past,
+                "the activity is over: it ended at 2026-06-01 12:00:00 +00:00",
+            ),
+            (
+                sound().chances(50, 20, 10),
+                "day_limit is 20 and month_limit is 10: nobody makes more than 10 draws on a day",
+            ),
+            (
+                sound().chances(50, 10, 311),
+                "month_limit is 311, and with a day_limit of 10 nobody makes more than 310 draws in a month",
+            ),
+            (
+                sound().chances(0, 10, 100),
+                "welcome is 0 and nothing is on sale: users have no chances until an operator gives them some",
+            ),
+            (
+                short.clone(),
+                "welcome is 100, and the limits allow a user 30 draws in the whole time of the activity",
+            ),
+            (
+                short.chances(9, 10, 100),
+                "rule_weight guarantees something on draw 10, and nobody makes more than 9 draws: a user has the \
+                 welcome chances only, unless an operator gives some",
+            ),
+            (
+                limited,
+                "draw 7 of each user is guaranteed award 2, of which there are 20 units: who comes to it later gets \
+                 a fallback",
+            ),
+            (
+                idle,
+                "nothing gives award 3: it is never drawn, and no rule and no tree names it",
+            ),
+            (sound().section(sku), "sku 7 is on sale without stock"),
+            (sound().section(sku), "sku 7 costs nothing"),
+        ] {
+            let found = of(&file);
+            assert!(
+                found.contains(&expected.to_owned()),
+                "{expected}\n{found:#?}"
+            );
+        }
+    }
+
+    #[test]
+    fn rates_that_miss_one_say_what_each_prize_gains() {
+        let file = CampaignFile::new(1)
+            .chances(100, 10, 100)
+            .award(Award::new(1, "points", "0.6"))
+            .award(Award::new(2, "more", "0.2"));
+        let expected = "the rates sum to 0.8, and the missing 0.2 is spread over the prizes: award 1 gains 15 % and has \
+                        75.0000 % and award 2 gains 5 % and has 25.0000 %";
+        assert_eq!(of(&file), [expected]);
+    }
+
+    #[test]
+    fn dear_prizes_are_no_fallbacks() {
+        let file = |fallback: Award| {
+            CampaignFile::new(1)
+                .chances(100, 10, 100)
+                .award(Award::new(1, "points", "0.9"))
+                .award(Award::new(2, "lamp", "0.1").count(20, "stock"))
+                .award(fallback)
+                .tree(Tree::stock("stock", 3, None))
+                .tree(Tree::stock("other", 1, None))
+        };
+        let dear = Award::new(3, "chair", "0").setting("cost_minor", "5");
+        let found = of(&file(dear.clone()).award(Award::new(4, "x", "0").count(1, "other")));
+        let expected = "award 3 costs 5, more than a draw on average, and is given without limit in place of award 2 \
+                        when that is locked or gone";
+        assert!(found.contains(&expected.to_owned()), "{found:#?}");
+        let limited = Award::new(3, "chair", "0").count(9, "other");
+        let found = of(&file(limited));
+        let expected = "award 3 has 9 units, and is given without limit in place of award 2 when that is locked or gone";
+        assert!(found.contains(&expected.to_owned()), "{found:#?}");
+    }
+}
