@@ -109,8 +109,8 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
             .map_err(|_| Failure::Final(CommandError::ShardUnavailable))?;
         self.cover(commands.iter().map(Taken::weight).sum()).await?;
         let batch = gather(commands);
-        let claims = self.claim(&batch);
-        let (known, read_at) = self.prefetch(&batch, claims.keys(), on_lock).await?;
+        let (keys, claims) = self.claim(&batch);
+        let (known, read_at) = self.prefetch(&batch, keys, on_lock).await?;
         let now = match claims.made_at {
             None => read_at,
             Some((planned_at, since)) if !was_set_since(planned_at, since, read_at) => planned_at,
@@ -152,12 +152,12 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
             .expect("a batch is covered before it is planned")
     }
 
-    /// The calls that the commands of a batch make, if they make all that they ask for. None where
-    /// the batch is to look for earlier ones, or has one key twice.
-    fn claim(&mut self, batch: &Batch) -> Claims {
+    /// Claims the calls that the commands of a batch make, if they make all that they ask for. Claims
+    /// none where the batch is to look for earlier ones, or has one key twice.
+    fn claim(&mut self, batch: &Batch) -> (CallKeys, Claims) {
         let has_key_twice = batch.needs().calls.len() < batch.commands().len();
         if has_key_twice || self.lookups.are_due(Instant::now()) {
-            return Claims::default();
+            return (CallKeys::LookUp, Claims::default());
         }
         let (planned_at, since) = ((self.around.clock)(), Instant::now());
         let ids = self.ids();
@@ -168,10 +168,12 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
             }
             Call::of_command(command, first, planned_at)
         };
-        Claims {
-            calls: batch.commands().iter().map(call).collect(),
+        let calls: Vec<Call> = batch.commands().iter().map(call).collect();
+        let claims = Claims {
+            first_ids: calls.iter().map(|call| call.first_id).collect(),
             made_at: Some((planned_at, since)),
-        }
+        };
+        (CallKeys::Claim(calls), claims)
     }
 
     /// Reads what the batch needs. Returns the time when that was done, too.
@@ -401,23 +403,17 @@ impl Unconfirmed {
     }
 }
 
-/// The calls that a batch claims, one for each of its commands.
+/// What is known of the calls that a batch claims, one for each of its commands.
 #[derive(Debug, Default)]
 struct Claims {
-    calls: Vec<Call>,
+    /// The ids of the first rows that they make.
+    first_ids: Vec<OrderId>,
     /// When they were made, by both measures. The batch is planned under this time, so that calls
     /// and orders have it.
     made_at: Option<(Timestamp, Instant)>,
 }
 
 impl Claims {
-    fn keys(&self) -> CallKeys {
-        match self.made_at {
-            Some(_) => CallKeys::Claim(self.calls.clone()),
-            None => CallKeys::LookUp,
-        }
-    }
-
     /// The ids of the rows that the command at an index makes, one after the other. None where
     /// nothing is claimed.
     fn ids(&self) -> impl FnMut(usize) -> Option<OrderId> {
@@ -425,7 +421,7 @@ impl Claims {
         move |index| {
             nth = if of == index { nth + 1 } else { 0 };
             of = index;
-            let first = self.calls.get(index)?.first_id;
+            let first = self.first_ids.get(index)?;
             OrderId::new(nth_after(first.get(), nth)?)
         }
     }
