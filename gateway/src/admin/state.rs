@@ -24,6 +24,8 @@ pub struct Admin {
     pub(super) ready: AtomicBool,
     /// Whoever reads all draws of an activity holds it.
     pub(super) exporting: Arc<Semaphore>,
+    /// Places for looks for draws over all shards. Each reads with a connection of its own.
+    pub(super) looking: Semaphore,
 }
 
 impl Admin {
@@ -47,6 +49,7 @@ impl Admin {
             refusals,
             ready: AtomicBool::new(false),
             exporting: Arc::new(Semaphore::new(1)),
+            looking: Semaphore::new(2),
         }
     }
 

@@ -44,12 +44,14 @@ pub(super) fn announce(config: &Config, catalogue: &Catalogue, addresses: Server
     tracing::info!(%listen, %admin, probes = probes.map(tracing::field::display), "ready");
 }
 
-/// The activity with the smallest id that can be drawn from now.
+/// The activity with the smallest id that everybody can draw from now.
 fn open_activity(catalogue: &Catalogue, now: Timestamp) -> Option<ActivityId> {
     let activities = catalogue
         .campaigns()
         .map(|published| &published.campaign.activity);
-    let open = activities.filter(|activity| catalogue.state(activity, now) == LifeState::Open);
+    let open = activities.filter(|activity| {
+        !activity.is_trial() && catalogue.state(activity, now) == LifeState::Open
+    });
     open.map(|activity| activity.id).min()
 }
 

@@ -47,6 +47,11 @@ impl ChunkSender {
         self.chunks.send(chunk).await.map_err(|_| CutOff)
     }
 
+    /// Waits until the caller has gone, as far as that shows without sending anything.
+    pub async fn closed(&self) {
+        self.chunks.closed().await;
+    }
+
     /// From now on the body is whole only when [`ChunkSender::end`] says so. When the sender is
     /// dropped before that, whatever the reason, the connection closes without the mark of the
     /// end, and the reader notices.

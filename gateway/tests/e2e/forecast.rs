@@ -138,6 +138,7 @@ activity 200003: published version 1
     assert_eq!(
         reported,
         "forecast: not made here, since 6000000 draws take too long; \
-         see `drawbridge campaign forecast`\nactivity 200003: published version 2\n"
+         see `drawbridge campaign forecast`\nactivity 200003: published version 2\n  activity: \
+         forecast: 20 users, 6 draws each, 2 days -> 1000000 users, 6 draws each, 2 days\n"
     );
 }

@@ -310,7 +310,7 @@ impl Facts {
         let (rank, called) = (id.get(), format!("award {id}"));
         let chance = format!("{rate} ({}/{}, {})", odds.0, odds.1, percent(odds));
         self.add(ChangeSection::Odds, rank, &*called, chance);
-        let units = count.map_or("no limit".to_owned(), |count| counted(count, "unit"));
+        let units = count.map_or("no limit".to_owned(), |count| counted(count.get(), "unit"));
         self.add(ChangeSection::Stock, rank, &*called, units);
         if let Some(tree) = tree {
             let tree = TreeText::of(strategy, &strategy.trees[*tree]);

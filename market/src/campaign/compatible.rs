@@ -1,5 +1,6 @@
 //! What a new version of a campaign must keep of the published one.
 use std::collections::HashMap;
+use std::num::NonZeroU64;
 
 use super::{Award, Campaign};
 use crate::ids::{ActivityId, AwardId, StrategyId};
@@ -42,9 +43,9 @@ pub enum Incompatible {
         /// The prize.
         award: AwardId,
         /// The count of the published version.
-        published: u64,
+        published: NonZeroU64,
         /// The count of the file.
-        wanted: u64,
+        wanted: NonZeroU64,
     },
     /// Units given out without limit are not counted, so they cannot be limited afterwards.
     #[error("award {award} was published with a limited count and cannot become unlimited")]

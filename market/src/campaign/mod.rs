@@ -14,6 +14,7 @@ mod turnout;
 mod warnings;
 
 use std::collections::HashSet;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -180,8 +181,8 @@ pub struct Award {
     pub sort: u32,
     /// The configured rate or weight.
     pub rate: Likelihood,
-    /// How many units there are to begin with; `None` for a prize without limit.
-    pub count: Option<u64>,
+    /// How many units there are; `None` for a prize without limit.
+    pub count: Option<NonZeroU64>,
     /// The index of its tree in [`Strategy::trees`]. Without one the drawn prize is won.
     pub tree: Option<usize>,
     /// The name of the distributor that delivers it.

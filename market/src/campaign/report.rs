@@ -316,7 +316,7 @@ pub(super) fn cost_of_all_units(strategy: &Strategy) -> u128 {
         .iter()
         .filter_map(|award| Some((award.count?, award.cost_minor)));
     limited
-        .map(|(count, cost)| u128::from(count) * u128::from(cost))
+        .map(|(count, cost)| u128::from(count.get()) * u128::from(cost))
         .sum()
 }
 

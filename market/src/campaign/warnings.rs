@@ -132,7 +132,10 @@ fn guarantees_that_stock_cannot_keep(campaign: &Campaign, _: Timestamp) -> Vec<S
             .filter(|(outcome, _)| group.pool.odds(*outcome).0 > 0)
             .map(|(_, index)| strategy.award(*index))
             .collect();
-        let units: u64 = given.iter().map(|award| award.count).sum::<Option<u64>>()?;
+        let units: u64 = given
+            .iter()
+            .map(|award| award.count.map(u64::from))
+            .sum::<Option<u64>>()?;
         let ids: Vec<_> = given.iter().map(|award| award.id.to_string()).collect();
         Some(format!(
             "draw {} of each user is guaranteed award {}, of which there are {units} units: \

@@ -99,7 +99,7 @@ impl<'a, R: Randomness> Run<'a, R> {
         order.clear();
         order.extend(0..users);
         left.clear();
-        left.extend(awards.iter().map(|award| award.count.unwrap_or(0)));
+        left.extend(awards.iter().map(|award| award.count.map_or(0, u64::from)));
         let groups = campaign.strategy.weight_groups().len();
         Self {
             forecast,

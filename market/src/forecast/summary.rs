@@ -1,4 +1,6 @@
 //! Means and percentiles of runs. Everything is counted in integers; only here it is divided.
+use std::num::NonZeroU64;
+
 use std::sync::Arc;
 
 use super::figures::AwardCounts;
@@ -54,7 +56,7 @@ pub struct AwardSummary {
     /// Its title.
     pub title: Arc<str>,
     /// How many units there are.
-    pub count: Option<u64>,
+    pub count: Option<NonZeroU64>,
     /// What one costs.
     pub cost_minor: u64,
     /// How often it is given.

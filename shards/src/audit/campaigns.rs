@@ -236,7 +236,11 @@ impl ReadableVersion {
             let is_tester = drawer
                 .user
                 .is_some_and(|user| activity.testers.contains(user));
-            return (!is_tester).then(|| "the user is no tester of this trial".to_owned());
+            return if activity.state == ActivityState::Closed {
+                Some("the trial is closed in this version".to_owned())
+            } else {
+                (!is_tester).then(|| "the user is no tester of this trial".to_owned())
+            };
         }
         let open = activity.state == ActivityState::Open;
         (!open).then(|| "the activity is not open in this version".to_owned())

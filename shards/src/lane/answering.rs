@@ -19,8 +19,9 @@ use crate::metrics::{Ended, LaneMetrics};
 use crate::stock::Stock;
 use crate::store::{OnLock, ShardStore};
 
-/// How often a batch is planned again when another process was faster.
-pub(super) const TRIES_MAX: usize = 4;
+/// How often a batch is planned again when another process was faster, or had claimed its keys in
+/// vain.
+pub(super) const TRIES_MAX: usize = 5;
 
 /// Commands in a batch of those that were set aside: each is ten draws at most.
 const HELD_BATCH_MAX: usize = 100;

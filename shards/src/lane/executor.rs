@@ -92,7 +92,8 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
         on_lock: OnLock,
     ) -> Result<Vec<CommandAnswer>, Failure> {
         let attempted = self.try_batch(commands, supply, on_lock).await;
-        if let Err(Failure::Conflict(_) | Failure::Held(_)) = attempted {
+        // What fails to be written may still be read.
+        if attempted.is_err() {
             self.lookups.met(Instant::now());
         }
         attempted
@@ -273,7 +274,10 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
     fn settle(&mut self, plan: Plan, granted: &Granted, claims: &Claims) -> Settlement {
         let ids = self.ids();
         let mut claimed = claims.ids();
-        let mint = |index, user: &UserId| claimed(index).unwrap_or_else(|| ids.next_order(user));
+        let mint = |index, user: &UserId| match claims.made_at {
+            Some(_) => claimed(index).expect("each command has claimed its ids"),
+            None => ids.next_order(user),
+        };
         let settlement = settle(plan, &granted.units(), mint);
         debug_assert!(
             (settlement.rows.made.iter()).all(|made| follow(made.made.orders())),

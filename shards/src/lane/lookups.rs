@@ -15,7 +15,7 @@ use tokio::time::Instant;
 /// are tried again in this time.
 const LOOK_FOR: Duration = Duration::from_secs(2);
 
-/// A batch of which more than one part of so many is refused should not have claimed its keys.
+/// A batch should not have claimed its keys when more than one in this many commands is refused.
 const MANY: usize = 4;
 
 /// When a lane looks for earlier calls.
@@ -30,7 +30,7 @@ impl Lookups {
         self.until.is_some_and(|until| now < until)
     }
 
-    /// Notes that a batch met an earlier call, another process, or a lock.
+    /// Notes that a batch met an earlier call, or failed.
     pub(super) fn met(&mut self, now: Instant) {
         self.until = Some(now + LOOK_FOR);
     }

@@ -261,31 +261,6 @@ mod tests {
         assert_eq!(meta.revision().await, Ok(5));
     }
 
-    async fn a_prize_may_begin_without_units<D: Database>(database: D) {
-        let meta = fresh(database).await;
-        let none = CAMPAIGN.replace("count = 50", "count = 0");
-        let publish = async |text: &str| meta.campaigns().publish(&[text], "ops", now()).await;
-        publish(&none).await.expect("published");
-        let stock = meta.stock_operations();
-        assert_eq!(stock.totals().await, Ok(BTreeMap::from([(mug(), 0)])));
-        let history = stock.page_of(mug(), 0).await.expect("read");
-        assert_eq!((history[0].units, history[0].applied), (0, Some(0)));
-        let renamed = none.replace("welcome = 10", "welcome = 11");
-        publish(&renamed).await.expect("its count is the same");
-        let Err(PublishError::Refused(reasons)) = publish(CAMPAIGN).await else {
-            panic!("the count has changed")
-        };
-        assert!(reasons[0].contains("published with 0 units"), "{reasons:?}");
-        let more = StockChange {
-            prize: mug(),
-            units: 7,
-            who: "ops".to_owned(),
-            why: "they came".to_owned(),
-        };
-        stock.add(&more, now()).await.expect("added");
-        assert_eq!(stock.totals().await, Ok(BTreeMap::from([(mug(), 7)])));
-    }
-
     async fn versions_come_page_by_page<D: Database>(database: D) {
         let meta = fresh(database).await;
         let mut connection = meta.begin().await.expect("begun");
@@ -347,7 +322,6 @@ mod tests {
     over_each_database!(
         a_campaign_comes_back_unchanged,
         publishers_take_turns,
-        a_prize_may_begin_without_units,
         versions_come_page_by_page,
         a_database_with_the_old_key_opens,
     );

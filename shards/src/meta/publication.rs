@@ -1,5 +1,6 @@
 //! Checks that a campaign file fits what is published. Pure rules.
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 
 use market::AwardId;
 use market::batch::Prize;
@@ -16,7 +17,7 @@ pub(super) fn counts(campaign: &Campaign) -> impl Iterator<Item = (Prize, u64)> 
             activity,
             award: award_id,
         };
-        Some((prize, award.count?))
+        Some((prize, award.count?.get()))
     };
     campaign.strategy.awards.iter().filter_map(limited)
 }
@@ -77,7 +78,7 @@ fn recounted<'a>(
         let now = award
             .count
             .map_or("unlimited".to_owned(), |count| count.to_string());
-        (award.count != Some(first)).then(|| {
+        (award.count.map(NonZeroU64::get) != Some(first)).then(|| {
             format!(
                 "award {award_id} was first published with {first} units, the file says {now}: \
                  leave the count as it was and use `drawbridge stock add` to change its stock"

@@ -198,8 +198,7 @@ pub(super) async fn insert_operation<D: Database>(
         prize.activity.get(),
         prize.award.get(),
         kind,
-        // The column is above 0. A prize that is published without units has applied none of one.
-        change.units.max(1),
+        change.units,
         applied,
         &change.who,
         &change.why,
@@ -210,8 +209,8 @@ pub(super) async fn insert_operation<D: Database>(
     let on_servers = matches!(D::DIALECT.issuing, Issuing::FromServers);
     // Added units must reach the servers that hold the stock. A withdrawal is recorded when it is
     // done.
-    if let Some(units) = applied.filter(|_| on_servers) {
-        stock_additions::record(connection, id, prize, units).await?;
+    if on_servers && applied.is_some() {
+        stock_additions::record(connection, id, prize, change.units).await?;
     }
     Ok(id)
 }

@@ -23,7 +23,7 @@ impl<'c> ClaimChanges<'c> {
                 (Some(_), None) => Ordering::Less,
                 (None, Some(_)) => Ordering::Greater,
                 (Some(claimed), Some(made)) if claimed == made => Ordering::Equal,
-                // A call that was made otherwise goes first, and comes again.
+                // A call that was made otherwise is taken back here and inserted in a later turn.
                 (Some(claimed), Some(made)) => key(claimed).cmp(&key(made)).then(Ordering::Less),
             };
             match order {

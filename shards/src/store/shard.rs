@@ -309,11 +309,13 @@ impl<D: Database> ShardStore for SqlShard<D> {
         receipt: &Receipt,
     ) -> Result<(), PersistError> {
         self.write(grant, settlement, receipt).await?;
+        self.claimed.clear();
         let connection = self.connection.as_mut().ok_or_else(no_transaction)?;
         connection.commit().await.map_err(PersistError::Unknown)
     }
 
     async fn undo(&mut self) {
+        self.claimed.clear();
         // A connection that cannot roll back is dropped, and its transaction with it.
         if let Some(mut connection) = self.connection.take()
             && connection.rollback().await.is_ok()

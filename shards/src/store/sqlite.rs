@@ -85,8 +85,9 @@ pub struct SqliteConnection {
 #[derive(Debug, Default)]
 struct Scripts(HashMap<Vec<(usize, usize)>, String>);
 
-/// A lane has one script of reads and one of writes. More scripts mean another kind of user.
-const SCRIPTS_MAX: usize = 16;
+/// A lane has two scripts of reads, and one of writes for each set of tables that a batch changes.
+/// More scripts mean another kind of user.
+const SCRIPTS_MAX: usize = 128;
 
 impl Scripts {
     /// The SQL of all steps; the value of step `n` is bound to `$n`.

@@ -19,7 +19,7 @@ const STATE_COLUMN: usize = 2;
 
 /// What is read: for each table indexes of a batch.
 pub(super) enum WantedRows {
-    /// Its accounts. A list of keys costs the server a third of what it needs for accounts and
+    /// Its accounts. A list of keys costs the server half of what it needs for accounts and
     /// calls (docs/performance-log.md).
     Accounts(Vec<Vec<usize>>),
     /// For each of its commands the account and the call.

@@ -33,6 +33,9 @@ use crate::results::{DrawRow, Export, ExportProgress, Format, PrizeState, Sheet,
 /// How long a reader of a file may take nothing of it.
 const STALLED_MAX: Duration = Duration::from_secs(30);
 
+/// How long a file may take. The command has no such bound.
+const FILE_MAX: Duration = Duration::from_hours(1);
+
 /// How long a report may take. The command has no such bound.
 const REPORT_MAX: Duration = Duration::from_mins(10);
 
@@ -132,6 +135,11 @@ impl Admin {
             DrawsQuestion::Matching(filter, state, limit) => {
                 let Some(published) = self.published(filter.activity) else {
                     return no_activity(filter.activity);
+                };
+                let Ok(_place) = self.looking.try_acquire() else {
+                    let why = "this gateway looks for draws twice already: wait a moment, or ask \
+                               another gateway";
+                    return fault(StatusCode::TOO_MANY_REQUESTS, why);
                 };
                 let zone = &published.campaign.activity.time_zone;
                 let found = self.look_for(filter, state, limit, zone).await;
@@ -250,12 +258,22 @@ async fn write_file(
     };
     let results = shards.results(asked.filter, effort);
     let mut export = Export::new(results, kind, sheet, asked.rate, &progress);
+    let deadline = Instant::now() + FILE_MAX;
     loop {
-        let lines = match export.next().await {
-            Ok(None) => return sender.end(),
-            Ok(Some(lines)) => Bytes::from(lines),
-            Err(error) => {
+        // Nothing may be found for long, and a reader that has gone is not noticed by sending then.
+        let next = tokio::select! {
+            next = timeout_at(deadline, export.next()) => next,
+            () = sender.closed() => return,
+        };
+        let lines = match next {
+            Ok(Ok(None)) => return sender.end(),
+            Ok(Ok(Some(lines))) => Bytes::from(lines),
+            Ok(Err(error)) => {
                 tracing::warn!(%error, "a file of results is cut off");
+                return;
+            }
+            Err(_) => {
+                tracing::warn!("a file of results is cut off: it has taken an hour");
                 return;
             }
         };

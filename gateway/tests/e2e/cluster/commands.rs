@@ -1,5 +1,4 @@
 //! `migrate`, `campaign publish` and `serve` on a cluster: what they do, and what they refuse.
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use sqlx::{Executor as _, Row as _};
@@ -321,25 +320,6 @@ async fn a_published_campaign_is_drawn_from_at_both_gateways_within_two_seconds_
             (UNITS, 2, UNITS - 2)
         );
     }
-
-    // A prize that begins without units, and gets some.
-    cluster.publish(&scarce(200_015, 0)).await;
-    let draw = async |gateway: SocketAddr| {
-        eventually("an answer", FOLLOWED, async || {
-            let answer = ask(gateway, &Request::keyless_draw("u", 200_015)).await;
-            (answer.code == "0000").then(|| answer.award())
-        })
-        .await
-    };
-    for gateway in cluster.gateways() {
-        assert_ne!(draw(gateway).await, SCARCE_AWARD);
-    }
-    let words = ["stock", "add", "200015", "1", "3", "--reason", "they came"];
-    cluster.run(&words).await.ok();
-    eventually("a unit", FOLLOWED, async || {
-        (draw(cluster.gateways()[0]).await == SCARCE_AWARD).then_some(())
-    })
-    .await;
 
     // A pause and its end, on both.
     let paused = 200_014_u64.to_string();

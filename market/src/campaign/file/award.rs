@@ -1,4 +1,6 @@
 //! `[[award]]`: the prizes, in two steps, because prizes and trees name each other.
+use std::num::NonZeroU64;
+
 use settings::{Faulted, Section, all};
 
 use super::bounds::{AMOUNT_MAX, AWARDS_MAX, DETAIL_CHARS, NAME_CHARS};
@@ -140,7 +142,7 @@ impl ListedAward<'_> {
         let section = &self.section;
         let title = section.string("title", 1..=128).required();
         let subtitle = section.string("subtitle", DETAIL_CHARS).or(String::new());
-        let count = section.integer("count", 0..=AMOUNT_MAX).optional();
+        let count = section.integer("count", 1..=AMOUNT_MAX).optional();
         let tree = section
             .string("tree", NAME_CHARS)
             .try_map(|name| trees.find(&name))
@@ -163,7 +165,7 @@ impl ListedAward<'_> {
             subtitle: subtitle?,
             sort: self.sort?.unwrap_or(0),
             rate: self.rate?,
-            count: count?,
+            count: count?.and_then(NonZeroU64::new),
             tree: tree?,
             key: key?,
             config: config?,

@@ -35,7 +35,7 @@ fn execute(forecast: &Forecast, number: u32) -> Executed {
             activity,
             award: award.id,
         };
-        Some((prize, award.count?))
+        Some((prize, award.count?.get()))
     });
     let mut stock: HashMap<Prize, u64> = limited.collect();
     let users = turnout.users() as usize;

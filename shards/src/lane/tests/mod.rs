@@ -22,7 +22,7 @@ use market::chances::Account;
 use market::draw::DrawAsk;
 use market::grant::{ChanceCount, GrantAsk};
 use market::{
-    ActivityId, Ask, AwardId, Command, DrawCount, Made, MadeCall, Order, Orders, Refusal,
+    ActivityId, Ask, AwardId, Call, Command, DrawCount, Made, MadeCall, Order, Orders, Refusal,
     RequestId, UserId,
 };
 use router::Run;
@@ -98,6 +98,8 @@ struct Tables {
     batches: Vec<usize>,
     /// How many batches claimed their keys.
     claims: usize,
+    /// The calls that the batch under way has claimed.
+    claimed: Vec<Call>,
     /// Users whose rows another process has locked.
     locked: HashSet<UserId>,
     /// Whether `held` does not name them.
@@ -188,8 +190,10 @@ impl ShardStore for Store {
         let mut tables = self.lock();
         tables.batches.push(batch.commands().len());
         let known = tables.known(batch);
-        if let CallKeys::Claim(_) = &keys {
+        tables.claimed.clear();
+        if let CallKeys::Claim(claimed) = keys {
             tables.claims += 1;
+            tables.claimed = claimed;
             if known.calls.iter().any(Option::is_some) {
                 return Err(StoreError::Conflict("a request id has a call".to_owned()));
             }
@@ -265,6 +269,22 @@ impl ShardStore for Store {
         }
         for ((user, activity), account) in settlement.rows.accounts.written_rows() {
             tables.accounts.insert((user.clone(), *activity), *account);
+        }
+        for call in settlement
+            .rows
+            .calls()
+            .filter(|_| !tables.claimed.is_empty())
+        {
+            let key = (&call.user, &call.request);
+            let mut claimed = tables.claimed.iter();
+            let claim = claimed.find(|claim| (&claim.user, &claim.request) == key);
+            let made = call.made;
+            assert!(claim.is_some_and(|claim| made <= claim.made), "{call:?}");
+            let as_made = claim.map(|claim| Call {
+                made,
+                ..claim.clone()
+            });
+            assert_eq!(as_made.as_ref(), Some(call), "it is made as it was claimed");
         }
         for made in &settlement.rows.made {
             let key = (made.call.user.clone(), made.call.request.clone());

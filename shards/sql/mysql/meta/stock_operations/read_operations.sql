@@ -1,5 +1,5 @@
 -- [activity, award, operation]: the next operations on a prize after this one.
-SELECT o.operation_id, o.kind, CASE o.kind WHEN 'publish' THEN o.applied ELSE o.units END, o.applied, o.who, o.why, o.at_ms
+SELECT o.operation_id, o.kind, o.units, o.applied, o.who, o.why, o.at_ms
 FROM JSON_TABLE(?, '$' COLUMNS (
     activity_id  BIGINT PATH '$[0]' ERROR ON EMPTY ERROR ON ERROR,
     award_id     BIGINT PATH '$[1]' ERROR ON EMPTY ERROR ON ERROR,

@@ -1,4 +1,4 @@
-SELECT activity_id, award_id, applied
+SELECT activity_id, award_id, units
 FROM stock_operation
 WHERE kind = 'publish'
 ORDER BY activity_id, award_id

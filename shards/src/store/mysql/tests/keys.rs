@@ -105,7 +105,7 @@ async fn receipts_are_deleted_by_their_keys_in_mariadb() {
     }
 }
 
-/// A batch locks its own accounts and no other, however many they are.
+/// A batch reads its own accounts and no others, however many they are.
 #[tokio::test]
 async fn accounts_are_locked_by_their_keys_in_mariadb() {
     let database = shard().await;
