@@ -11,7 +11,7 @@ use crate::random::Randomness;
 pub enum Likelihood {
     /// A rate.
     Rate(Rate),
-    /// A whole number, in proportion to the weights of the others.
+    /// An integer, in proportion to the weights of the others.
     Weight(u32),
 }
 
@@ -69,7 +69,7 @@ fn exponent_of(text: &str) -> Option<i32> {
     Some(if negative { -exponent } else { exponent })
 }
 
-/// `digits` times ten to the power of `tens`, when that is a whole number.
+/// `digits` times ten to the power of `tens`, when that is an integer.
 fn millionths(digits: &str, tens: i32) -> Option<u32> {
     if digits.is_empty() {
         return Some(0);

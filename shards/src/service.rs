@@ -140,7 +140,7 @@ impl Shards {
             .orders)
     }
 
-    /// An order, whoever drew it; its id carries the user's slot. None where there is none.
+    /// An order of any user; its id carries the user's slot. None where there is none.
     pub async fn order_of_anyone(&self, order: OrderId) -> Result<Vec<Order>, ReadError> {
         let route = self.map.route_slot(router::slot_of(order.get()));
         let found = self.ask_at(route, ReadQuestion::OrderOfAnyone(order));

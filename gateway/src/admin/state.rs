@@ -22,7 +22,7 @@ pub struct Admin {
     pub(super) tokens: Arc<TokenStore>,
     pub(super) refusals: Refusals,
     pub(super) ready: AtomicBool,
-    /// Whoever reads all draws of an activity holds it.
+    /// The caller who reads all draws of an activity holds it.
     pub(super) exporting: Arc<Semaphore>,
     /// Places for looks for draws over all shards. Each reads with a connection of its own.
     pub(super) looking: Semaphore,

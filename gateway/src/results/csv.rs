@@ -16,7 +16,7 @@ const SPECIAL: [char; 4] = [',', '"', '\n', '\r'];
 /// A cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cell<'a> {
-    /// Somebody's text.
+    /// A string of others.
     Text(&'a str),
     /// A number, a time, a word of ours.
     Plain(&'a str),
@@ -35,7 +35,7 @@ pub fn write_line<'a>(out: &mut String, cells: impl IntoIterator<Item = Cell<'a>
             out.push(',');
         }
         match cell {
-            Cell::Text(text) => write_quoted(out, text, text.starts_with(FORMULA_STARTS)),
+            Cell::Text(text) => write_text(out, text),
             Cell::Plain(text) => write_quoted(out, text, false),
             Cell::Number(number) => write_number(out, number),
             Cell::Bool(value) => out.push_str(if value { "true" } else { "false" }),
@@ -43,6 +43,17 @@ pub fn write_line<'a>(out: &mut String, cells: impl IntoIterator<Item = Cell<'a>
         }
     }
     out.push('\n');
+}
+
+/// A string of others as a cell.
+pub fn text_cell(text: &str) -> String {
+    let mut cell = String::new();
+    write_text(&mut cell, text);
+    cell
+}
+
+fn write_text(out: &mut String, text: &str) {
+    write_quoted(out, text, text.starts_with(FORMULA_STARTS));
 }
 
 fn write_quoted(out: &mut String, text: &str, is_formula: bool) {

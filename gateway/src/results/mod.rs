@@ -9,6 +9,7 @@ mod report;
 mod row;
 mod sheet;
 
+pub use csv::text_cell;
 pub use export::{Export, ExportProgress, RowsPerSecond};
 pub use report::{Report, Tally};
 pub use row::{DrawRow, PrizeState};

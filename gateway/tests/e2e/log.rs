@@ -140,7 +140,7 @@ async fn a_reader_of_the_log_that_stalls_or_goes_stops_no_answer() {
     let lost = "drawbridge_log_lines_lost_total{reason=\"full\"}";
     assert_eq!(server.metric(lost).await, 0);
 
-    // Nobody reads: everything is answered, and what has no room is lost.
+    // No reader: everything is answered, and what has no room is lost.
     let answers = ask_all(server.listen, vec![unknown(); FLOOD], 8).await;
     assert!(answers.iter().all(|answer| answer.code == "ERR_REQ_004"));
     let draw = Request::draw("u", LOAD_ACTIVITY, "k");
@@ -148,7 +148,7 @@ async fn a_reader_of_the_log_that_stalls_or_goes_stops_no_answer() {
     let lines_lost = server.metric(lost).await;
     assert!(lines_lost > 0);
 
-    // Somebody reads again, and learns how many are missing.
+    // There is a reader again, and it learns how many are missing.
     let read = pipe.read_until("lines of the log were lost");
     let log = tokio::task::spawn_blocking(|| read.join().expect("no panic"));
     let lines = lines(&log.await.expect("no panic"));

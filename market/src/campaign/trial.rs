@@ -6,7 +6,7 @@ use crate::ids::ActivityId;
 /// Why a file has no trial.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoTrial {
-    /// Nobody could draw from it.
+    /// No user could draw from it.
     #[error("a trial needs testers: name them in the file, [activity] testers = [\"u1\", ...]")]
     NoTesters,
     /// The file is one already.

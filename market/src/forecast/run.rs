@@ -19,7 +19,7 @@ pub struct Buffers {
     people: Vec<Person>,
     /// The users in the order of the round.
     order: Vec<u32>,
-    /// Units left of each award; of one without limit 0, since nobody asks for them.
+    /// Units left of each award; of one without limit 0, which is never asked for.
     left: Vec<u64>,
 }
 

@@ -116,7 +116,7 @@ pub(super) async fn found_orders<C: Connection>(
     }
 }
 
-/// An order, whoever drew it.
+/// An order of any user.
 pub(super) async fn found_of_anyone<C: Connection>(
     connection: &mut C,
     sql: &Numbered,

@@ -18,7 +18,7 @@ use crate::store::{StoreError, named};
 /// Pages that wait for the consumer.
 const PAGES_MAX: usize = 4;
 
-/// Tries for a page. Between them the connection is made anew.
+/// Tries for a page. Between them the connection is made again.
 const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -147,7 +147,7 @@ async fn read_table(
             Err(error) => Err(ResultsError::Shard { shard, error }),
         };
         let failed = page.is_err();
-        // Nobody receives it when the consumer has gone, or has got an error.
+        // It is not received when the consumer has gone, or has got an error.
         if sender.send(page).await.is_err() || failed {
             return;
         }

@@ -67,7 +67,7 @@ impl HistoryOptions {
     }
 }
 
-/// Versions and changes, newest first. A rollback is told with the version that it made.
+/// Versions and changes, newest first. A rollback is shown with the version that it made.
 fn events(versions: Vec<PastVersion>, changes: &[CampaignChange]) -> Vec<Event> {
     let of_version = |past: PastVersion| {
         let rolled_back = changes.iter().find_map(|change| match change.kind {

@@ -137,7 +137,7 @@ fn locks_are_opened_by_those_who_draw_often_on_a_day() {
     );
     assert!((mug.locked_mean + mug.given_mean - 300.0).abs() < 60.0);
     assert_eq!(mug.gone_mean, 0.0);
-    // Two draws a day: nobody gets there.
+    // Two draws a day: no user gets there.
     let seldom = summary(&forecast(&locked(1_000, 2), turnout(100, 6, 3)), 5);
     assert_eq!(seldom.locks[0].users_mean, 0.0);
     assert_eq!(seldom.awards[0].given_mean, 0.0);

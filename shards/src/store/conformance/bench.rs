@@ -157,6 +157,15 @@ impl<D: Database> Bench<D> {
             .await
     }
 
+    /// Has users `a` and `b` draw once, and then `a` once more: its account is changed.
+    pub(crate) async fn draw_and_draw_again(&mut self) {
+        let first = self.settlement(&[("a", "1"), ("b", "1")]);
+        self.persist(1, &first).await.expect("persisted");
+        let mut second = self.settlement(&[("a", "2")]);
+        change_all(&mut second, account(2));
+        self.persist(2, &second).await.expect("persisted");
+    }
+
     pub(crate) async fn verdict(
         &mut self,
         grant: u64,

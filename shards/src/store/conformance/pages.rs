@@ -3,7 +3,7 @@
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use sqlx::{ConnectOptions, Connection as _};
 
-use super::bench::{Bench, account, change_all, gather, sqlite};
+use super::bench::{Bench, account, gather, sqlite};
 use crate::store::sqlite::CHECKPOINT_BYTES;
 use crate::store::{Access, Columns, Connection, Database, ShardStore, SqliteFile};
 
@@ -47,11 +47,7 @@ async fn a_file_of_an_earlier_version_keeps_its_pages_and_has_the_same_bound() {
     let (_folder, file) = sqlite();
     make_earlier(&file).await;
     let mut bench = Bench::new(file.clone()).await;
-    let first = bench.settlement(&[("a", "1"), ("b", "1")]);
-    bench.persist(1, &first).await.expect("persisted");
-    let mut second = bench.settlement(&[("a", "2")]);
-    change_all(&mut second, account(2));
-    bench.persist(2, &second).await.expect("persisted");
+    bench.draw_and_draw_again().await;
     let known = bench
         .prefetch(&gather(&[("a", "1"), ("b", "x")]))
         .await

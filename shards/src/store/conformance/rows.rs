@@ -76,11 +76,7 @@ pub(super) async fn what_is_persisted_is_found<D: Database>(database: D) {
 
 pub(super) async fn changed_accounts_are_changed<D: Database>(database: D) {
     let mut bench = Bench::new(database).await;
-    let first = bench.settlement(&[("a", "1"), ("b", "1")]);
-    bench.persist(1, &first).await.expect("persisted");
-    let mut second = bench.settlement(&[("a", "2")]);
-    change_all(&mut second, account(2));
-    bench.persist(2, &second).await.expect("persisted");
+    bench.draw_and_draw_again().await;
     let known = bench
         .prefetch(&gather(&[("a", "x"), ("b", "x")]))
         .await

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use market::forecast::{AwardSummary, Summary};
 
 use super::number::rounded;
+use crate::results::text_cell;
 
 /// The columns. Which of them a row has depends on its kind.
 const HEADER: [&str; 16] = [
@@ -62,7 +63,7 @@ pub(super) fn text(summary: &Summary) -> String {
         .with("gone_mean", rounded(summary.gone_mean()));
     let refused = summary.refused.iter();
     let refused = refused.map(|refused| {
-        Row::of("refused", "", refused.mean).with("title", cell(&refused.cause.to_string()))
+        Row::of("refused", "", refused.mean).with("title", text_cell(&refused.cause.to_string()))
     });
     let guarantees = summary.guarantees.iter().map(|guarantee| {
         Row::of("guarantee", guarantee.draw, guarantee.users_mean)
@@ -87,7 +88,7 @@ fn award(award: &AwardSummary) -> Row {
     #[expect(clippy::cast_precision_loss, reason = "a product for people")]
     let cost = award.given_mean * award.cost_minor as f64;
     Row::of("award", award.id, award.given_mean)
-        .with("title", cell(&award.title))
+        .with("title", text_cell(&award.title))
         .with_some("count", award.count)
         .with("cost_minor_mean", rounded(cost))
         .with("issued_mean", rounded(award.issued_mean))
@@ -100,28 +101,13 @@ fn award(award: &AwardSummary) -> Row {
         .with_some("runs_out_day_p95", runs_out.day_p95.map(rounded))
 }
 
-/// A string as a cell (RFC 4180). What a spreadsheet would take for a formula gets a quote in front.
-fn cell(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let text = if formula {
-        format!("'{text}")
-    } else {
-        text.to_owned()
-    };
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn cells_are_quoted_and_no_formulas() {
-        let cells = ["plain 积分", "a,b", "say \"hi\"", "=1+1", "-1", "@x,y"].map(cell);
+        let cells = ["plain 积分", "a,b", "say \"hi\"", "=1+1", "-1", "@x,y"].map(text_cell);
         assert_eq!(
             cells,
             [

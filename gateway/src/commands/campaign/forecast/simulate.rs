@@ -53,7 +53,7 @@ pub(super) fn simulate(forecast: &Forecast, runs: u32, report: &(impl Fn(u64) + 
     forecast.summarise(tally(forecast, runs, threads.max(1), report))
 }
 
-/// The tally of all runs. Each thread takes the next run that nobody has.
+/// The tally of all runs. Each thread takes the next run that no other thread has.
 fn tally(forecast: &Forecast, runs: u32, threads: usize, report: &(impl Fn(u64) + Sync)) -> Tally {
     let next = AtomicU32::new(0);
     let work = || {

@@ -52,10 +52,10 @@ impl LostLines {
         self.failed.inc_by(lines);
     }
 
-    /// How many were lost that no line has told of. The caller tells of them.
+    /// How many were lost and not yet reported. The caller reports them.
     pub(super) fn unreported(&self) -> Option<LostCount> {
         let in_all = self.full.get() + self.failed.get();
-        // A count may be older than the one that another thread tells of just now.
+        // A count may be older than the one that another thread reports just now.
         let reported = self.reported.fetch_max(in_all, Ordering::Relaxed);
         let lost = in_all.saturating_sub(reported);
         (lost > 0).then_some(LostCount { lost, in_all })

@@ -227,7 +227,7 @@ mod tests {
 
         queue.push(b"first\n");
         assert_eq!(next(), "first\n");
-        // The output does not take it. Nobody who logs waits for that.
+        // The output does not take it. No thread that logs waits for that.
         let line = "x".repeat(PIECE_BYTES_MAX - 1) + "\n";
         (0..300).for_each(|_| queue.push(line.as_bytes()));
         assert!(!queue.flush(Duration::from_millis(1)));
