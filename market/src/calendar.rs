@@ -38,6 +38,22 @@ impl Day {
         self.0
     }
 
+    /// The day after this one; `None` for a label that is no day.
+    pub fn next(self) -> Option<Day> {
+        let part = |number: u32| i8::try_from(number).ok();
+        let year = i16::try_from(self.0 / 10_000).ok()?;
+        let (month, day) = (part(self.0 / 100 % 100)?, part(self.0 % 100)?);
+        let date = jiff::civil::Date::new(year, month, day)
+            .ok()?
+            .tomorrow()
+            .ok()?;
+        let part = |number: i8| u32::try_from(number).ok();
+        let year = u32::try_from(date.year()).ok()?;
+        Some(Day(year * 10_000
+            + part(date.month())? * 100
+            + part(date.day())?))
+    }
+
     /// The month of this day. A later day is never in an earlier month, so one label serves the
     /// limits of day and month.
     pub const fn month(self) -> Month {
@@ -67,6 +83,20 @@ mod tests {
 
     fn at(text: &str) -> Timestamp {
         text.parse().expect("timestamp")
+    }
+
+    #[test]
+    fn the_next_day_is_that_of_the_calendar() {
+        for (day, next) in [
+            (20_261_130, 20_261_201),
+            (20_261_231, 20_270_101),
+            (20_240_228, 20_240_229),
+            (20_260_228, 20_260_301),
+        ] {
+            assert_eq!(Day(day).next(), Some(Day(next)));
+        }
+        assert_eq!(Day::NEVER.next(), None);
+        assert_eq!(Day(20_260_231).next(), None);
     }
 
     #[test]

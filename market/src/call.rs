@@ -15,14 +15,14 @@ pub struct Call {
     pub request: RequestId,
     /// The kind of command.
     pub kind: Kind,
-    /// In which activity.
-    pub activity: ActivityId,
-    /// How much it asked for: a count of draws, a number of chances.
+    /// The activity that it named.
+    pub activity: Option<ActivityId>,
+    /// How much it asked for: a count of draws, a number of chances; 1 for all other kinds.
     pub asked: u64,
     /// The id of the first row that it made. The ids of the others follow from it, one step each:
     /// `router::nth_after`. That is how they are found.
     pub first_id: OrderId,
-    /// How many rows with an id of their own it made: orders, or one recharge order.
+    /// How many rows with an id of their own it made: orders, or recharge orders.
     pub made: u16,
     /// When it was planned.
     pub created_at: Timestamp,
@@ -38,13 +38,8 @@ pub struct MadeCall {
 }
 
 impl Call {
-    /// The record of a command that makes all that it asks for.
-    pub fn of_command(command: &Command, first_id: OrderId, created_at: Timestamp) -> Self {
-        let made = u16::try_from(command.weight()).expect("a command makes a few rows");
-        Self::new(command, first_id, made, created_at)
-    }
-
-    fn new(command: &Command, first_id: OrderId, made: u16, created_at: Timestamp) -> Self {
+    /// The record of a command that makes this number of rows.
+    pub fn new(command: &Command, first_id: OrderId, made: u16, created_at: Timestamp) -> Self {
         let Command { user, request, ask } = command;
         let Fingerprint {
             kind,
@@ -85,7 +80,7 @@ impl MadeCall {
         let orders = orders.into();
         let first = &orders[0];
         let (user, request) = (first.user.clone(), first.request.clone());
-        let (activity, asked) = (first.activity, first.asked.get().into());
+        let (activity, asked) = (Some(first.activity), first.asked.get().into());
         let (first_id, created_at) = (first.id, first.created_at);
         let made = Made::Draws(orders);
         let call = Call {

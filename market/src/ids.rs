@@ -2,9 +2,11 @@
 //!
 //! The strings that come from outside ([`UserId`], [`RequestId`]) can only be made by a check, so
 //! code that has one need not check again.
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
 
 /// Why a string or number is not a valid id. The message says what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -152,7 +154,9 @@ fn is_invisible(char: char) -> bool {
         )
 }
 
-/// The caller's idempotency key: 1 to 64 visible ASCII characters, unique per user.
+/// The idempotency key of a call, unique per user. Callers name 1 to 64 visible ASCII characters.
+/// The key of a reported behaviour is made of what was reported. It begins with a space, so no caller
+/// can name it.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(Arc<str>);
 
@@ -172,9 +176,122 @@ impl RequestId {
         }
     }
 
+    /// The key of a reported behaviour: it is known by the behaviour and its number alone. 248 bits of
+    /// their SHA-256: no two have ever been found to have the same.
+    pub fn of_reward(behaviour: &Behaviour, number: &BusinessNumber) -> Self {
+        // A behaviour has no line feed, so no two pairs are one text.
+        let text = format!("{}\n{}", behaviour.as_str(), number.as_str());
+        let digest = Sha256::digest(text);
+        let mut key = String::with_capacity(Self::CHARS_MAX);
+        key.push(' ');
+        for byte in &digest[..31] {
+            let _ = write!(key, "{byte:02x}");
+        }
+        Self(key.into())
+    }
+
+    /// Checks a stored string, which may be that of a reported behaviour.
+    pub fn stored(text: &str) -> Result<Self, InvalidId> {
+        let of_reward = |digits: &str| {
+            digits.len() == 62
+                && digits
+                    .bytes()
+                    .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        };
+        if text.strip_prefix(' ').is_some_and(of_reward) {
+            Ok(Self(text.into()))
+        } else {
+            Self::new(text)
+        }
+    }
+
     /// The key as a string.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// What a user did, for which campaigns have rewards: `sign`, `openai_pay`, or any other word of 1
+/// to 16 ASCII letters, digits, `_`, `-` and `.`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Behaviour(Arc<str>);
+
+impl Behaviour {
+    /// The longest word, in characters (which are bytes here). The reference's column has 16.
+    pub const CHARS_MAX: usize = 16;
+    /// The daily sign-in.
+    pub const SIGN: &str = "sign";
+
+    /// Checks a string and makes it a behaviour.
+    pub fn new(text: &str) -> Result<Self, InvalidId> {
+        let word = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+        if (1..=Self::CHARS_MAX).contains(&text.len()) && text.bytes().all(word) {
+            Ok(Self(text.into()))
+        } else {
+            Err(InvalidId {
+                expected: "must be 1 to 16 ASCII letters, digits, '_', '-' or '.'",
+            })
+        }
+    }
+
+    /// The daily sign-in.
+    pub fn sign() -> Self {
+        Self(Self::SIGN.into())
+    }
+
+    /// Whether it is the daily sign-in.
+    pub fn is_sign(&self) -> bool {
+        &*self.0 == Self::SIGN
+    }
+
+    /// The word.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The number under which another system, or a table of ours, knows what something belongs to: 1 to
+/// 128 Unicode characters without control characters, and without white space at the ends.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BusinessNumber(Arc<str>);
+
+impl BusinessNumber {
+    /// The longest number, in characters.
+    pub const CHARS_MAX: usize = 128;
+
+    /// Checks a string and makes it a number.
+    pub fn new(text: &str) -> Result<Self, InvalidId> {
+        let invalid = |expected| Err(InvalidId { expected });
+        if text.is_empty() {
+            return invalid("must not be empty");
+        }
+        if text.len() > 4 * Self::CHARS_MAX || text.chars().count() > Self::CHARS_MAX {
+            return invalid("must have at most 128 characters");
+        }
+        if text.chars().any(char::is_control) {
+            return invalid("must not contain control characters");
+        }
+        if text.trim().len() != text.len() {
+            return invalid("must not begin or end with white space");
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The number of an order.
+    pub fn of_order(id: OrderId) -> Self {
+        Self(id.to_string().into())
+    }
+
+    /// The number as a string.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+// Other systems may put a user's id into it.
+impl fmt::Debug for BusinessNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BusinessNumber(..)")
     }
 }
 
@@ -252,6 +369,55 @@ mod tests {
         }
         for bad in ["", "a b", "ú", "a\n", &"k".repeat(65)] {
             assert!(RequestId::new(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn keys_of_rewards_are_their_own_and_cannot_be_named() {
+        let key = |behaviour, number| {
+            let behaviour = Behaviour::new(behaviour).expect("a word");
+            RequestId::of_reward(&behaviour, &BusinessNumber::new(number).expect("a number"))
+        };
+        let first = key("pay", "1");
+        assert_eq!(
+            first.as_str(),
+            " 4e83c72c1cb2d762f139e7a22857b7dc095d54a61bf26f47bded10ad74797f"
+        );
+        assert_ne!(first, key("pay", "2"));
+        assert_ne!(first, key("pay1", "1"));
+        assert_eq!(RequestId::stored(first.as_str()), Ok(first.clone()));
+        assert_eq!(RequestId::stored("k"), RequestId::new("k"));
+        assert!(RequestId::new(first.as_str()).is_err());
+        assert!(RequestId::stored(" k").is_err());
+    }
+
+    #[test]
+    fn behaviours_are_short_words() {
+        for good in ["sign", "openai_pay", "a", "A.b-c_9", &"b".repeat(16)] {
+            assert_eq!(Behaviour::new(good).expect(good).as_str(), good);
+        }
+        for bad in ["", "a b", "ú", "a:b", &"b".repeat(17)] {
+            assert!(Behaviour::new(bad).is_err(), "{bad:?}");
+        }
+        assert!(Behaviour::sign().is_sign());
+        assert!(!Behaviour::new("Sign").expect("a word").is_sign());
+    }
+
+    #[test]
+    fn business_numbers_are_bounded_and_clean() {
+        for good in ["1", "a b", "漢字", &"n".repeat(128), &"漢".repeat(128)] {
+            assert_eq!(BusinessNumber::new(good).expect(good).as_str(), good);
+        }
+        for bad in [
+            "",
+            " 1",
+            "1 ",
+            "1\u{3000}",
+            "a\tb",
+            "\u{85}",
+            &"n".repeat(129),
+        ] {
+            assert!(BusinessNumber::new(bad).is_err(), "{bad:?}");
         }
     }
 

@@ -18,15 +18,22 @@ pub mod command;
 pub mod forecast;
 pub mod ids;
 pub mod odds;
+pub mod points;
 pub mod random;
 pub mod refusal;
+pub mod sign_ins;
 pub mod switches;
 pub mod tree;
 pub mod units;
 
+pub use batch::RowCount;
 pub use call::{Call, MadeCall};
 pub use command::draw::{DrawCount, Order, Orders};
-pub use command::grant::RechargeOrder;
-pub use command::{Ask, Command, Kind, Made, TypedAsk, draw, grant};
-pub use ids::{ActivityId, AwardId, OrderId, RequestId, SkuId, StrategyId, UserId};
+pub use command::recharge::{RechargeOrder, Recharges};
+pub use command::{Ask, Command, Kind, Made, TypedAsk, adjust, draw, exchange, grant};
+pub use command::{recharge, reward, rewarding, sign_in};
+pub use ids::{
+    ActivityId, AwardId, Behaviour, BusinessNumber, OrderId, RequestId, SkuId, StrategyId, UserId,
+};
+pub use points::Points;
 pub use refusal::Refusal;

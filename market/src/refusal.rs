@@ -41,6 +41,24 @@ pub enum Refusal {
     /// The account cannot hold so many chances.
     #[error("the account cannot hold so many chances")]
     TooManyChances,
+    /// No published campaign has this sku.
+    #[error("no bundle of chances with this id is on sale")]
+    SkuUnknown,
+    /// No unit of the sku is left.
+    #[error("this bundle of chances is sold out")]
+    SkuSoldOut,
+    /// The user has too few points.
+    #[error("too few points")]
+    PointsShort,
+    /// An operator has frozen the user's points.
+    #[error("the account of points is frozen")]
+    PointsFrozen,
+    /// The account cannot hold so many points.
+    #[error("the account cannot hold so many points")]
+    TooManyPoints,
+    /// Every reward for this behaviour was given, or there is none.
+    #[error("there is no reward left to give for this")]
+    NothingToReward,
 }
 
 impl Refusal {

@@ -142,15 +142,16 @@ impl Bench {
         let command = |(index, user): (usize, &UserId)| Command {
             user: user.clone(),
             request: RequestId::new(&format!("{}-{index}", self.orders)).expect("a key"),
-            ask,
+            ask: ask.clone(),
         };
-        let batch = Batch::gather(users.iter().enumerate().map(command).collect());
+        let commands = users.iter().enumerate().map(command).collect();
+        let batch = Batch::gather(commands, &self.catalogue, now);
         let accounts = batch.needs().accounts.iter();
         let known = Known {
             accounts: accounts
                 .map(|(user, _)| self.accounts.get(user).copied())
                 .collect(),
-            calls: vec![None; users.len()],
+            ..Known::nothing(batch.needs())
         };
         let around = Circumstances {
             catalogue: &self.catalogue,

@@ -1,69 +1,94 @@
 //! Which rows a batch has to lock and read.
-use std::collections::HashMap;
+use jiff::Timestamp;
 
-use super::slots::AccountKey;
+use super::needs::{CommandNeeds, Distinct, Gathered, NeededRows, Needing, Needs, RowCount};
 use crate::call::MadeCall;
+use crate::campaign::Catalogue;
 use crate::chances::Account;
 use crate::command::Command;
-use crate::ids::{RequestId, UserId};
+use crate::ids::{ActivityId, RequestId, UserId};
+use crate::points::PointsAccount;
+use crate::sign_ins::SignIn;
 
 /// The commands of a batch, and what must be read for them.
 #[derive(Debug)]
 pub struct Batch {
     pub(super) commands: Vec<Command>,
     pub(super) needs: Needs,
-    /// For each command the index of its account in the needs.
-    account_of: Vec<usize>,
-    /// For each command the index of its call in the needs.
-    call_of: Vec<usize>,
-}
-
-/// What a batch must lock and read: distinct keys, in the order in which commands name them.
-#[derive(Debug, Default)]
-pub struct Needs {
-    /// Accounts.
-    pub accounts: Vec<AccountKey>,
-    /// Keys under which earlier calls may have been made.
-    pub calls: Vec<(UserId, RequestId)>,
+    pub(super) of_commands: Vec<CommandNeeds>,
+    /// The indexes of accounts of all commands, one range for each.
+    pub(super) accounts: Vec<usize>,
 }
 
 /// What the store knows of that; each list in the order of the needs' own.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Known {
     /// The stored accounts.
     pub accounts: Vec<Option<Account>>,
+    /// The stored accounts of points.
+    pub points: Vec<Option<PointsAccount>>,
+    /// The stored sign-ins.
+    pub sign_ins: Vec<Option<SignIn>>,
     /// The earlier calls.
     pub calls: Vec<Option<MadeCall>>,
 }
 
-impl Batch {
-    /// Lists what commands need, each row once.
-    pub fn gather(commands: Vec<Command>) -> Self {
-        let count = commands.len();
-        let mut needs = Needs {
-            accounts: Vec::with_capacity(count),
-            calls: Vec::with_capacity(count),
-        };
-        let mut accounts = HashMap::with_capacity(count);
-        let mut calls = HashMap::with_capacity(count);
-        let mut account_of = Vec::with_capacity(count);
-        let mut call_of = Vec::with_capacity(count);
-        for Command { user, request, ask } in &commands {
-            let activity = ask.activity();
-            account_of.push(*accounts.entry((user, activity)).or_insert_with(|| {
-                needs.accounts.push((user.clone(), activity));
-                needs.accounts.len() - 1
-            }));
-            call_of.push(*calls.entry((user, request)).or_insert_with(|| {
-                needs.calls.push((user.clone(), request.clone()));
-                needs.calls.len() - 1
-            }));
+impl Known {
+    /// Where nothing is stored.
+    pub fn nothing(needs: &Needs) -> Self {
+        Self {
+            accounts: vec![None; needs.accounts.len()],
+            points: vec![None; needs.points.len()],
+            sign_ins: vec![None; needs.sign_ins.len()],
+            calls: vec![None; needs.calls.len()],
         }
+    }
+}
+
+impl Batch {
+    /// Lists what commands need, each row once. What they need follows from what is published, and
+    /// open at `now`.
+    pub fn gather(commands: Vec<Command>, catalogue: &Catalogue, now: Timestamp) -> Self {
+        let count = commands.len();
+        let mut gathered = Gathered {
+            accounts: Distinct::with_capacity(count),
+            points: Distinct::with_capacity(0),
+            sign_ins: Distinct::with_capacity(0),
+            calls: Distinct::with_capacity(count),
+            account_of: Vec::with_capacity(count),
+        };
+        let mut of_commands = Vec::with_capacity(count);
+        for Command { user, request, ask } in &commands {
+            let first = gathered.account_of.len();
+            let mut of_command = CommandNeeds {
+                accounts: first..first,
+                points: None,
+                sign_ins: Vec::new(),
+                call: gathered.calls.index((user, request)),
+                makes: RowCount::ONE,
+            };
+            let mut needing = Needing {
+                user,
+                gathered: &mut gathered,
+                of_command: &mut of_command,
+            };
+            ask.needs(user, catalogue, now, &mut needing);
+            of_commands.push(of_command);
+        }
+        let owned = |(user, activity): (&UserId, ActivityId)| (user.clone(), activity);
+        let key = |(user, request): (&UserId, &RequestId)| (user.clone(), request.clone());
+        let needs = Needs {
+            accounts: gathered.accounts.0.into_iter().map(owned).collect(),
+            points: gathered.points.0.into_iter().cloned().collect(),
+            sign_ins: gathered.sign_ins.0.into_iter().map(owned).collect(),
+            calls: gathered.calls.0.into_iter().map(key).collect(),
+        };
+        let accounts = gathered.account_of;
         Self {
             commands,
             needs,
-            account_of,
-            call_of,
+            of_commands,
+            accounts,
         }
     }
 
@@ -77,13 +102,39 @@ impl Batch {
         &self.needs
     }
 
-    /// For each command the index of its account in the needs.
-    pub fn account_of(&self) -> &[usize] {
-        &self.account_of
+    /// Whether each command needs the same rows as in another batch of the same commands, and makes as
+    /// many.
+    pub fn needs_the_same_as(&self, other: &Self) -> bool {
+        self.needs == other.needs
+            && self.of_commands == other.of_commands
+            && self.accounts == other.accounts
     }
 
-    /// For each command the index of its call in the needs.
-    pub fn call_of(&self) -> &[usize] {
-        &self.call_of
+    /// For each command how many rows with ids of their own it makes.
+    pub fn makes(&self) -> impl Iterator<Item = RowCount> {
+        self.of_commands.iter().map(|needs| needs.makes)
+    }
+
+    /// For each command whether one of its rows is among these, each list in the order of the
+    /// needs' own.
+    pub fn with_rows(&self, rows: &NeededRows) -> Vec<bool> {
+        let has_one = |needs: &CommandNeeds| {
+            let mut accounts = self.accounts[needs.accounts.clone()].iter();
+            accounts.any(|&index| rows.accounts[index])
+                || needs.points.is_some_and(|index| rows.points[index])
+                || needs.sign_ins.iter().any(|&index| rows.sign_ins[index])
+                || rows.calls[needs.call]
+        };
+        self.of_commands.iter().map(has_one).collect()
+    }
+
+    /// None of the rows that it needs.
+    pub fn no_rows(&self) -> NeededRows {
+        NeededRows {
+            accounts: vec![false; self.needs.accounts.len()],
+            points: vec![false; self.needs.points.len()],
+            sign_ins: vec![false; self.needs.sign_ins.len()],
+            calls: vec![false; self.needs.calls.len()],
+        }
     }
 }

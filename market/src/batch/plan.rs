@@ -5,18 +5,21 @@ use jiff::Timestamp;
 
 use super::context::{Circumstances, Planning};
 use super::gather::{Batch, Known};
+use super::needs::CommandNeeds;
 use super::rows::Rows;
-use super::slots::{AccountRow, Slots};
 use crate::call::MadeCall;
 use crate::command::{Command, Drafts, Fingerprint, Kind, Made, Planned};
 use crate::random::{CommandNumbers, Randomness};
 use crate::refusal::Refusal;
-use crate::units::{Prize, Supply, Units};
+use crate::units::{StockItem, Supply, Units};
 
 /// A planned batch: every command either has its answer or waits for the stock.
 #[derive(Debug)]
 pub struct Plan {
     pub(super) commands: Vec<Command>,
+    pub(super) of_commands: Vec<CommandNeeds>,
+    /// The indexes of accounts of all commands.
+    pub(super) accounts: Vec<usize>,
     pub(super) rows: Rows,
     pub(super) planned: Vec<PlannedCommand>,
     pub(super) drafts: Drafts,
@@ -54,17 +57,17 @@ impl Plan {
 /// ones come from `source`.
 pub fn plan<'n, S: Randomness>(
     mut batch: Batch,
-    known: Known,
+    mut known: Known,
     around: &Circumstances<'_>,
     numbers: impl IntoIterator<Item = &'n mut CommandNumbers>,
     source: &mut S,
 ) -> Plan {
-    let accounts = std::mem::take(&mut batch.needs.accounts);
+    let needs = std::mem::take(&mut batch.needs);
     let mut planner = Planner {
         batch: &batch,
         around,
         source,
-        rows: Rows::new(Slots::new(accounts, known.accounts)),
+        rows: Rows::new(needs, &mut known),
         holders: known.calls.into_iter().map(Holder::of).collect(),
         drafts: Drafts::default(),
     };
@@ -81,6 +84,8 @@ pub fn plan<'n, S: Randomness>(
     let wants = count_wants(&planned, &drafts, around.supply);
     Plan {
         commands: batch.commands,
+        of_commands: batch.of_commands,
+        accounts: batch.accounts,
         rows,
         planned,
         drafts,
@@ -118,19 +123,22 @@ impl Holder {
 impl<S: Randomness> Planner<'_, S> {
     /// Plans the command at this index.
     fn plan(&mut self, index: usize, numbers: &mut CommandNumbers) -> PlannedCommand {
-        let (ask, call) = (self.batch.commands[index].ask, self.batch.call_of()[index]);
+        let commands = &self.batch.commands;
+        let (ask, call) = (&commands[index].ask, self.batch.of_commands[index].call);
         match &self.holders[call] {
             Holder::Earlier(MadeCall { call, made }) => {
-                repeats(ask.fingerprint(), call.fingerprint())
-                    .map_or_else(PlannedCommand::Refused, |()| {
-                        PlannedCommand::Replay(made.clone())
-                    })
+                match differs(ask.fingerprint(), call.fingerprint(), ask.would_make(made)) {
+                    None => PlannedCommand::Replay(made.clone()),
+                    Some(refusal) => PlannedCommand::Refused(refusal),
+                }
             }
-            &Holder::InBatch(first) => repeats(
-                ask.fingerprint(),
-                self.batch.commands[first].ask.fingerprint(),
-            )
-            .map_or_else(PlannedCommand::Refused, |()| PlannedCommand::SameAs(first)),
+            &Holder::InBatch(first) => {
+                let earlier = &commands[first].ask;
+                match differs(ask.fingerprint(), earlier.fingerprint(), ask == earlier) {
+                    None => PlannedCommand::SameAs(first),
+                    Some(refusal) => PlannedCommand::Refused(refusal),
+                }
+            }
             Holder::Free => match self.plan_new(index, numbers) {
                 Ok(planned) => {
                     self.holders[call] = Holder::InBatch(index);
@@ -144,51 +152,51 @@ impl<S: Randomness> Planner<'_, S> {
     /// Applies the rules of the command's kind. If they refuse, its rows are as before.
     fn plan_new(&mut self, index: usize, numbers: &mut CommandNumbers) -> Result<Planned, Refusal> {
         let Command { user, ask, .. } = &self.batch.commands[index];
-        let account = self.batch.account_of()[index];
-        let before = self.rows.accounts.now(account);
+        let needs = &self.batch.of_commands[index];
+        let accounts = &self.batch.accounts[needs.accounts.clone()];
         let mut planning = Planning {
             around: self.around,
             user,
-            account: AccountRow::new(&mut self.rows.accounts, account),
+            rows: self.rows.of_command(needs, accounts),
             random: numbers.replay(self.source),
         };
+        let saved = planning.rows.save();
         let planned = ask.plan(&mut planning, &mut self.drafts);
         if planned.is_err() {
-            self.rows.accounts.set(account, before);
+            planning.rows.put_back(saved);
         }
         planned
     }
 }
 
-/// Whether a call is a repeat of an earlier one under its key. It is by what it asks for, not by
-/// what it got: chances may have been short.
-fn repeats(call: Fingerprint, earlier: Fingerprint) -> Result<(), Refusal> {
-    if call == earlier {
-        return Ok(());
-    }
-    Err(if call.kind != earlier.kind {
-        Refusal::RequestIdReused
+/// Why a call is no repeat of an earlier one under its key, if it is none. It is by what it asks
+/// for, not by what it got: chances may have been short.
+fn differs(call: Fingerprint, earlier: Fingerprint, same_content: bool) -> Option<Refusal> {
+    if call == earlier && same_content {
+        None
+    } else if call.kind != earlier.kind {
+        Some(Refusal::RequestIdReused)
     } else if call.activity != earlier.activity {
-        Refusal::RequestActivityDiffers
+        Some(Refusal::RequestActivityDiffers)
     } else if call.kind == Kind::Draw {
-        Refusal::RequestCountDiffers
+        Some(Refusal::RequestCountDiffers)
     } else {
-        Refusal::RequestIdReused
-    })
+        Some(Refusal::RequestIdReused)
+    }
 }
 
 fn count_wants(planned: &[PlannedCommand], drafts: &Drafts, supply: &Supply) -> Vec<Units> {
-    let mut counts: HashMap<Prize, u32> = HashMap::new();
+    let mut counts: HashMap<StockItem, u32> = HashMap::new();
     for command in planned {
         let PlannedCommand::Allowed(planned) = command else {
             continue;
         };
-        for prize in planned.wants(drafts).filter(|&prize| !supply.lacks(prize)) {
-            *counts.entry(prize).or_default() += 1;
+        for item in planned.wants(drafts).filter(|&item| !supply.lacks(item)) {
+            *counts.entry(item).or_default() += 1;
         }
     }
-    let units = |(prize, count)| Units { prize, count };
+    let units = |(item, count)| Units { item, count };
     let mut wants: Vec<Units> = counts.into_iter().map(units).collect();
-    wants.sort_by_key(|units| units.prize);
+    wants.sort_by_key(|units| units.item);
     wants
 }

@@ -49,6 +49,8 @@ pub fn settle(
 ) -> Settlement {
     let Plan {
         commands,
+        of_commands,
+        accounts,
         mut rows,
         planned,
         drafts,
@@ -65,18 +67,23 @@ pub fn settle(
             PlannedCommand::SameAs(first) => answers[first].clone(),
             PlannedCommand::Allowed(planned) => {
                 let Command { user, request, .. } = command;
+                let needs = &of_commands[index];
+                let accounts = &accounts[needs.accounts.clone()];
                 let made = planned.settle(
                     &drafts,
                     &mut Settling {
                         user,
                         request,
                         now,
+                        rows: rows.of_command(needs, accounts),
                         purse: &mut purse,
                         mint: &mut |user: &UserId| mint(index, user),
                     },
                 );
-                rows.made.push(MadeCall::new(command, made.clone(), now));
-                Ok(made)
+                if let Ok(made) = &made {
+                    rows.made.push(MadeCall::new(command, made.clone(), now));
+                }
+                made
             }
         });
     }

@@ -1,14 +1,20 @@
 //! Rows that a batch reads and may change, by their keys.
-use crate::chances::Account;
 use crate::ids::{ActivityId, UserId};
 
-/// What names an account.
+/// What names a row of a user in an activity: an account, a sign-in.
 pub type AccountKey = (UserId, ActivityId);
 
 /// Rows of one table by their keys: what was stored, and what is to be. New, changed and untouched
 /// rows fall out of it.
 #[derive(Debug)]
 pub struct Slots<K, V>(Vec<Slot<K, V>>);
+
+impl<K, V> Default for Slots<K, V> {
+    /// None.
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
 
 #[derive(Debug)]
 struct Slot<K, V> {
@@ -50,6 +56,11 @@ impl<K, V: Copy + PartialEq> Slots<K, V> {
         self.new_rows().chain(self.changed_rows())
     }
 
+    /// What names the row at an index.
+    pub(super) fn key(&self, index: usize) -> &K {
+        &self.0[index].key
+    }
+
     /// The row at an index as it is now.
     pub(super) fn now(&self, index: usize) -> Option<V> {
         self.0[index].now
@@ -66,28 +77,6 @@ impl<K, V: Copy + PartialEq> FromIterator<(K, Option<V>, Option<V>)> for Slots<K
     fn from_iter<I: IntoIterator<Item = (K, Option<V>, Option<V>)>>(rows: I) -> Self {
         let slot = |(key, stored, now)| Slot { key, stored, now };
         Self(rows.into_iter().map(slot).collect())
-    }
-}
-
-/// The account of one command.
-pub(crate) struct AccountRow<'a> {
-    slots: &'a mut Slots<AccountKey, Account>,
-    index: usize,
-}
-
-impl<'a> AccountRow<'a> {
-    pub(super) fn new(slots: &'a mut Slots<AccountKey, Account>, index: usize) -> Self {
-        Self { slots, index }
-    }
-
-    /// The account as it is now; `None` where there is none yet.
-    pub(crate) fn now(&self) -> Option<Account> {
-        self.slots.now(self.index)
-    }
-
-    /// Changes or makes the account.
-    pub(crate) fn set(&mut self, account: Account) {
-        self.slots.set(self.index, Some(account));
     }
 }
 

@@ -2,15 +2,14 @@
 //!
 //! The chances are added to what the account was granted, never to the limits of a day or month.
 //! The activity must be published, but need not be open: users are compensated after its end too.
-//! Each grant is recorded as a recharge order. What an account was granted in all is the welcome
-//! chances of its activity and the sum of its recharge orders.
+//! Each grant is recorded as a recharge order.
 use std::str::FromStr;
 
-use jiff::Timestamp;
-
 use crate::batch::context::{Planning, Settling};
+use crate::batch::needs::Needing;
 use crate::chances::Account;
-use crate::ids::{ActivityId, OrderId, RequestId, UserId};
+use crate::command::recharge::{RechargeKind, RechargeOrder};
+use crate::ids::{ActivityId, OrderId, UserId};
 use crate::random::Randomness;
 use crate::refusal::Refusal;
 
@@ -65,48 +64,6 @@ pub struct GrantAsk {
     pub chances: ChanceCount,
 }
 
-/// The record of chances that were given to a user. It is never changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RechargeOrder {
-    /// Its own id; it carries the user's slot.
-    pub id: OrderId,
-    /// Who got the chances.
-    pub user: UserId,
-    /// The idempotency key of its call, unique per user.
-    pub request: RequestId,
-    /// In which activity.
-    pub activity: ActivityId,
-    /// Why they were given.
-    pub kind: RechargeKind,
-    /// How many.
-    pub chances: u32,
-    /// When the call was planned.
-    pub created_at: Timestamp,
-}
-
-/// Why chances were given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RechargeKind {
-    /// An operator gave them.
-    Operator,
-}
-
-impl RechargeKind {
-    const ALL: [Self; 1] = [Self::Operator];
-
-    /// The stored name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Operator => "operator",
-        }
-    }
-
-    /// The kind of a stored name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-}
-
 /// A grant that is allowed.
 #[derive(Debug)]
 pub(crate) struct PlannedGrant(GrantAsk);
@@ -117,10 +74,8 @@ impl GrantAsk {
         self.chances.0 as u64
     }
 
-    /// It changes one account, as a draw does.
-    #[expect(clippy::unused_self, reason = "each kind says its own")]
-    pub(crate) const fn weight(self) -> usize {
-        1
+    pub(crate) fn needs(self, needing: &mut Needing<'_, '_>) {
+        needing.account(self.activity);
     }
 
     /// Adds the chances. A new account begins with the welcome chances.
@@ -133,11 +88,11 @@ impl GrantAsk {
             .activity(self.activity)
             .ok_or(Refusal::ActivityUnknown)?;
         let account = planning
-            .account
-            .now()
+            .rows
+            .account(0)
             .unwrap_or_else(|| Account::new(published.campaign.chances));
         let account = account.receive(self.chances.get())?;
-        planning.account.set(account);
+        planning.rows.set_account(0, account);
         Ok(PlannedGrant(self))
     }
 }
@@ -149,15 +104,7 @@ impl PlannedGrant {
         settling: &mut Settling<'_, M>,
     ) -> RechargeOrder {
         let Self(GrantAsk { activity, chances }) = self;
-        RechargeOrder {
-            id: (settling.mint)(settling.user),
-            user: settling.user.clone(),
-            request: settling.request.clone(),
-            activity,
-            kind: RechargeKind::Operator,
-            chances: chances.get(),
-            created_at: settling.now,
-        }
+        settling.recharge(Some(activity), RechargeKind::Operator, chances.get(), None)
     }
 }
 
@@ -172,13 +119,5 @@ mod tests {
         for bad in ["", "0", "1000001", "+1", "-1", "1.0", " 1", "99999999999"] {
             assert_eq!(bad.parse::<ChanceCount>(), Err(InvalidChances), "{bad:?}");
         }
-    }
-
-    #[test]
-    fn names_round_trip() {
-        for kind in RechargeKind::ALL {
-            assert_eq!(RechargeKind::from_name(kind.name()), Some(kind));
-        }
-        assert_eq!(RechargeKind::from_name("reward"), None);
     }
 }

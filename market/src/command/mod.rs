@@ -3,19 +3,34 @@
 //! and a line in `typed_asks!`. Its rules stand in a file or folder of its own, which returns plain
 //! values and knows no other kind.
 //!
-//! A kind says what it asks for, how much room it takes ([`Command::weight`]), whose account it
-//! reads ([`Ask::activity`]), what it decides, which units it wants and what it makes of them.
-//! What holds for all kinds is in [`crate::batch`]: repeats, keys, all or nothing, random numbers.
+//! A kind says what it asks for, how much room it takes ([`Command::weight`]), which rows it needs,
+//! what it decides, which units it wants and what it makes of them. What holds for all kinds is in
+//! [`crate::batch`]: repeats, keys, all or nothing, random numbers.
+pub mod adjust;
 pub mod draw;
+pub mod exchange;
 pub mod grant;
+pub mod recharge;
+pub mod reward;
+pub mod rewarding;
+pub mod sign_in;
 
+use jiff::Timestamp;
+
+use self::adjust::PointsAsk;
 use self::draw::{Decision, DrawAsk, Order, Orders, PlannedDraw};
-use self::grant::{GrantAsk, PlannedGrant, RechargeOrder};
+use self::exchange::{ExchangeAsk, PlannedExchange};
+use self::grant::{GrantAsk, PlannedGrant};
+use self::recharge::{RechargeOrder, Recharges};
+use self::reward::{PlannedReward, RewardAsk};
+use self::sign_in::{PlannedSignIn, SignInAsk};
 use crate::batch::context::{Planning, Settling};
+use crate::batch::needs::Needing;
+use crate::campaign::Catalogue;
 use crate::ids::{ActivityId, OrderId, RequestId, UserId};
 use crate::random::Randomness;
 use crate::refusal::Refusal;
-use crate::units::Prize;
+use crate::units::StockItem;
 
 /// The kinds of commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -24,6 +39,14 @@ pub enum Kind {
     Draw,
     /// To give a user chances.
     Grant,
+    /// To buy chances with points.
+    Exchange,
+    /// The daily sign-in.
+    SignIn,
+    /// A behaviour that another system reports.
+    Reward,
+    /// To change a user's points.
+    Points,
 }
 
 /// One call of a user, or of an operator for a user.
@@ -38,23 +61,32 @@ pub struct Command {
 }
 
 /// What a command asks for, by kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ask {
     /// To draw.
     Draw(DrawAsk),
     /// To give the user chances.
     Grant(GrantAsk),
+    /// To buy chances with points.
+    Exchange(ExchangeAsk),
+    /// To sign in.
+    SignIn(SignInAsk),
+    /// To reward a reported behaviour.
+    Reward(RewardAsk),
+    /// To change the user's points.
+    Points(PointsAsk),
 }
 
-/// What must be equal for a call to be a repeat of an earlier one. It is what the call asks for,
-/// not what it got.
+/// What must be equal for a call to be a repeat of an earlier one, as its record has it. It is what
+/// the call asks for, not what it got. Some kinds compare more, with what was made:
+/// [`Ask::would_make`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint {
     /// The kind of command.
     pub kind: Kind,
-    /// In which activity.
-    pub activity: ActivityId,
-    /// How much: a count of draws, a number of chances.
+    /// The activity that it names.
+    pub activity: Option<ActivityId>,
+    /// How much: a count of draws, a number of chances; 1 for all other kinds.
     pub asked: u64,
 }
 
@@ -63,6 +95,10 @@ pub struct Fingerprint {
 pub(crate) enum Planned {
     Draw(PlannedDraw),
     Grant(PlannedGrant),
+    Exchange(PlannedExchange),
+    SignIn(PlannedSignIn),
+    Reward(PlannedReward),
+    Points(PointsAsk),
 }
 
 /// What kinds keep in common lists while a batch waits for its units: one list serves all commands
@@ -78,19 +114,30 @@ pub(crate) struct Drafts {
 pub enum Made {
     /// Orders, in the order in which they were drawn.
     Draws(Orders),
-    /// Chances.
-    Grant(RechargeOrder),
+    /// What the user was given or has bought.
+    Recharges(Recharges),
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 2] = [Self::Draw, Self::Grant];
+    pub const ALL: [Self; 6] = [
+        Self::Draw,
+        Self::Grant,
+        Self::Exchange,
+        Self::SignIn,
+        Self::Reward,
+        Self::Points,
+    ];
 
     /// The number that is stored. It never changes.
     pub const fn number(self) -> u8 {
         match self {
             Self::Draw => 1,
             Self::Grant => 2,
+            Self::Exchange => 3,
+            Self::SignIn => 4,
+            Self::Reward => 5,
+            Self::Points => 6,
         }
     }
 
@@ -101,72 +148,110 @@ impl Kind {
 }
 
 impl Command {
-    /// How much room it takes in a queue and a batch, in draws. It makes at most this number of
-    /// rows with ids of their own.
-    pub fn weight(&self) -> usize {
-        match self.ask {
+    /// How much room it takes in a queue and a batch, in draws.
+    pub const fn weight(&self) -> usize {
+        match &self.ask {
             Ask::Draw(ask) => ask.weight(),
-            Ask::Grant(ask) => ask.weight(),
+            // Each changes an account or two, as a draw does.
+            Ask::Grant(_) | Ask::Exchange(_) | Ask::Points(_) => 1,
+            // They change those of several activities, seldom more than two.
+            Ask::SignIn(_) | Ask::Reward(_) => 2,
         }
     }
 }
 
 impl Ask {
     /// What must be equal for another call to be a repeat of this one.
-    pub const fn fingerprint(self) -> Fingerprint {
-        let (kind, asked) = match self {
-            Self::Draw(ask) => (Kind::Draw, ask.asked()),
-            Self::Grant(ask) => (Kind::Grant, ask.asked()),
+    pub const fn fingerprint(&self) -> Fingerprint {
+        let (kind, activity, asked) = match self {
+            Self::Draw(ask) => (Kind::Draw, Some(ask.activity), ask.asked()),
+            Self::Grant(ask) => (Kind::Grant, Some(ask.activity), ask.asked()),
+            Self::Exchange(_) => (Kind::Exchange, None, 1),
+            Self::SignIn(ask) => (Kind::SignIn, ask.activity, 1),
+            Self::Reward(_) => (Kind::Reward, None, 1),
+            Self::Points(_) => (Kind::Points, None, 1),
         };
         Fingerprint {
             kind,
-            activity: self.activity(),
+            activity,
             asked,
         }
     }
 
-    /// The activity whose account of the user it reads and may change: each command has one.
-    pub const fn activity(self) -> ActivityId {
+    /// Whether a call of this kind and fingerprint that made this was for the same, as far as its
+    /// fingerprint does not say so.
+    pub(crate) fn would_make(&self, made: &Made) -> bool {
         match self {
-            Self::Draw(ask) => ask.activity,
-            Self::Grant(ask) => ask.activity,
+            Self::Exchange(ask) => ask.would_make(made.recharges()),
+            Self::Points(ask) => ask.would_make(made.recharges()),
+            // The key of a reported behaviour is made of all that it says.
+            Self::Draw(_) | Self::Grant(_) | Self::SignIn(_) | Self::Reward(_) => true,
         }
     }
 
-    /// Decides, and changes the rows as far as that does not depend on units. What it has changed
-    /// is undone by the caller if it is refused.
+    /// Lists the rows that it needs.
+    pub(crate) fn needs(
+        &self,
+        user: &UserId,
+        catalogue: &Catalogue,
+        now: Timestamp,
+        needing: &mut Needing<'_, '_>,
+    ) {
+        match self {
+            Self::Draw(ask) => ask.needs(catalogue, needing),
+            Self::Grant(ask) => ask.needs(needing),
+            Self::Exchange(ask) => ask.needs(catalogue, needing),
+            Self::SignIn(ask) => ask.needs(user, catalogue, now, needing),
+            Self::Reward(ask) => ask.needs(user, catalogue, now, needing),
+            Self::Points(ask) => ask.needs(needing),
+        }
+    }
+
+    /// Decides, and changes the first account as far as that does not depend on units. What it has
+    /// changed is undone by the caller if it is refused.
     pub(crate) fn plan<R: Randomness>(
-        self,
+        &self,
         planning: &mut Planning<'_, R>,
         drafts: &mut Drafts,
     ) -> Result<Planned, Refusal> {
         match self {
             Self::Draw(ask) => ask.plan(planning, &mut drafts.decisions).map(Planned::Draw),
             Self::Grant(ask) => ask.plan(planning).map(Planned::Grant),
+            Self::Exchange(ask) => ask.plan(planning).map(Planned::Exchange),
+            Self::SignIn(ask) => ask.plan(planning).map(Planned::SignIn),
+            Self::Reward(ask) => ask.plan(planning).map(Planned::Reward),
+            Self::Points(ask) => ask.plan(planning).map(Planned::Points),
         }
     }
 }
 
 impl Planned {
     /// The units that it wants, one entry each.
-    pub(crate) fn wants<'p>(&'p self, drafts: &'p Drafts) -> impl Iterator<Item = Prize> + 'p {
-        match self {
-            Self::Draw(planned) => Some(planned.wants(&drafts.decisions)),
-            Self::Grant(_) => None,
-        }
-        .into_iter()
-        .flatten()
+    pub(crate) fn wants<'p>(&'p self, drafts: &'p Drafts) -> impl Iterator<Item = StockItem> + 'p {
+        let (draws, items) = match self {
+            Self::Draw(planned) => (Some(planned.wants(&drafts.decisions)), &[][..]),
+            Self::Exchange(planned) => (None, planned.wants()),
+            Self::SignIn(planned) => (None, planned.wants()),
+            Self::Reward(planned) => (None, planned.wants()),
+            Self::Grant(_) | Self::Points(_) => (None, &[][..]),
+        };
+        draws.into_iter().flatten().chain(items.iter().copied())
     }
 
-    /// Makes what was planned, with what units there are.
+    /// Makes what was planned, with what units there are. Where that is refused, no row is changed.
     pub(crate) fn settle<M: FnMut(&UserId) -> OrderId>(
         self,
         drafts: &Drafts,
         settling: &mut Settling<'_, M>,
-    ) -> Made {
+    ) -> Result<Made, Refusal> {
+        let one = |order: RechargeOrder| Made::Recharges([order].into());
         match self {
-            Self::Draw(planned) => Made::Draws(planned.settle(&drafts.decisions, settling)),
-            Self::Grant(planned) => Made::Grant(planned.settle(settling)),
+            Self::Draw(planned) => Ok(Made::Draws(planned.settle(&drafts.decisions, settling))),
+            Self::Grant(planned) => Ok(one(planned.settle(settling))),
+            Self::Exchange(planned) => planned.settle(settling).map(one),
+            Self::SignIn(planned) => planned.settle(settling).map(Made::Recharges),
+            Self::Reward(planned) => planned.settle(settling).map(Made::Recharges),
+            Self::Points(ask) => ask.settle(settling).map(one),
         }
     }
 }
@@ -176,7 +261,7 @@ impl Made {
     pub fn first_id(&self) -> OrderId {
         match self {
             Self::Draws(orders) => orders[0].id,
-            Self::Grant(order) => order.id,
+            Self::Recharges(recharges) => recharges[0].id,
         }
     }
 
@@ -184,7 +269,7 @@ impl Made {
     pub fn count(&self) -> u16 {
         let count = match self {
             Self::Draws(orders) => orders.len(),
-            Self::Grant(_) => 1,
+            Self::Recharges(recharges) => recharges.len(),
         };
         u16::try_from(count).expect("a command makes a few rows")
     }
@@ -193,8 +278,22 @@ impl Made {
     pub fn orders(&self) -> &[Order] {
         match self {
             Self::Draws(orders) => orders,
-            Self::Grant(_) => &[],
+            Self::Recharges(_) => &[],
         }
+    }
+
+    /// The recharge orders; none where something else was made.
+    pub fn recharges(&self) -> &[RechargeOrder] {
+        match self {
+            Self::Recharges(recharges) => recharges,
+            Self::Draws(_) => &[],
+        }
+    }
+
+    /// The ids of the rows that were made, in their order.
+    pub fn ids(&self) -> impl Iterator<Item = OrderId> {
+        let orders = self.orders().iter().map(|order| order.id);
+        orders.chain(self.recharges().iter().map(|order| order.id))
     }
 }
 
@@ -231,7 +330,11 @@ macro_rules! typed_asks {
 
 typed_asks! {
     DrawAsk: Draw, makes Draws(Orders);
-    GrantAsk: Grant, makes Grant(RechargeOrder);
+    GrantAsk: Grant, makes Recharges(Recharges);
+    ExchangeAsk: Exchange, makes Recharges(Recharges);
+    SignInAsk: SignIn, makes Recharges(Recharges);
+    RewardAsk: Reward, makes Recharges(Recharges);
+    PointsAsk: Points, makes Recharges(Recharges);
 }
 
 #[cfg(test)]
@@ -240,7 +343,7 @@ mod tests {
 
     #[test]
     fn numbers_of_kinds_are_for_ever() {
-        assert_eq!(Kind::ALL.map(Kind::number), [1, 2]);
+        assert_eq!(Kind::ALL.map(Kind::number), [1, 2, 3, 4, 5, 6]);
         assert_eq!(
             Kind::ALL.map(|kind| Kind::from_number(kind.number())),
             Kind::ALL.map(Some)

@@ -125,12 +125,12 @@ fn only_draws_that_need_what_is_on_its_way_are_refused() {
             .collect::<Vec<_>>()
     };
     let there = settled(&campaign().text(), calls(), 1, 9, &Supply::There);
-    let car = Prize {
-        activity: ActivityId::new(1).expect("an id"),
-        award: AwardId::new(3).expect("an id"),
-    };
+    let car = StockItem::award(
+        ActivityId::new(1).expect("an id"),
+        AwardId::new(3).expect("an id"),
+    );
     assert!(
-        there.used.iter().any(|units| units.prize == car),
+        there.used.iter().any(|units| units.item == car),
         "the seed draws a car: {:?}",
         there.used
     );
@@ -153,7 +153,7 @@ fn only_draws_that_need_what_is_on_its_way_are_refused() {
             && refused(&without) < calls().len()
     );
     assert!(
-        without.used.iter().all(|units| units.prize != car),
+        without.used.iter().all(|units| units.item != car),
         "{:?}",
         without.used
     );
@@ -161,7 +161,7 @@ fn only_draws_that_need_what_is_on_its_way_are_refused() {
     let fallen = settled(&falls_back, calls(), 1, 9, &Supply::Without([car].into()));
     assert_eq!(refused(&fallen), 0);
     assert!(
-        fallen.used.iter().all(|units| units.prize != car),
+        fallen.used.iter().all(|units| units.item != car),
         "{:?}",
         fallen.used
     );

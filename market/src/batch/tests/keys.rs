@@ -16,7 +16,7 @@ fn holders(plan: &Plan) -> Vec<Option<usize>> {
 }
 
 fn planned_new(commands: Vec<Command>) -> Plan {
-    let batch = Batch::gather(commands);
+    let batch = gathered(&campaign().text(), commands);
     let known = unknown(&batch, 0);
     planned(&campaign().text(), batch, known, &Supply::There)
 }
@@ -88,10 +88,11 @@ fn answered_after(first: Command, again: Command) -> (CommandAnswer, CommandAnsw
         supply: &Supply::There,
         now: "2030-01-01T00:00:00Z".parse().expect("a time"),
     };
-    let batch = Batch::gather(vec![again]);
+    let batch = gathered(&partial(), vec![again]);
     let known = Known {
         accounts: vec![after(7); batch.needs().accounts.len()],
         calls: vec![Some(earlier)],
+        ..Known::default()
     };
     let mut numbers = [CommandNumbers::default()];
     let plan = plan(batch, known, &around, &mut numbers, &mut seeded(1));
@@ -106,6 +107,7 @@ fn elsewhere(command: Command) -> Command {
     let ask = match command.ask {
         Ask::Draw(ask) => Ask::Draw(DrawAsk { activity, ..ask }),
         Ask::Grant(ask) => Ask::Grant(GrantAsk { activity, ..ask }),
+        other => other,
     };
     Command { ask, ..command }
 }

@@ -17,7 +17,7 @@ fn answered(
         supply: &Supply::There,
         now,
     };
-    let batch = Batch::gather(vec![command]);
+    let batch = Batch::gather(vec![command], catalogue, now);
     let known = Known {
         calls: vec![earlier],
         ..unknown(&batch, 0)

@@ -56,13 +56,11 @@ fn numbered(commands: &[Command]) -> Vec<Numbered> {
 impl Shard {
     /// Plans and settles a batch.
     fn settle(&mut self, commands: &mut [Numbered], source: &mut Seeded) -> Settlement {
-        let batch = Batch::gather(
-            commands
-                .iter()
-                .map(|(command, _)| command.clone())
-                .collect(),
-        );
-        let Needs { accounts, calls } = batch.needs();
+        let own = commands.iter().map(|(command, _)| command.clone());
+        let batch = gathered(&campaign().text(), own.collect());
+        let Needs {
+            accounts, calls, ..
+        } = batch.needs();
         let known = Known {
             accounts: accounts
                 .iter()
@@ -72,6 +70,7 @@ impl Shard {
                 .iter()
                 .map(|key| self.calls.get(key).cloned())
                 .collect(),
+            ..Known::default()
         };
         let around = Circumstances {
             catalogue: &catalogue(&campaign().text()),
@@ -119,7 +118,10 @@ fn said(answer: &CommandAnswer) -> Result<Vec<(u32, u64, bool)>, Refusal> {
             .iter()
             .map(|order| (order.ordinal, order.award.get(), order.stocked))
             .collect(),
-        Made::Grant(order) => vec![(order.chances, 0, false)],
+        Made::Recharges(orders) => orders
+            .iter()
+            .map(|order| (order.chances, 0, false))
+            .collect(),
     })
 }
 
@@ -175,7 +177,9 @@ proptest! {
                         let following = (0..call.made).map(|nth| nth_after(call.first_id.get(), nth));
                         prop_assert!(made.eq(following), "{:?}", orders);
                     }
-                    Made::Grant(order) => granted += order.chances,
+                    Made::Recharges(orders) => {
+                        granted += orders.iter().map(|order| order.chances).sum::<u32>();
+                    }
                 }
                 let Call { first_id, made: count, .. } = call;
                 prop_assert_eq!((*first_id, *count), (made.first_id(), made.count()));
@@ -188,7 +192,7 @@ proptest! {
 #[test]
 fn chances_that_are_given_can_be_drawn_by_the_next_command() {
     let used_up = |commands| {
-        let batch = Batch::gather(commands);
+        let batch = gathered(&campaign().text(), commands);
         let account = Account {
             used: 9,
             ..after(1).expect("an account")
@@ -230,11 +234,8 @@ fn chances_are_given_after_the_end_but_only_where_something_is_published() {
 
 #[test]
 fn an_account_is_never_given_more_than_it_holds() {
-    let batch = Batch::gather(vec![
-        grant("u", "1", 3),
-        grant("u", "2", 1),
-        grant("u", "3", 2),
-    ]);
+    let grants = vec![grant("u", "1", 3), grant("u", "2", 1), grant("u", "3", 2)];
+    let batch = gathered(&campaign().text(), grants);
     let full = Account {
         granted: u32::MAX - 3,
         ..after(1).expect("an account")

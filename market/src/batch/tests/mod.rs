@@ -3,6 +3,7 @@ mod draws;
 mod keys;
 mod life;
 mod mixed;
+mod points;
 
 use jiff::Timestamp;
 use testkit::campaign::{Award, CampaignFile, Tree};
@@ -101,11 +102,15 @@ pub(super) fn planned(text: &str, batch: Batch, known: Known, supply: &Supply) -
 
 /// What is known where nothing was called before; each account has this number of draws.
 pub(super) fn unknown(batch: &Batch, before: u32) -> Known {
-    let Needs { accounts, calls } = batch.needs();
     Known {
-        accounts: vec![after(before); accounts.len()],
-        calls: vec![None; calls.len()],
+        accounts: vec![after(before); batch.needs().accounts.len()],
+        ..Known::nothing(batch.needs())
     }
+}
+
+/// A batch under the rules of `text`.
+pub(super) fn gathered(text: &str, commands: Vec<Command>) -> Batch {
+    Batch::gather(commands, &catalogue(text), noon())
 }
 
 /// Ids from 1 on.
@@ -125,13 +130,13 @@ pub(super) fn settled(
     mugs: u32,
     supply: &Supply,
 ) -> Settlement {
-    let batch = Batch::gather(commands);
+    let batch = gathered(text, commands);
     let known = unknown(&batch, before);
     let plan = planned(text, batch, known, supply);
     let mut granted = plan.wants().to_vec();
     granted
         .iter_mut()
-        .filter(|units| units.prize.award.get() == 1)
+        .filter(|units| units.item.good.id() == 1)
         .for_each(|units| units.count = units.count.min(mugs));
     settle(plan, &granted, minted())
 }

@@ -5,12 +5,33 @@ use jiff::Timestamp;
 
 use super::order::Rule;
 use crate::calendar::Day;
-use crate::campaign::{Campaign, ChainRule, Strategy};
+use crate::campaign::{Campaign, ChainRule, LuckNode, Strategy};
 use crate::chances::Account;
 use crate::ids::{AwardIndex, UserId};
+use crate::points::PointsRange;
 use crate::random::Randomness;
 use crate::refusal::Refusal;
 use crate::tree::{Locks, NodeIndex, Stop};
+
+/// Who draws.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drawer<'u> {
+    /// The user.
+    pub user: &'u UserId,
+    /// Whether operators have put the user on the activity's blacklist, beside those that its file
+    /// names.
+    pub is_blacklisted: bool,
+}
+
+impl<'u> Drawer<'u> {
+    /// A user whom no operator has put on the blacklist.
+    pub const fn not_listed(user: &'u UserId) -> Self {
+        Self {
+            user,
+            is_blacklisted: false,
+        }
+    }
+}
 
 /// A draw that the rules allow. Where it needs a unit, it waits for the stock's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +43,8 @@ pub struct Decision {
     rule: Rule,
     locks: Locks,
     next: Next,
+    /// What the amount of a points prize is drawn by; 0 where no prize of the campaign pays points.
+    amount_number: u64,
 }
 
 /// What is left to decide before the user gets the drawn award.
@@ -31,8 +54,8 @@ enum Next {
     Won,
     /// A unit of the award, asked for at this node of its tree.
     Unit(NodeIndex),
-    /// The tree gave another award instead.
-    Consoled(AwardIndex),
+    /// A luck node gave another award instead.
+    Consoled(LuckNode, AwardIndex),
 }
 
 /// What a draw ended with.
@@ -42,14 +65,28 @@ pub struct DrawOutcome {
     pub award: AwardIndex,
     /// The rule that gave it.
     pub rule: Rule,
+    /// The luck node that gave it, if one did.
+    pub node: Option<LuckNode>,
     /// Whether it took a unit of limited stock.
     pub stocked: bool,
 }
 
-/// Decides one draw of `user`, whose stored account is `account`. A refusal changes nothing.
+impl DrawOutcome {
+    /// The points that the prize pays, if it is one of points.
+    pub fn points(self, strategy: &Strategy) -> Option<PointsRange> {
+        strategy.points_of(self.award, self.node)
+    }
+
+    /// The parameter for the prize's distributor.
+    pub fn config(self, strategy: &Strategy) -> &str {
+        strategy.config_of(self.award, self.node)
+    }
+}
+
+/// Decides one draw of a user whose stored account is `account`. A refusal changes nothing.
 pub fn decide(
     campaign: &Campaign,
-    user: &UserId,
+    drawer: Drawer<'_>,
     account: Account,
     now: Timestamp,
     random: &mut impl Randomness,
@@ -57,7 +94,7 @@ pub fn decide(
     let before = account.on(Day::of(now, &campaign.activity.time_zone));
     let account = before.draw(campaign.chances)?;
     let strategy = &campaign.strategy;
-    let (drawn, rule) = before_draw(strategy, user, account.used, random)
+    let (drawn, rule) = before_draw(strategy, drawer, account.used, random)
         .unwrap_or_else(|| (AwardIndex(strategy.pool.draw(random)), Rule::Default));
     // Guaranteed and forced prizes are not for those who drew often today only.
     let locks = match rule {
@@ -65,12 +102,18 @@ pub fn decide(
         Rule::Default | Rule::Luck => Locks::DrawsToday(before.day_used),
     };
     let next = after_draw(strategy, drawn, locks);
+    let amount_number = if strategy.pays_points() {
+        random.next_u64()
+    } else {
+        0
+    };
     Ok(Decision {
         account,
         drawn,
         rule,
         locks,
         next,
+        amount_number,
     })
 }
 
@@ -79,15 +122,15 @@ pub fn decide(
 /// there the draw is an ordinary one.
 pub fn decide_fallback(
     campaign: &Campaign,
-    user: &UserId,
+    drawer: Drawer<'_>,
     account: Account,
     now: Timestamp,
     random: &mut impl Randomness,
 ) -> Result<Decision, Refusal> {
-    let decision = decide(campaign, user, account, now, random)?;
-    Ok(match campaign.strategy.luck_award(decision.drawn) {
-        Some(award) => Decision {
-            next: Next::Consoled(award),
+    let decision = decide(campaign, drawer, account, now, random)?;
+    Ok(match campaign.strategy.luck_node(decision.drawn) {
+        Some((node, award)) => Decision {
+            next: Next::Consoled(node, award),
             ..decision
         },
         None => decision,
@@ -98,13 +141,14 @@ pub fn decide_fallback(
 /// this very draw, so each threshold fires exactly once however many draws run in parallel.
 fn before_draw(
     strategy: &Strategy,
-    user: &UserId,
+    drawer: Drawer<'_>,
     ordinal: u32,
     random: &mut impl Randomness,
 ) -> Option<(AwardIndex, Rule)> {
     strategy.chain.iter().find_map(|rule| match rule {
         ChainRule::Blacklist { award, users } => {
-            users.contains(user).then_some((*award, Rule::Blacklist))
+            let is_listed = drawer.is_blacklisted || users.contains(drawer.user);
+            is_listed.then_some((*award, Rule::Blacklist))
         }
         ChainRule::Weight(groups) => {
             let group = groups.iter().find(|group| group.ordinal == ordinal)?;
@@ -115,20 +159,36 @@ fn before_draw(
 
 /// Follows a drawn award through its tree, up to the first request to the stock.
 fn after_draw(strategy: &Strategy, drawn: AwardIndex, locks: Locks) -> Next {
-    strategy
-        .tree_of(drawn)
-        .map_or(Next::Won, |tree| at(strategy, drawn, tree.enter(locks)))
+    let tree = strategy.award(drawn).tree;
+    tree.map_or(Next::Won, |tree| {
+        at(strategy, drawn, tree, strategy.trees[tree].enter(locks))
+    })
 }
 
-fn at(strategy: &Strategy, drawn: AwardIndex, stop: Stop) -> Next {
+/// What a walk through `tree`, the tree of the drawn award, came to.
+fn at(strategy: &Strategy, drawn: AwardIndex, tree: usize, stop: Stop) -> Next {
     match stop {
         Stop::Stock(_) if strategy.award(drawn).count.is_none() => Next::Won,
         Stop::Stock(node) => Next::Unit(node),
-        Stop::Luck(award) => Next::Consoled(award),
+        Stop::Luck(node, award) => Next::Consoled(LuckNode { tree, node }, award),
     }
 }
 
 impl Decision {
+    /// The random numbers for the amount of a points prize. It needs one, but for a chance of less
+    /// than one in 10^11: then the others follow from it, so that another try draws the same.
+    pub(super) fn amount_numbers(self) -> impl Randomness {
+        let mut next = self.amount_number;
+        move || {
+            let number = next;
+            next = next
+                .rotate_left(31)
+                .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+                .wrapping_add(0x9e37_79b9_7f4a_7c15);
+            number
+        }
+    }
+
     /// The award that the odds (or a rule before them) chose, before its tree.
     pub const fn drawn(&self) -> AwardIndex {
         self.drawn
@@ -150,6 +210,7 @@ impl Decision {
         let won = |stocked| DrawOutcome {
             award: self.drawn,
             rule: self.rule,
+            node: None,
             stocked,
         };
         let mut next = self.next;
@@ -158,19 +219,120 @@ impl Decision {
                 Next::Won => return won(false),
                 Next::Unit(_) if granted => return won(true),
                 Next::Unit(node) => {
-                    let tree = strategy
-                        .tree_of(self.drawn)
-                        .expect("a unit is asked for by a tree");
-                    at(strategy, self.drawn, tree.out_of_stock(node, self.locks))
+                    let tree = strategy.award(self.drawn).tree;
+                    let tree = tree.expect("a unit is asked for by a tree");
+                    let stop = strategy.trees[tree].out_of_stock(node, self.locks);
+                    at(strategy, self.drawn, tree, stop)
                 }
-                Next::Consoled(award) => {
+                Next::Consoled(node, award) => {
                     return DrawOutcome {
                         award,
                         rule: Rule::Luck,
+                        node: Some(node),
                         stocked: false,
                     };
                 }
             };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use testkit::campaign::{Award, CampaignFile};
+
+    use super::*;
+
+    /// A tree whose luck nodes give one award with different configs.
+    const TREE: &str = r#"
+[[tree]]
+id = "tree"
+root = "rule_lock"
+nodes = [
+    { key = "rule_lock", draws = 1, allow = "rule_stock", take_over = "locked" },
+    { key = "rule_stock", allow = "gone" },
+    { key = "locked", rule = "rule_luck_award", award = 101, config = "1,10" },
+    { key = "gone", rule = "rule_luck_award", award = 101, config = "50,100" },
+]"#;
+
+    fn campaign() -> Campaign {
+        let points = Award::luck()
+            .setting("key", "\"user_credit_random\"")
+            .setting("config", "\"1,2\"");
+        let file = CampaignFile::new(1)
+            .section(TREE)
+            .blacklist(CampaignFile::LUCK, &["mallory"])
+            .award(Award::new(1, "chair", "1").count(5, "tree"))
+            .award(points);
+        Campaign::parse(&file.text()).expect("a campaign")
+    }
+
+    fn now() -> Timestamp {
+        "2026-06-01T12:00:00Z".parse().expect("a time")
+    }
+
+    fn user(id: &str) -> UserId {
+        UserId::new(id).expect("a user")
+    }
+
+    /// The award's id, its config, and the bounds of its points in hundredths.
+    fn paid(campaign: &Campaign, outcome: DrawOutcome) -> (u64, &str, Option<(u64, u64)>) {
+        let strategy = &campaign.strategy;
+        let range = outcome.points(strategy);
+        let bounds = range.map(|range| (range.least().hundredths(), range.most().hundredths()));
+        let award = strategy.award(outcome.award).id.get();
+        (award, outcome.config(strategy), bounds)
+    }
+
+    #[test]
+    fn the_node_that_gave_a_points_prize_says_how_much_it_pays() {
+        let campaign = campaign();
+        let new = Account::new(campaign.chances);
+        let draw = |who: &str, account| {
+            decide(
+                &campaign,
+                Drawer::not_listed(&user(who)),
+                account,
+                now(),
+                &mut || 1,
+            )
+            .expect("a draw")
+        };
+        let (locked, gone) = (
+            (101, "1,10", Some((100, 1_000))),
+            (101, "50,100", Some((5_000, 10_000))),
+        );
+        let first = draw("ada", new);
+        let outcome = first.conclude(&campaign.strategy, false);
+        assert_eq!(paid(&campaign, outcome), locked);
+        let second = draw("ada", first.account);
+        let outcome = second.conclude(&campaign.strategy, false);
+        assert_eq!(paid(&campaign, outcome), gone);
+        let outcome = second.conclude(&campaign.strategy, true);
+        assert_eq!(paid(&campaign, outcome), (1, "", None));
+        let forced = draw("mallory", new).conclude(&campaign.strategy, false);
+        assert_eq!(paid(&campaign, forced), (101, "1,2", Some((100, 200))));
+        let ada = user("ada");
+        let listed = Drawer {
+            user: &ada,
+            is_blacklisted: true,
+        };
+        let forced = decide(&campaign, listed, new, now(), &mut || 1).expect("a draw");
+        assert_eq!(forced.chosen_by(), Rule::Blacklist);
+        let outcome = forced.conclude(&campaign.strategy, false);
+        assert_eq!(paid(&campaign, outcome), (101, "1,2", Some((100, 200))));
+        let all = decide_fallback(
+            &campaign,
+            Drawer::not_listed(&ada),
+            second.account,
+            now(),
+            &mut || 1,
+        );
+        let outcome = all.expect("a draw").conclude(&campaign.strategy, false);
+        assert_eq!(
+            paid(&campaign, outcome),
+            locked,
+            "the first node of the tree"
+        );
     }
 }

@@ -9,16 +9,18 @@ mod order;
 use std::ops::Range;
 use std::sync::Arc;
 
-pub use self::decide::{Decision, DrawOutcome, decide, decide_fallback};
-pub use self::order::{DrawCount, InvalidCount, Order, Orders, Rule};
+pub use self::decide::{Decision, DrawOutcome, Drawer, decide, decide_fallback};
+pub use self::order::{DrawCount, InvalidCount, Order, Orders, Promise, Rule};
 use crate::batch::context::{Circumstances, Planning, Settling};
-use crate::campaign::{Campaign, Published, WhenChancesShort, WhenStockUnavailable};
+use crate::batch::needs::{Needing, RowCount};
+use crate::campaign::{Campaign, Catalogue, Published, WhenChancesShort, WhenStockUnavailable};
 use crate::chances::Account;
 use crate::ids::{ActivityId, AwardIndex, OrderId, UserId};
+use crate::points::{Amount, Trade};
 use crate::random::Randomness;
 use crate::refusal::Refusal;
 use crate::switches::Switch;
-use crate::units::Prize;
+use crate::units::StockItem;
 
 /// A command to draw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +46,20 @@ impl DrawAsk {
         self.count.get() as u64
     }
 
-    pub(crate) fn weight(self) -> usize {
-        self.count.get().into()
+    pub(crate) const fn weight(self) -> usize {
+        self.count.get() as usize
+    }
+
+    /// Its account; where a prize of the campaign pays points, the user's points too.
+    pub(crate) fn needs(self, catalogue: &Catalogue, needing: &mut Needing<'_, '_>) {
+        needing.account(self.activity);
+        if catalogue
+            .activity(self.activity)
+            .is_some_and(|published| pays_points(published))
+        {
+            needing.points();
+        }
+        needing.makes(RowCount::all(self.count.get().into()));
     }
 
     /// Decides the draws of the call, one after the other.
@@ -59,7 +73,10 @@ impl DrawAsk {
             .catalogue
             .open_activity(self.activity, planning.user, around.now)?;
         let campaign = &published.campaign;
-        let stored = planning.account.now();
+        if pays_points(published) && !planning.rows.points().has_room() {
+            return Err(Refusal::TooManyPoints);
+        }
+        let stored = planning.rows.account(0);
         let mut account = stored.unwrap_or_else(|| Account::new(campaign.chances));
         let first = decisions.len();
         for made in 0..self.count.get() {
@@ -76,13 +93,17 @@ impl DrawAsk {
                 }
             }
         }
-        planning.account.set(account);
+        planning.rows.set_account(0, account);
         Ok(PlannedDraw {
             ask: self,
             published: published.clone(),
             decisions: first..decisions.len(),
         })
     }
+}
+
+fn pays_points(published: &Published) -> bool {
+    published.campaign.strategy.pays_points()
 }
 
 fn decide_one<R: Randomness>(
@@ -98,10 +119,15 @@ fn decide_one<R: Randomness>(
     } = planning;
     let switches = around.catalogue.switches();
     let falls_back = switches.is_on(Switch::FallbackOnly, campaign.activity.id, user, around.now);
+    let blacklists = around.catalogue.blacklists();
+    let drawer = Drawer {
+        user,
+        is_blacklisted: blacklists.contains(campaign.activity.id, user),
+    };
     let decision = if falls_back {
-        decide_fallback(campaign, user, account, around.now, random)?
+        decide_fallback(campaign, drawer, account, around.now, random)?
     } else {
-        decide(campaign, user, account, around.now, random)?
+        decide(campaign, drawer, account, around.now, random)?
     };
     if refuses(campaign, &decision, around) {
         Err(Refusal::StockUnavailable)
@@ -113,7 +139,7 @@ fn decide_one<R: Randomness>(
 /// Whether the draw needs a unit that is unavailable now, and its campaign refuses such draws.
 fn refuses(campaign: &Campaign, decision: &Decision, around: &Circumstances<'_>) -> bool {
     campaign.activity.when_stock_unavailable == WhenStockUnavailable::Refuse
-        && wanted(campaign, decision).is_some_and(|prize| around.supply.lacks(prize))
+        && wanted(campaign, decision).is_some_and(|item| around.supply.lacks(item))
 }
 
 /// Whether a call ends with the draws before the one that is refused, instead of being refused as a
@@ -122,19 +148,18 @@ fn goes_on_without(campaign: &Campaign, refusal: Refusal) -> bool {
     refusal.is_shortage() && campaign.activity.when_chances_short == WhenChancesShort::Partial
 }
 
-fn wanted(campaign: &Campaign, decision: &Decision) -> Option<Prize> {
-    let prize = |award: AwardIndex| Prize {
-        activity: campaign.activity.id,
-        award: campaign.strategy.award(award).id,
+fn wanted(campaign: &Campaign, decision: &Decision) -> Option<StockItem> {
+    let item = |award: AwardIndex| {
+        StockItem::award(campaign.activity.id, campaign.strategy.award(award).id)
     };
-    decision.wants().map(prize)
+    decision.wants().map(item)
 }
 
 impl PlannedDraw {
     pub(crate) fn wants<'p>(
         &'p self,
         decisions: &'p [Decision],
-    ) -> impl Iterator<Item = Prize> + 'p {
+    ) -> impl Iterator<Item = StockItem> + 'p {
         decisions[self.decisions.clone()]
             .iter()
             .filter_map(|decision| wanted(&self.published.campaign, decision))
@@ -148,7 +173,7 @@ impl PlannedDraw {
     ) -> Orders {
         let campaign = &self.published.campaign;
         let order = |(seq, &decision): (u8, &Decision)| {
-            let unit = wanted(campaign, &decision).is_some_and(|prize| settling.purse.take(prize));
+            let unit = wanted(campaign, &decision).is_some_and(|item| settling.purse.take(item));
             self.order(seq, decision, unit, settling)
         };
         (0..)
@@ -167,8 +192,11 @@ impl PlannedDraw {
         let strategy = &self.published.campaign.strategy;
         let outcome = decision.conclude(strategy, unit);
         let award = strategy.award(outcome.award);
+        let id = (settling.mint)(settling.user);
+        let promise = self.promise(id, decision, outcome, settling);
+        let config = outcome.config(strategy);
         Order {
-            id: (settling.mint)(settling.user),
+            id,
             user: settling.user.clone(),
             request: settling.request.clone(),
             seq,
@@ -182,7 +210,36 @@ impl PlannedDraw {
             award_index: award.sort,
             rule: outcome.rule,
             stocked: outcome.stocked,
+            promise: Some(promise),
+            config: (config != award.config).then(|| config.into()),
             created_at: settling.now,
         }
+    }
+
+    /// What the order promises. Points are paid here and now.
+    fn promise<M: FnMut(&UserId) -> OrderId>(
+        &self,
+        order: OrderId,
+        decision: Decision,
+        outcome: DrawOutcome,
+        settling: &mut Settling<'_, M>,
+    ) -> Promise {
+        let strategy = &self.published.campaign.strategy;
+        let Some(range) = outcome.points(strategy) else {
+            // A trial delivers nothing.
+            let is_trial = self.published.campaign.activity.is_trial();
+            return if is_trial || strategy.award(outcome.award).key.is_empty() {
+                Promise::Nothing
+            } else {
+                Promise::Delivery
+            };
+        };
+        let points = range.draw(&mut decision.amount_numbers());
+        let account = settling.rows.points().receive(points);
+        // Accounts without room were refused, and a batch cannot fill one that has some.
+        let account = account.expect("an account has room for the prizes of a batch");
+        let (activity, amount) = (Some(self.ask.activity), Amount::add(points));
+        settling.enter(account, Trade::Prize, activity, amount, order);
+        Promise::Points(points)
     }
 }

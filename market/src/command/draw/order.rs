@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::calendar::Day;
 use crate::campaign::{Award, Strategy};
 use crate::ids::{ActivityId, AwardId, OrderId, RequestId, UserId};
+use crate::points::Points;
 use crate::tree::Tree;
 
 /// How many draws a call asks for: 1 to 10.
@@ -88,20 +89,63 @@ pub struct Order {
     pub rule: Rule,
     /// Whether the prize came out of limited stock.
     pub stocked: bool,
+    /// What the user is promised with it; `None` for orders from before they said so.
+    pub promise: Option<Promise>,
+    /// The parameter for the prize's distributor, where it is not the prize's own.
+    pub config: Option<Arc<str>>,
     /// When the draw was planned.
     pub created_at: Timestamp,
 }
 
+/// What an order promises besides its prize's title.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Promise {
+    /// Nothing: the prize has no key.
+    Nothing,
+    /// Points, which were paid with the draw.
+    Points(Points),
+    /// That the prize is delivered by the distributor of its key.
+    Delivery,
+}
+
+impl Promise {
+    /// The number that is stored; orders from before have 0. It never changes.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Nothing => 1,
+            Self::Points(_) => 2,
+            Self::Delivery => 3,
+        }
+    }
+
+    /// The points that were paid.
+    pub const fn points(self) -> Option<Points> {
+        match self {
+            Self::Points(points) => Some(points),
+            Self::Nothing | Self::Delivery => None,
+        }
+    }
+}
+
 impl Order {
+    /// The points that were paid with it.
+    pub fn points(&self) -> Option<Points> {
+        self.promise.and_then(Promise::points)
+    }
+
     /// Its prize, in the strategy of the version that it was drawn under.
     pub fn award_in<'c>(&self, strategy: &'c Strategy) -> Option<&'c Award> {
         strategy.awards.iter().find(|award| award.id == self.award)
     }
 
     /// The parameter for the prize's distributor: that of the luck node which gave it, else the
-    /// prize's own. Where several luck nodes give one prize it is that of the first.
-    pub fn config_in<'c>(&self, strategy: &'c Strategy) -> Option<&'c str> {
+    /// prize's own. An order from before does not say which node it was: it is the first that gives
+    /// the prize.
+    pub fn config_in<'c>(&'c self, strategy: &'c Strategy) -> Option<&'c str> {
         let award = self.award_in(strategy)?;
+        if self.promise.is_some() {
+            return Some(self.config.as_deref().unwrap_or(&award.config));
+        }
         let mut nodes = strategy.trees.iter().flat_map(Tree::luck_awards);
         let of_node = |(index, config)| (strategy.award(index).id == award.id).then_some(config);
         let of_node = (self.rule == Rule::Luck)
