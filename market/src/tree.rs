@@ -3,6 +3,7 @@
 //! A tree is any directed acyclic graph of three kinds of nodes. [`Tree::new`] refuses cycles and
 //! nodes that cannot be reached, so a walk always ends at a stock or a luck node.
 use crate::ids::AwardIndex;
+use crate::points::PointsRange;
 
 /// The index of a node in its tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,6 +32,8 @@ pub enum Node {
         award: AwardIndex,
         /// Parameter for the award's distributor, for example the range of points `1,100`.
         config: String,
+        /// The points that the award pays by this parameter, when it is a points prize.
+        points: Option<PointsRange>,
     },
 }
 
@@ -48,8 +51,8 @@ pub enum Locks {
 pub enum Stop {
     /// At a stock node. If the stock has no unit, the walk continues from this node.
     Stock(NodeIndex),
-    /// At a luck node: the user gets this award.
-    Luck(AwardIndex),
+    /// At this luck node: the user gets this award.
+    Luck(NodeIndex, AwardIndex),
 }
 
 /// A fault in the shape of a tree. Node numbers are those given to [`Tree::new`].
@@ -135,9 +138,32 @@ impl Tree {
     /// All luck awards of the tree, with their distributor parameters.
     pub fn luck_awards(&self) -> impl Iterator<Item = (AwardIndex, &str)> {
         self.nodes.iter().filter_map(|node| match node {
-            Node::Luck { award, config } => Some((*award, config.as_str())),
+            Node::Luck { award, config, .. } => Some((*award, config.as_str())),
             Node::Lock { .. } | Node::Stock { .. } => None,
         })
+    }
+
+    /// All luck nodes of the tree, with their awards.
+    pub fn luck_nodes(&self) -> impl Iterator<Item = (NodeIndex, AwardIndex)> {
+        let nodes = self.nodes.iter().enumerate();
+        nodes.filter_map(|(index, node)| match node {
+            Node::Luck { award, .. } => Some((NodeIndex(index), *award)),
+            Node::Lock { .. } | Node::Stock { .. } => None,
+        })
+    }
+
+    /// Whether a luck node of the tree pays points by its own parameter.
+    pub fn pays_points(&self) -> bool {
+        let pays = |node: &Node| {
+            matches!(
+                node,
+                Node::Luck {
+                    points: Some(_),
+                    ..
+                }
+            )
+        };
+        self.nodes.iter().any(pays)
     }
 
     fn walk(&self, from: NodeIndex, locks: Locks) -> Stop {
@@ -156,7 +182,7 @@ impl Tree {
                     at = if open { *allow } else { *take_over };
                 }
                 Node::Stock { .. } => return Stop::Stock(at),
-                Node::Luck { award, .. } => return Stop::Luck(*award),
+                Node::Luck { award, .. } => return Stop::Luck(at, *award),
             }
         }
     }
@@ -213,6 +239,7 @@ mod tests {
         Node::Luck {
             award: LUCK,
             config: "1,100".into(),
+            points: None,
         }
     }
 
@@ -223,13 +250,11 @@ mod tests {
     #[test]
     fn a_lock_opens_with_the_draw_after_its_threshold() {
         let tree = tree(vec![lock(2, 1, 2), stock(2), luck()]);
-        assert_eq!(tree.enter(Locks::DrawsToday(1)), Stop::Luck(LUCK));
+        let luck = Stop::Luck(NodeIndex(2), LUCK);
+        assert_eq!(tree.enter(Locks::DrawsToday(1)), luck);
         assert_eq!(tree.enter(Locks::DrawsToday(2)), Stop::Stock(NodeIndex(1)));
         assert_eq!(tree.enter(Locks::Skipped), Stop::Stock(NodeIndex(1)));
-        assert_eq!(
-            tree.out_of_stock(NodeIndex(1), Locks::Skipped),
-            Stop::Luck(LUCK)
-        );
+        assert_eq!(tree.out_of_stock(NodeIndex(1), Locks::Skipped), luck);
     }
 
     #[test]

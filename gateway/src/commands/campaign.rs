@@ -1,5 +1,6 @@
 //! `drawbridge campaign`: campaign files, and the life of the activities that they describe. One
 //! file for each subcommand.
+mod blacklist;
 mod check;
 mod diff;
 mod error;
@@ -9,6 +10,7 @@ mod history;
 mod life;
 mod list;
 mod publish;
+mod rewards;
 mod rollback;
 mod show;
 mod summary;
@@ -39,6 +41,9 @@ pub enum CampaignCommand {
     Resume(life::ResumeOptions),
     /// Stop draws for ever
     Close(life::CloseOptions),
+    /// Users who get the award of rule_blacklist, beside those whom the file names
+    #[command(subcommand)]
+    Blacklist(blacklist::BlacklistCommand),
     /// Show one activity: its state, version, times and what is left
     Show(show::ShowOptions),
     /// List an activity's versions and changes, with who made them and why
@@ -58,6 +63,7 @@ impl CampaignCommand {
             Self::Pause(options) => options,
             Self::Resume(options) => options,
             Self::Close(options) => options,
+            Self::Blacklist(command) => command.arguments(),
             Self::Show(options) => options,
             Self::History(options) => options,
             Self::List(options) => options,

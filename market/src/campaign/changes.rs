@@ -9,8 +9,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::report::{cost_of_a_draw, cost_of_all_units, counted, fixed, listed, percent};
 use super::{
-    Activity, Award, Campaign, ChainRule, Sku, Stage, Strategy, WeightGroup, WhenChancesShort,
-    WhenStockUnavailable,
+    Activity, Award, Campaign, ChainRule, Gives, Reward, Sku, Stage, Strategy, WeightGroup,
+    WhenChancesShort, WhenStockUnavailable,
 };
 use crate::chances::Chances;
 use crate::ids::{AwardIndex, UserId};
@@ -27,6 +27,8 @@ pub enum ChangeSection {
     Stages,
     /// Chances on sale.
     Skus,
+    /// What users get for what they do.
+    Rewards,
     /// The odds of a draw.
     Odds,
     /// With how many units prizes begin.
@@ -60,6 +62,7 @@ impl ChangeSection {
             Self::Chances => "chances",
             Self::Stages => "stages",
             Self::Skus => "skus",
+            Self::Rewards => "rewards",
             Self::Odds => "odds",
             Self::Stock => "stock",
             Self::Rules => "rules",
@@ -142,6 +145,7 @@ impl Facts {
             chances,
             stages,
             skus,
+            rewards,
             strategy,
             forecast,
         } = campaign;
@@ -154,6 +158,9 @@ impl Facts {
         }
         for sku in skus {
             facts.sku(sku);
+        }
+        for reward in rewards {
+            facts.reward(reward);
         }
         facts.strategy(strategy);
         if let Some(turnout) = forecast {
@@ -265,6 +272,21 @@ impl Facts {
         self.add(ChangeSection::Skus, id.get(), format!("sku {id}"), text);
     }
 
+    fn reward(&mut self, reward: &Reward) {
+        let Reward {
+            behaviour,
+            gives,
+            streak,
+        } = reward;
+        let (kind, text) = match gives {
+            Gives::Chances(sku) => ("chances", format!("those of sku {sku}")),
+            Gives::Points(points) => ("points", points.to_string()),
+        };
+        let streak = streak.map_or(0, std::num::NonZeroU32::get);
+        let name = format!("{kind} for {}{}", behaviour.as_str(), on_days(streak));
+        self.add(ChangeSection::Rewards, streak.into(), name, text);
+    }
+
     fn strategy(&mut self, strategy: &Strategy) {
         let Strategy {
             id,
@@ -274,6 +296,8 @@ impl Facts {
             chain,
             // Awards name their trees.
             trees: _,
+            // Follows from the keys and configs.
+            pays_points: _,
         } = strategy;
         self.add(ChangeSection::Activity, 8, "strategy", id.to_string());
         let about = quoted(description);
@@ -305,12 +329,14 @@ impl Facts {
             tree,
             key,
             config,
+            // Follow from the key and the config.
+            points: _,
             cost_minor,
         } = award;
         let (rank, called) = (id.get(), format!("award {id}"));
         let chance = format!("{rate} ({}/{}, {})", odds.0, odds.1, percent(odds));
         self.add(ChangeSection::Odds, rank, &*called, chance);
-        let units = count.map_or("no limit".to_owned(), |count| counted(count.get(), "unit"));
+        let units = count.map_or("no limit".to_owned(), |count| counted(count, "unit"));
         self.add(ChangeSection::Stock, rank, &*called, units);
         if let Some(tree) = tree {
             let tree = TreeText::of(strategy, &strategy.trees[*tree]);
@@ -389,6 +415,14 @@ impl Facts {
     }
 }
 
+/// Names the days of a streak; nothing without one.
+fn on_days(streak: u32) -> String {
+    match streak {
+        0 => String::new(),
+        days => format!(" after each {days} days in a row"),
+    }
+}
+
 fn place_text(sort: u32) -> String {
     match sort {
         0 => "not on the wheel".to_owned(),
@@ -428,7 +462,7 @@ impl<'c> TreeText<'c> {
 
     fn node(&mut self, at: NodeIndex) -> String {
         let node = self.tree.node(at);
-        if let Node::Luck { award, config } = node {
+        if let Node::Luck { award, config, .. } = node {
             let id = self.strategy.award(*award).id;
             return if config.is_empty() {
                 format!("award {id}")
@@ -496,6 +530,23 @@ mod tests {
                 "{part}: {shown:?}"
             );
         }
+    }
+
+    #[test]
+    fn rewards_are_compared() {
+        let reward = |rest: &str| {
+            let reward = format!("[[reward]]\nbehavior = \"sign\"\n{rest}\n[[stage]]");
+            SMALL.replacen("[[stage]]", &reward, 1)
+        };
+        let points = |amount: u32| reward(&format!("kind = \"points\"\npoints = {amount}"));
+        let expected = ["rewards: points for sign: 10.00 -> 20.00"];
+        assert_eq!(lines(&points(10), &points(20)), expected);
+        let row = "kind = \"chances\"\nsku = 70\nstreak = 7";
+        let with_row =
+            format!("kind = \"points\"\npoints = 10\n[[reward]]\nbehavior = \"sign\"\n{row}");
+        let expected =
+            ["rewards: chances for sign after each 7 days in a row: new: those of sku 70"];
+        assert_eq!(lines(&points(10), &reward(&with_row)), expected);
     }
 
     /// Each line of the file with a number or a text that may change, changed: a difference is found.

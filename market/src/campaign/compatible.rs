@@ -1,6 +1,5 @@
 //! What a new version of a campaign must keep of the published one.
 use std::collections::HashMap;
-use std::num::NonZeroU64;
 
 use super::{Award, Campaign};
 use crate::ids::{ActivityId, AwardId, StrategyId};
@@ -43,9 +42,9 @@ pub enum Incompatible {
         /// The prize.
         award: AwardId,
         /// The count of the published version.
-        published: NonZeroU64,
+        published: u64,
         /// The count of the file.
-        wanted: NonZeroU64,
+        wanted: u64,
     },
     /// Units given out without limit are not counted, so they cannot be limited afterwards.
     #[error("award {award} was published with a limited count and cannot become unlimited")]

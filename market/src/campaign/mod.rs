@@ -3,37 +3,41 @@
 //! A [`Campaign`] is only made from a campaign file ([`Campaign::parse`]). So code that has one may
 //! rely on the checks of files: every prize of the pool can be won, every walk through a tree ends,
 //! every index is in range.
+mod blacklist;
 mod catalogue;
 mod changes;
 mod compatible;
 mod file;
 mod life;
 mod report;
+mod reward;
 mod trial;
 mod turnout;
 mod warnings;
 
 use std::collections::HashSet;
-use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-pub use catalogue::{Catalogue, Conflict, Published};
+pub use blacklist::{Blacklist, Blacklists, ReadMark, UserList};
+pub use catalogue::{ACTIVITIES_PER_BEHAVIOUR_MAX, Catalogue, Conflict, Published};
 pub use changes::{Change, ChangeSection, changes};
 pub use compatible::Incompatible;
 pub use file::InvalidCampaign;
 pub use life::{ClosedForEver, Halt, Halts, LifeChange, LifeState};
-pub use report::report;
+pub use report::{report, reward_text};
+pub use reward::{Gives, Reward};
 pub use trial::{NoTrial, trial};
 pub use turnout::{InvalidTurnout, Turnout};
 pub use warnings::warnings;
 
 use crate::chances::Chances;
-use crate::ids::{ActivityId, AwardId, AwardIndex, SkuId, StrategyId, UserId};
+use crate::ids::{ActivityId, AwardId, AwardIndex, Behaviour, SkuId, StrategyId, UserId};
 use crate::odds::{Likelihood, Pool};
-use crate::tree::Tree;
+use crate::points::PointsRange;
+use crate::tree::{Node, NodeIndex, Tree};
 
 /// A checked campaign: the contents of one file.
 #[derive(Debug, Clone)]
@@ -46,10 +50,25 @@ pub struct Campaign {
     pub stages: Vec<Stage>,
     /// Bundles of chances on sale.
     pub skus: Vec<Sku>,
+    /// What users get for what they do.
+    pub rewards: Vec<Reward>,
     /// Prizes and rules.
     pub strategy: Strategy,
     /// The turnout that the organiser expects. No rule looks at it.
     pub forecast: Option<Turnout>,
+}
+
+impl Campaign {
+    /// The rewards for a behaviour, in the order of the file; none in a trial.
+    pub fn rewards_for(&self, behaviour: &Behaviour) -> impl Iterator<Item = &Reward> {
+        let rewards = self.rewards.iter();
+        rewards.filter(move |reward| reward.behaviour == *behaviour)
+    }
+
+    /// A sku of this campaign; none in a trial.
+    pub fn sku(&self, id: SkuId) -> Option<&Sku> {
+        self.skus.iter().find(|sku| sku.id == id)
+    }
 }
 
 /// An activity: what users take part in, and when.
@@ -166,6 +185,8 @@ pub struct Strategy {
     pub chain: Vec<ChainRule>,
     /// The rule trees that awards refer to.
     pub trees: Vec<Tree>,
+    /// Whether an award or a luck node pays points.
+    pays_points: bool,
 }
 
 /// A prize.
@@ -182,13 +203,16 @@ pub struct Award {
     /// The configured rate or weight.
     pub rate: Likelihood,
     /// How many units there are; `None` for a prize without limit.
-    pub count: Option<NonZeroU64>,
+    pub count: Option<u64>,
     /// The index of its tree in [`Strategy::trees`]. Without one the drawn prize is won.
     pub tree: Option<usize>,
     /// The name of the distributor that delivers it.
     pub key: String,
     /// The distributor's parameter.
     pub config: String,
+    /// The points that it pays, when its key and its config say so. A luck node that gives it may say
+    /// something else: see [`Strategy::points_of`].
+    pub points: Option<PointsRange>,
     /// What one unit costs the organiser, in hundredths of the currency.
     pub cost_minor: u64,
 }
@@ -212,7 +236,7 @@ pub enum ChainRule {
     Blacklist {
         /// The award.
         award: AwardIndex,
-        /// The users.
+        /// The users that the file names. Operators list more: [`Blacklists`].
         users: HashSet<UserId>,
     },
     /// `rule_weight`: a user's draws with certain ordinals are made from pools of their own.
@@ -230,6 +254,15 @@ pub struct WeightGroup {
     pub pool: Pool,
 }
 
+/// A luck node of a strategy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LuckNode {
+    /// The index of its tree in [`Strategy::trees`].
+    pub tree: usize,
+    /// Its index in the tree.
+    pub node: NodeIndex,
+}
+
 impl Strategy {
     /// The award at an index of this strategy.
     pub fn award(&self, index: AwardIndex) -> &Award {
@@ -241,14 +274,57 @@ impl Strategy {
         self.award(index).tree.map(|tree| &self.trees[tree])
     }
 
-    /// The luck award that replaces `drawn`: that of its tree, else that of the first tree that has
-    /// one. `None` when no tree has one.
-    pub fn luck_award(&self, drawn: AwardIndex) -> Option<AwardIndex> {
-        let trees = self.tree_of(drawn).into_iter().chain(&self.trees);
-        trees
-            .flat_map(Tree::luck_awards)
-            .map(|(award, _)| award)
-            .next()
+    /// The luck node that replaces `drawn`, with its award: that of its tree, else that of the first
+    /// tree that has one. `None` when no tree has one.
+    pub fn luck_node(&self, drawn: AwardIndex) -> Option<(LuckNode, AwardIndex)> {
+        let trees = self
+            .award(drawn)
+            .tree
+            .into_iter()
+            .chain(0..self.trees.len());
+        let nodes = |tree: usize| {
+            let nodes = self.trees[tree].luck_nodes();
+            nodes.map(move |(node, award)| (LuckNode { tree, node }, award))
+        };
+        trees.flat_map(nodes).next()
+    }
+
+    /// The parameter for the distributor of an award that was given: that of the luck node which
+    /// gave it, else its own.
+    pub fn config_of(&self, award: AwardIndex, by: Option<LuckNode>) -> &str {
+        match self.own_config(by) {
+            Some((config, _)) => config,
+            None => &self.award(award).config,
+        }
+    }
+
+    /// The points that an award pays which was given: those of the luck node which gave it, where the
+    /// node has a config, else its own.
+    pub fn points_of(&self, award: AwardIndex, by: Option<LuckNode>) -> Option<PointsRange> {
+        match self.own_config(by) {
+            Some((_, points)) => points,
+            None => self.award(award).points,
+        }
+    }
+
+    /// The config of a luck node that has one, and the points that it says.
+    fn own_config(&self, by: Option<LuckNode>) -> Option<(&str, Option<PointsRange>)> {
+        let LuckNode { tree, node } = by?;
+        match self.trees[tree].node(node) {
+            Node::Luck { config, points, .. } if !config.is_empty() => Some((config, *points)),
+            Node::Luck { .. } | Node::Lock { .. } | Node::Stock { .. } => None,
+        }
+    }
+
+    /// Whether any prize pays points, drawn or given by a luck node.
+    pub const fn pays_points(&self) -> bool {
+        self.pays_points
+    }
+
+    /// Whether there is a `rule_blacklist`.
+    pub fn has_blacklist(&self) -> bool {
+        let is_one = |rule: &ChainRule| matches!(rule, ChainRule::Blacklist { .. });
+        self.chain.iter().any(is_one)
     }
 
     /// The groups of `rule_weight`, by threshold; empty without that rule.

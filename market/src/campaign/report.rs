@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{ActivityState, Award, Campaign, ChainRule, Strategy, WeightGroup};
+use super::{ActivityState, Award, Campaign, ChainRule, Gives, Reward, Strategy, WeightGroup};
 use crate::ids::{AwardId, AwardIndex};
 use crate::odds::{Likelihood, Pool, Rate};
 use crate::tree::{Locks, Tree};
@@ -43,6 +43,7 @@ fn head(campaign: &Campaign) -> Part {
         chances,
         stages,
         skus,
+        rewards,
         ..
     } = campaign;
     let local = |moment: Timestamp| {
@@ -87,12 +88,29 @@ fn head(campaign: &Campaign) -> Part {
             ),
         )
     }));
+    let given = |reward: &Reward| reward_text(campaign, reward);
+    entries.extend(rewards.iter().map(|reward| ("rewards", given(reward))));
     let entries = entries.into_iter().filter(|(_, value)| !value.is_empty());
     let lines = entries.map(|(label, value)| format!("{label:<9}  {value}"));
     titled(
         format!("Activity {}: {}", activity.id, activity.name),
         lines,
     )
+}
+
+/// What a reward of the campaign is for and what it gives, in a few words.
+pub fn reward_text(campaign: &Campaign, reward: &Reward) -> String {
+    let gives = match reward.gives {
+        Gives::Points(points) => format!("{points} points"),
+        Gives::Chances(id) => {
+            let chances = campaign.sku(id).map_or(0, |sku| sku.chances);
+            format!("{} by sku {id}", counted(chances.into(), "chance"))
+        }
+    };
+    let streak = reward.streak.map_or(String::new(), |days| {
+        format!(" more after each {days} days in a row")
+    });
+    format!("{}: {gives}{streak}", reward.behaviour.as_str())
 }
 
 fn state_name(state: ActivityState) -> &'static str {
@@ -316,7 +334,7 @@ pub(super) fn cost_of_all_units(strategy: &Strategy) -> u128 {
         .iter()
         .filter_map(|award| Some((award.count?, award.cost_minor)));
     limited
-        .map(|(count, cost)| u128::from(count.get()) * u128::from(cost))
+        .map(|(count, cost)| u128::from(count) * u128::from(cost))
         .sum()
 }
 
@@ -404,6 +422,8 @@ mod tests {
             .chances(3, 5, 50)
             .section(stage)
             .section(sku)
+            .section("[[reward]]\nbehavior = \"sign\"\nkind = \"chances\"\nsku = 70")
+            .section("[[reward]]\nbehavior = \"sign\"\nkind = \"points\"\npoints = 5\nstreak = 7")
             .strategy(17)
             .blacklist(1, &["mallory"])
             .weight(10, &[2, 3])
@@ -431,6 +451,8 @@ Activity 7: Spring
   shown at   channel c01, source s01
   chances    3 to begin with; at most 5 draws a day, 50 a month
   on sale    sku 70: 1 chance for 10.50 points, 1000 in stock
+  rewards    sign: 1 chance by sku 70
+  rewards    sign: 5.00 points more after each 7 days in a row
 
 Odds of a draw (strategy 17)
   award     count   cost  rate  exact odds    percent  title

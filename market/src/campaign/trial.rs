@@ -72,8 +72,10 @@ mod tests {
         ActivityId::new(number).expect("an id")
     }
 
+    const REWARD: &str = "[[reward]]\nbehavior = \"sign\"\nkind = \"chances\"\nsku = 70\n[[stage]]";
+
     fn with_testers() -> String {
-        SMALL.replacen(
+        SMALL.replacen("[[stage]]", REWARD, 1).replacen(
             "id = 7\n",
             "id = 7 # seven\ntesters = [\"ada\", \"bob\"]\n",
             1,
@@ -88,12 +90,18 @@ mod tests {
         let (of, made) = (Campaign::parse(&text), Campaign::parse(&made));
         let (of, made) = (of.expect("valid"), made.expect("valid"));
         assert_eq!((made.activity.id, made.strategy.id.get()), (id(99), 99));
-        assert!(made.stages.is_empty() && made.skus.is_empty());
+        assert!(made.stages.is_empty() && made.skus.is_empty() && made.rewards.is_empty());
         let differ: Vec<_> = changes(&of, &made)
             .into_iter()
             .map(|change| change.what)
             .collect();
-        let expected = ["strategy", "trial of", "channel c01, source s01", "sku 70"];
+        let expected = [
+            "strategy",
+            "trial of",
+            "channel c01, source s01",
+            "sku 70",
+            "chances for sign",
+        ];
         assert_eq!(differ, expected);
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::report::{average_cost, decimal, listed, percent, sum_of_rates};
-use super::{Award, Campaign, WeightGroup};
+use super::{Award, Campaign, Gives, WeightGroup};
 use crate::ids::AwardIndex;
 use crate::odds::{Likelihood, Rate};
 use crate::tree::Tree;
@@ -16,15 +16,18 @@ use crate::tree::Tree;
 type Warning = fn(&Campaign, Timestamp) -> Vec<String>;
 
 /// All of them, in the order in which they are shown.
-const WARNINGS: [Warning; 8] = [
+const WARNINGS: [Warning; 11] = [
     window_in_the_past,
     contradicting_limits,
     unreachable_guarantees,
     guarantees_that_stock_cannot_keep,
+    prizes_without_units,
     rates_below_one,
     dear_fallbacks,
     awards_that_nothing_gives,
     odd_skus,
+    rewards_without_stock,
+    streaks_beyond_the_end,
 ];
 
 /// How many awards one warning names.
@@ -79,24 +82,30 @@ fn contradicting_limits(campaign: &Campaign, _: Timestamp) -> Vec<String> {
 
 /// The most draws of a user that the limits of days and months allow, from beginning to end.
 fn draws_within_the_limits(campaign: &Campaign) -> u64 {
+    let month_number =
+        |date: jiff::civil::Date| i64::from(date.year()) * 12 + i64::from(date.month());
+    let months = from_first_to_last(campaign, month_number);
+    let of_days = local_days(campaign).saturating_mul(campaign.chances.day_limit.into());
+    let of_months = months.saturating_mul(campaign.chances.month_limit.into());
+    of_days.min(of_months)
+}
+
+/// How many local days the activity has, whole or in part.
+fn local_days(campaign: &Campaign) -> u64 {
+    from_first_to_last(campaign, |date| {
+        let since = date.since(jiff::civil::date(1970, 1, 1));
+        since.map_or(0, |since| i64::from(since.get_days()))
+    })
+}
+
+/// How many numbers the dates of the activity have.
+fn from_first_to_last(campaign: &Campaign, number: impl Fn(jiff::civil::Date) -> i64) -> u64 {
     let activity = &campaign.activity;
     // The end does not belong to the activity.
     let last = activity.ends_at - SignedDuration::from_nanos(1);
     let date = |moment: Timestamp| activity.time_zone.to_datetime(moment).date();
     let (first, last) = (date(activity.begins_at), date(last));
-    let day_number = |date: jiff::civil::Date| {
-        let since = date.since(jiff::civil::date(1970, 1, 1));
-        since.map_or(0, |since| i64::from(since.get_days()))
-    };
-    let month_number =
-        |date: jiff::civil::Date| i64::from(date.year()) * 12 + i64::from(date.month());
-    let count = |number: &dyn Fn(jiff::civil::Date) -> i64| {
-        u64::try_from(number(last) - number(first) + 1).unwrap_or(u64::MAX)
-    };
-    let (days, months) = (count(&day_number), count(&month_number));
-    let of_days = days.saturating_mul(campaign.chances.day_limit.into());
-    let of_months = months.saturating_mul(campaign.chances.month_limit.into());
-    of_days.min(of_months)
+    u64::try_from(number(last) - number(first) + 1).unwrap_or(u64::MAX)
 }
 
 fn unreachable_guarantees(campaign: &Campaign, _: Timestamp) -> Vec<String> {
@@ -132,10 +141,7 @@ fn guarantees_that_stock_cannot_keep(campaign: &Campaign, _: Timestamp) -> Vec<S
             .filter(|(outcome, _)| group.pool.odds(*outcome).0 > 0)
             .map(|(_, index)| strategy.award(*index))
             .collect();
-        let units: u64 = given
-            .iter()
-            .map(|award| award.count.map(u64::from))
-            .sum::<Option<u64>>()?;
+        let units: u64 = given.iter().map(|award| award.count).sum::<Option<u64>>()?;
         let ids: Vec<_> = given.iter().map(|award| award.id.to_string()).collect();
         Some(format!(
             "draw {} of each user is guaranteed award {}, of which there are {units} units: \
@@ -149,6 +155,22 @@ fn guarantees_that_stock_cannot_keep(campaign: &Campaign, _: Timestamp) -> Vec<S
         .iter()
         .filter_map(of_group)
         .collect()
+}
+
+/// Units can be given to them later. Until then nobody gets them.
+fn prizes_without_units(campaign: &Campaign, _: Timestamp) -> Vec<String> {
+    let awards = campaign.strategy.awards.iter();
+    let without: Vec<_> = awards
+        .filter(|award| award.count == Some(0) && award.is_drawn())
+        .map(|award| award.id.to_string())
+        .collect();
+    if without.is_empty() {
+        return Vec::new();
+    }
+    vec![format!(
+        "award {} is drawn and has no units: who draws it gets a fallback until `drawbridge stock add` gives it some",
+        named(&without)
+    )]
 }
 
 fn rates_below_one(campaign: &Campaign, _: Timestamp) -> Vec<String> {
@@ -269,6 +291,36 @@ fn odd_skus(campaign: &Campaign, _: Timestamp) -> Vec<String> {
     found
 }
 
+fn rewards_without_stock(campaign: &Campaign, _: Timestamp) -> Vec<String> {
+    let warn = |reward: &super::Reward| {
+        let Gives::Chances(id) = reward.gives else {
+            return None;
+        };
+        let is_empty = campaign.sku(id).is_some_and(|sku| sku.stock == 0);
+        is_empty.then(|| {
+            let behaviour = reward.behaviour.as_str();
+            format!("the reward for {behaviour} gives the chances of sku {id}, which has no stock")
+        })
+    };
+    campaign.rewards.iter().filter_map(warn).collect()
+}
+
+fn streaks_beyond_the_end(campaign: &Campaign, _: Timestamp) -> Vec<String> {
+    let days = local_days(campaign);
+    let beyond = campaign.rewards.iter().filter_map(|reward| {
+        let streak = reward.streak?.get();
+        (u64::from(streak) > days).then(|| streak.to_string())
+    });
+    let beyond: Vec<_> = beyond.collect();
+    if beyond.is_empty() {
+        return Vec::new();
+    }
+    vec![format!(
+        "nobody gets the reward after {} days in a row: the activity has {days}",
+        named(&beyond)
+    )]
+}
+
 /// A list of words, of which the first are named.
 fn named(words: &[String]) -> String {
     match words.len().checked_sub(NAMED_MAX) {
@@ -315,6 +367,8 @@ mod tests {
     fn each_mistake_has_its_warning() {
         let past = sound().between("2026-01-01T00:00:00+08:00", "2026-06-01T20:00:00+08:00");
         let short = sound().between("2026-05-30T00:00:00Z", "2026-06-02T00:00:00Z");
+        let in_three_days = short.clone();
+        let reward = |rest: &str| format!("[[reward]]\nbehavior = \"sign\"\n{rest}");
         let limited = CampaignFile::new(1)
             .chances(100, 10, 100)
             .weight(7, &[2])
@@ -360,6 +414,18 @@ mod tests {
             ),
             (sound().section(sku), "sku 7 is on sale without stock"),
             (sound().section(sku), "sku 7 costs nothing"),
+            (
+                sound()
+                    .section(sku)
+                    .section(&reward("kind = \"chances\"\nsku = 7")),
+                "the reward for sign gives the chances of sku 7, which has no stock",
+            ),
+            (
+                in_three_days
+                    .section(&reward("kind = \"points\"\npoints = 1"))
+                    .section(&reward("kind = \"points\"\npoints = 1\nstreak = 4")),
+                "nobody gets the reward after 4 days in a row: the activity has 3",
+            ),
         ] {
             let found = of(&file);
             assert!(

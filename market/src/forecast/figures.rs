@@ -12,6 +12,9 @@ pub struct RunFigures {
     pub refused: Vec<(Refusal, u64)>,
     /// What all given awards cost, in hundredths of the currency.
     pub cost_minor: u128,
+    /// Twice what all given points prizes pay on average, in hundredths of a point: the sum of the
+    /// bounds of each. So it is an integer.
+    pub points_doubled: u128,
     /// The awards, in the order of the wheel.
     pub awards: Vec<AwardCounts>,
     /// The thresholds of `rule_weight`, by ordinal.
@@ -51,6 +54,7 @@ impl RunFigures {
             made: 0,
             refused: Vec::new(),
             cost_minor: 0,
+            points_doubled: 0,
             awards: vec![AwardCounts::default(); awards],
             guarantees: vec![GuaranteeCounts::default(); guarantees],
             opened: vec![0; locks],
@@ -73,6 +77,7 @@ impl AddAssign<&RunFigures> for RunFigures {
             self.refuse(refusal, count);
         }
         self.cost_minor += other.cost_minor;
+        self.points_doubled += other.points_doubled;
         for (sum, counts) in self.awards.iter_mut().zip(&other.awards) {
             *sum += *counts;
         }

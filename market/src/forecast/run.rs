@@ -5,9 +5,9 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use super::figures::RunFigures;
 use super::setting::Forecast;
 use super::tally::FinishedRun;
-use crate::campaign::LifeState;
+use crate::campaign::{Award, LifeState};
 use crate::chances::Account;
-use crate::command::draw::{Decision, Rule, decide};
+use crate::command::draw::{Decision, Drawer, Rule, decide};
 use crate::random::Randomness;
 
 /// After how many draws a run says how far it is.
@@ -75,7 +75,7 @@ struct Run<'a, R> {
     random: R,
     buffers: &'a mut Buffers,
     figures: RunFigures,
-    /// Which draw took the last unit of each award.
+    /// Which draw took the last unit of each award, or was the first to find none.
     last_units: Vec<Option<u64>>,
     /// The user's index in the order of the round.
     next: usize,
@@ -99,14 +99,14 @@ impl<'a, R: Randomness> Run<'a, R> {
         order.clear();
         order.extend(0..users);
         left.clear();
-        left.extend(awards.iter().map(|award| award.count.map_or(0, u64::from)));
+        left.extend(awards.iter().map(|award| award.count.unwrap_or(0)));
         let groups = campaign.strategy.weight_groups().len();
         Self {
             forecast,
             random,
             buffers,
             figures: RunFigures::new(awards.len(), groups, forecast.locks().len()),
-            last_units: vec![None; awards.len()],
+            last_units: awards.iter().map(gone_at_first).collect(),
             next: 0,
         }
     }
@@ -118,9 +118,11 @@ impl<'a, R: Randomness> Run<'a, R> {
         let person = &mut self.buffers.people[index];
         let campaign = self.forecast.campaign();
         let refusal = LifeState::of(&campaign.activity, None, now).refusal();
-        let decided = match refusal {
-            Some(refusal) => Err(refusal),
-            None => decide(campaign, user, person.account, now, &mut self.random),
+        let decided = if let Some(refusal) = refusal {
+            Err(refusal)
+        } else {
+            let drawer = Drawer::not_listed(user);
+            decide(campaign, drawer, person.account, now, &mut self.random)
         };
         match decided {
             Ok(decision) => {
@@ -153,6 +155,10 @@ impl<'a, R: Randomness> Run<'a, R> {
         let given = &mut self.figures.awards[outcome.award.0];
         given.given += 1;
         given.as_fallback += u64::from(fell_back);
+        if let Some(range) = outcome.points(strategy) {
+            let sum = range.least().hundredths() + range.most().hundredths();
+            self.figures.points_doubled += u128::from(sum);
+        }
         let is_limited = strategy.award(outcome.award).count.is_some();
         given.issued += u64::from(outcome.stocked || !is_limited);
         if fell_back {
@@ -205,4 +211,9 @@ impl<'a, R: Randomness> Run<'a, R> {
             last_units: self.last_units,
         }
     }
+}
+
+/// An award without units is gone before the first draw.
+fn gone_at_first(award: &Award) -> Option<u64> {
+    (award.count == Some(0)).then_some(0)
 }

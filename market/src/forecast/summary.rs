@@ -1,5 +1,4 @@
 //! Means and percentiles of runs. Everything is counted in integers; only here it is divided.
-use std::num::NonZeroU64;
 
 use std::sync::Arc;
 
@@ -20,6 +19,8 @@ pub struct Summary {
     pub refused: Vec<RefusalSummary>,
     /// What all given awards cost, in hundredths of the currency.
     pub cost_minor: Spread,
+    /// The points that prizes pay; `None` for a campaign without points prizes.
+    pub points_mean: Option<f64>,
     /// The awards, in the order of the wheel.
     pub awards: Vec<AwardSummary>,
     /// The thresholds of `rule_weight`, by ordinal.
@@ -56,7 +57,7 @@ pub struct AwardSummary {
     /// Its title.
     pub title: Arc<str>,
     /// How many units there are.
-    pub count: Option<NonZeroU64>,
+    pub count: Option<u64>,
     /// What one costs.
     pub cost_minor: u64,
     /// How often it is given.
@@ -182,6 +183,9 @@ impl Forecast {
             made_mean: mean(sums.made),
             refused: refused.collect(),
             cost_minor: spread(sums.cost_minor, costs_minor),
+            points_mean: strategy
+                .pays_points()
+                .then(|| quotient(sums.points_doubled, 200 * runs as u128)),
             awards: awards.map(award).collect(),
             guarantees: guarantees.collect(),
             locks: self.locks().iter().zip(&sums.opened).map(lock).collect(),

@@ -32,10 +32,12 @@ switches! {
     FallbackOnly = Row { name: "fallback_only", is_normally_on: false, restricts_when_on: true };
     /// Whether only reads are served.
     ReadOnly = Row { name: "read_only", is_normally_on: false, restricts_when_on: true };
-    /// Whether players may sign in for chances.
+    /// Whether users may sign in.
     Signin = Row { name: "signin", is_normally_on: true, restricts_when_on: false };
-    /// Whether credits may be exchanged for chances.
+    /// Whether points may be exchanged for chances.
     Exchange = Row { name: "exchange", is_normally_on: true, restricts_when_on: false };
+    /// Whether applications may report what users did, for rewards.
+    Rewards = Row { name: "rewards", is_normally_on: true, restricts_when_on: false };
     /// Whether rate limits apply.
     Limits = Row { name: "limits", is_normally_on: true, restricts_when_on: true };
 }

@@ -10,6 +10,7 @@ use market::odds::Pool;
 use serde_json::{Value, json};
 
 use super::file::{read, refuse_file};
+use super::rewards;
 use crate::commands::output::{REFUSED, fail, say, say_json};
 use crate::commands::run_command::RunCommand;
 
@@ -77,6 +78,7 @@ fn checked(campaign: &Campaign, warnings: &[String], ok: bool) -> Value {
         "strategy": strategy.id.get(),
         "awards": odds(strategy, &all, &strategy.pool),
         "weightPools": groups.collect::<Vec<_>>(),
+        "rewards": rewards::in_json(&campaign.rewards),
         "warnings": warnings,
         "faults": [],
     })

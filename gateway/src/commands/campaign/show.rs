@@ -6,12 +6,13 @@ use std::process::ExitCode;
 use clap::Args;
 use jiff::Timestamp;
 use market::ActivityId;
-use market::batch::Prize;
-use market::campaign::{Activity, LifeState, Published};
+use market::batch::{Good, StockItem};
+use market::campaign::{Activity, LifeState, Published, reward_text};
 use serde_json::{Value, json};
-use shards::meta::{HaltRecord, PastVersion};
+use shards::meta::{BlacklistRecord, HaltRecord, PastVersion};
 
 use super::error::{CampaignError, end};
+use super::rewards;
 use crate::commands::block_on::block_on;
 use crate::commands::published::published;
 use crate::commands::run_command::RunCommand;
@@ -38,13 +39,16 @@ struct Shown<'c> {
     now: Timestamp,
     version: Option<PastVersion>,
     halt: Option<HaltRecord>,
+    /// How many users operators have listed beside the file.
+    blacklisted: u64,
     stock: Vec<Left>,
 }
 
-/// What is left of a limited prize.
+/// What is left of a limited prize, or of a sku.
 struct Left {
-    award: u64,
-    title: String,
+    good: Good,
+    /// Of a prize.
+    title: Option<String>,
     total: u64,
     /// `None` while a shard cannot be read.
     issued: Option<u64>,
@@ -77,6 +81,9 @@ impl ShowOptions {
         let issued = installation.issued().await.ok();
         let totals = installation.totals().await?;
         let halted = installation.halted().await?;
+        let blacklists = installation.blacklists().await?;
+        let of_activity = |record: &&BlacklistRecord| record.activity == self.activity;
+        let blacklist = blacklists.iter().find(of_activity);
         let now = Timestamp::now();
         let shown = Shown {
             state: catalogue.state(&published.campaign.activity, now),
@@ -87,6 +94,7 @@ impl ShowOptions {
             halt: halted
                 .into_iter()
                 .find(|halt| halt.activity == self.activity),
+            blacklisted: blacklist.map_or(0, |record| record.users),
             stock: left(published, &totals, issued.as_ref()),
             published,
         };
@@ -98,27 +106,27 @@ impl ShowOptions {
     }
 }
 
-/// What is left of each limited prize of the current version.
+/// What is left of each limited prize and each sku of the current version.
 fn left(
     published: &Published,
-    totals: &BTreeMap<Prize, u64>,
-    issued: Option<&BTreeMap<Prize, u64>>,
+    totals: &BTreeMap<StockItem, u64>,
+    issued: Option<&BTreeMap<StockItem, u64>>,
 ) -> Vec<Left> {
     let activity = published.campaign.activity.id;
     let awards = published.campaign.strategy.awards.iter();
-    let of_award = |award: &market::campaign::Award| {
-        let prize = Prize {
-            activity,
-            award: award.id,
-        };
+    let awards = awards.map(|award| (Good::Award(award.id), Some(award.title.to_string())));
+    let skus = published.campaign.skus.iter();
+    let skus = skus.map(|sku| (Good::Sku(sku.id), None));
+    let left = |(good, title): (Good, Option<String>)| {
+        let item = StockItem { activity, good };
         Some(Left {
-            award: award.id.get(),
-            title: award.title.to_string(),
-            total: *totals.get(&prize)?,
-            issued: issued.map(|issued| issued.get(&prize).copied().unwrap_or(0)),
+            good,
+            title,
+            total: *totals.get(&item)?,
+            issued: issued.map(|issued| issued.get(&item).copied().unwrap_or(0)),
         })
     };
-    awards.filter_map(of_award).collect()
+    awards.chain(skus).filter_map(left).collect()
 }
 
 /// A moment in the time zone of the activity, with its offset.
@@ -151,6 +159,15 @@ impl Shown<'_> {
             let why = format!("at {at} by {}: {}", printable(who), printable(why));
             lines.insert(1, ("since", why));
         }
+        let campaign = &self.published.campaign;
+        let given = campaign.rewards.iter();
+        lines.extend(given.map(|reward| ("rewards", reward_text(campaign, reward))));
+        if self.blacklisted > 0 {
+            lines.push((
+                "blacklist",
+                format!("{} users beside the file", self.blacklisted),
+            ));
+        }
         for (label, value) in lines {
             let _ = writeln!(text, "  {label:<9}  {value}");
         }
@@ -160,12 +177,12 @@ impl Shown<'_> {
                 |rest| format!("{rest} left"),
             );
             let Left {
-                award,
-                title,
-                total,
-                ..
+                good, title, total, ..
             } = left;
-            let _ = writeln!(text, "  award {award}: {rest} of {total} ({title})");
+            let title = title
+                .as_ref()
+                .map_or(String::new(), |title| format!(" ({title})"));
+            let _ = writeln!(text, "  {good}: {rest} of {total}{title}");
         }
         text
     }
@@ -177,13 +194,16 @@ impl Shown<'_> {
             .as_ref()
             .map(|halt| json!({"who": halt.who, "reason": halt.why, "at": halt.at.to_string()}));
         let stock = self.stock.iter().map(|left| {
-            json!({
-                "award": left.award,
-                "title": left.title,
+            let mut value = json!({
+                left.good.word(): left.good.id(),
                 "total": left.total,
                 "issued": left.issued,
                 "left": left.left(),
-            })
+            });
+            if let Some(title) = &left.title {
+                value["title"] = json!(title);
+            }
+            value
         });
         json!({
             "activity": activity.id.get(),
@@ -198,6 +218,8 @@ impl Shown<'_> {
             "endsAt": activity.ends_at.to_string(),
             "now": self.now.to_string(),
             "timeZone": activity.time_zone_name,
+            "rewards": rewards::in_json(&self.published.campaign.rewards),
+            "blacklistedUsers": self.blacklisted,
             "stock": stock.collect::<Vec<_>>(),
         })
     }

@@ -1,10 +1,9 @@
 //! `[[award]]`: the prizes, in two steps, because prizes and trees name each other.
-use std::num::NonZeroU64;
-
 use settings::{Faulted, Section, all};
 
 use super::bounds::{AMOUNT_MAX, AWARDS_MAX, DETAIL_CHARS, NAME_CHARS};
 use super::ids::{AwardIds, Distinct, id};
+use super::points::{PointsKind, PointsRules};
 use super::tree::Trees;
 use crate::campaign::Award;
 use crate::campaign::report::decimal;
@@ -25,6 +24,7 @@ struct ListedAward<'d> {
     /// `None` for an award that is not on the wheel.
     sort: Result<Option<u32>, Faulted>,
     rate: Result<Likelihood, Faulted>,
+    key: Result<String, Faulted>,
 }
 
 impl<'d> ListedAwards<'d> {
@@ -43,6 +43,7 @@ impl<'d> ListedAwards<'d> {
                 .required(),
             sort: on_wheel.and_then(|on_wheel| place(&section, on_wheel, sort_max, &mut sorts)),
             rate: on_wheel.and_then(|on_wheel| likelihood(&section, on_wheel)),
+            key: section.string("key", 0..=64).or(String::new()),
             section,
         };
         let mut awards: Vec<_> = sections.into_iter().zip(on_wheel).map(list).collect();
@@ -50,10 +51,14 @@ impl<'d> ListedAwards<'d> {
         Ok(Self(awards))
     }
 
-    pub(super) fn ids(&self) -> AwardIds {
+    pub(super) fn ids(&self, points: PointsRules) -> AwardIds {
         let awards = self.0.iter().enumerate();
         let ids = awards.filter_map(|(index, award)| Some((award.id.ok()?, AwardIndex(index))));
-        AwardIds(ids.collect())
+        AwardIds {
+            by_id: ids.collect(),
+            kinds: self.0.iter().map(ListedAward::points_kind).collect(),
+            points,
+        }
     }
 
     /// The pool of all awards. Those that are not on the wheel have no share in it.
@@ -93,9 +98,12 @@ impl<'d> ListedAwards<'d> {
         &self,
         trees: &mut Trees<'_>,
         chances: Result<Chances, Faulted>,
+        points: PointsRules,
     ) -> Vec<Result<Award, Faulted>> {
         let awards = self.0.iter();
-        awards.map(|award| award.complete(trees, chances)).collect()
+        awards
+            .map(|award| award.complete(trees, chances, points))
+            .collect()
     }
 }
 
@@ -134,21 +142,32 @@ fn likelihood(section: &Section<'_>, on_wheel: bool) -> Result<Likelihood, Fault
 }
 
 impl ListedAward<'_> {
+    fn points_kind(&self) -> Option<PointsKind> {
+        self.key
+            .as_ref()
+            .ok()
+            .and_then(|key| PointsKind::of_key(key))
+    }
+
     fn complete(
         &self,
         trees: &mut Trees<'_>,
         chances: Result<Chances, Faulted>,
+        points: PointsRules,
     ) -> Result<Award, Faulted> {
         let section = &self.section;
         let title = section.string("title", 1..=128).required();
         let subtitle = section.string("subtitle", DETAIL_CHARS).or(String::new());
-        let count = section.integer("count", 1..=AMOUNT_MAX).optional();
+        let count = section.integer("count", 0..=AMOUNT_MAX).optional();
         let tree = section
             .string("tree", NAME_CHARS)
             .try_map(|name| trees.find(&name))
             .optional();
-        let key = section.string("key", 0..=64).or(String::new());
         let config = section.string("config", DETAIL_CHARS).or(String::new());
+        let points = config
+            .as_ref()
+            .map_err(|&faulted| faulted)
+            .and_then(|config| points.pays(section, self.points_kind(), config));
         let cost_minor = section.integer("cost_minor", 0..=AMOUNT_MAX).or(0);
         if let (Ok(Some(_)), Ok(None)) = (count, tree) {
             let message =
@@ -165,10 +184,11 @@ impl ListedAward<'_> {
             subtitle: subtitle?,
             sort: self.sort?.unwrap_or(0),
             rate: self.rate?,
-            count: count?.and_then(NonZeroU64::new),
+            count: count?,
             tree: tree?,
-            key: key?,
+            key: self.key.clone()?,
             config: config?,
+            points: points?,
             cost_minor: cost_minor?,
         })
     }

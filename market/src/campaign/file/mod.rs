@@ -14,6 +14,8 @@ mod award;
 mod bounds;
 mod forecast;
 mod ids;
+mod points;
+mod reward;
 mod rules;
 mod sku;
 mod stage;
@@ -22,7 +24,8 @@ mod tree;
 
 use settings::{Fault, Faulted, Section};
 
-use super::Campaign;
+use self::points::PointsRules;
+use super::{Activity, Campaign};
 
 const FILE_BYTES_MAX: usize = 1024 * 1024;
 
@@ -47,6 +50,16 @@ impl InvalidCampaign {
 impl Campaign {
     /// Reads a campaign file and checks it as a whole. All faults are reported at once.
     pub fn parse(text: &str) -> Result<Self, InvalidCampaign> {
+        Self::read(text, true)
+    }
+
+    /// Reads a file that was published, perhaps by a version of this program that checked less. What
+    /// was not checked then is no fault: a prize whose points cannot be read pays none.
+    pub fn parse_published(text: &str) -> Result<Self, InvalidCampaign> {
+        Self::read(text, false)
+    }
+
+    fn read(text: &str, is_new: bool) -> Result<Self, InvalidCampaign> {
         if text.len() > FILE_BYTES_MAX {
             let length = text.len();
             let message =
@@ -58,7 +71,8 @@ impl Campaign {
                 }],
             });
         }
-        settings::read(text, Vec::new(), campaign).map_err(|faults| InvalidCampaign { faults })
+        settings::read(text, Vec::new(), |root| campaign(root, is_new))
+            .map_err(|faults| InvalidCampaign { faults })
     }
 }
 
@@ -67,7 +81,8 @@ pub(super) fn place_of(text: &str, section: &str, key: &str) -> Option<std::ops:
     settings::place_of(text, &[section, key])
 }
 
-fn campaign(root: &Section<'_>) -> Result<Campaign, Faulted> {
+/// `is_new` is false for a file that is published already.
+fn campaign(root: &Section<'_>, is_new: bool) -> Result<Campaign, Faulted> {
     let format = root
         .integer("format", 0..=u32::MAX)
         .try_map(|format| match format {
@@ -79,21 +94,28 @@ fn campaign(root: &Section<'_>) -> Result<Campaign, Faulted> {
     let chances = activity::chances(&root.section("chances"));
     let stages = stage::stages(root);
     let skus = sku::skus(root);
-    let strategy = strategy::strategy(root, chances);
+    let rewards = reward::rewards(root, skus.as_deref().map_err(|&faulted| faulted));
+    let is_trial = activity.as_ref().is_ok_and(Activity::is_trial);
+    let points = PointsRules {
+        are_checked: is_new,
+        are_paid: !is_trial,
+    };
+    let strategy = strategy::strategy(root, chances, points);
     let forecast = forecast::forecast(root);
     format?;
-    let (activity, stages, skus) = (activity?, stages?, skus?);
+    let (activity, stages, skus, rewards) = (activity?, stages?, skus?, rewards?);
     // They belong to the activity that is tried.
-    let (stages, skus) = if activity.is_trial() {
-        (Vec::new(), Vec::new())
+    let (stages, skus, rewards) = if is_trial {
+        (Vec::new(), Vec::new(), Vec::new())
     } else {
-        (stages, skus)
+        (stages, skus, rewards)
     };
     Ok(Campaign {
         activity,
         chances: chances?,
         stages,
         skus,
+        rewards,
         strategy: strategy?,
         forecast: forecast?,
     })

@@ -89,7 +89,8 @@ pub(super) fn chain(section: &Section<'_>, prizes: &Prizes<'_>) -> Result<Vec<Ch
 
 fn blacklist(section: &Section<'_>, prizes: &Prizes<'_>) -> Result<ChainRule, Faulted> {
     let award = prizes.forced(&section.value("award"));
-    let listed = section.list("users", 1..=BLACKLISTED_MAX).required();
+    // Operators may list all of them by command.
+    let listed = section.list("users", 0..=BLACKLISTED_MAX).or(Vec::new());
     let mut users = HashSet::new();
     for value in listed? {
         let user = value

@@ -177,9 +177,12 @@ fn node(
         NodeRule::Luck => {
             let award = awards.find(&section.value("award")).required();
             let config = section.string("config", DETAIL_CHARS).or(String::new());
+            let (award, config) = (award?, config?);
+            let points = awards.points_by(section, award, &config)?;
             Ok(Node::Luck {
-                award: award?,
-                config: config?,
+                award,
+                config,
+                points,
             })
         }
     }

@@ -10,7 +10,7 @@ use crate::command::draw::{DrawAsk, DrawCount, Order, Rule};
 use crate::command::{Ask, Command, Made};
 use crate::ids::{OrderId, RequestId};
 use crate::random::{CommandNumbers, Randomness};
-use crate::units::Prize;
+use crate::units::StockItem;
 
 const DEMO: &str = include_str!("../../../../deploy/campaigns/100301.toml");
 
@@ -31,13 +31,10 @@ fn execute(forecast: &Forecast, number: u32) -> Executed {
     }]);
     let activity = campaign.activity.id;
     let limited = campaign.strategy.awards.iter().filter_map(|award| {
-        let prize = Prize {
-            activity,
-            award: award.id,
-        };
-        Some((prize, award.count?.get()))
+        let item = StockItem::award(activity, award.id);
+        Some((item, award.count?))
     });
-    let mut stock: HashMap<Prize, u64> = limited.collect();
+    let mut stock: HashMap<StockItem, u64> = limited.collect();
     let users = turnout.users() as usize;
     let mut accounts: Vec<Option<Account>> = vec![None; users];
     let mut order: Vec<usize> = (0..users).collect();
@@ -48,35 +45,37 @@ fn execute(forecast: &Forecast, number: u32) -> Executed {
         order.swap(turn, turn + usize::try_from(others).expect("small"));
         let user = order[turn];
         let day = draw * u64::from(turnout.days()) / turnout.draws();
-        let batch = Batch::gather(vec![Command {
+        let now = forecast.moment(u32::try_from(day).expect("small"));
+        let command = Command {
             user: forecast.user(user).clone(),
             request: RequestId::new(&draw.to_string()).expect("a key"),
             ask: Ask::Draw(DrawAsk {
                 activity,
                 count: DrawCount::ONE,
             }),
-        }]);
+        };
+        let batch = Batch::gather(vec![command], &catalogue, now);
         let known = Known {
             accounts: vec![accounts[user]],
-            calls: vec![None],
+            ..Known::nothing(batch.needs())
         };
         let around = Circumstances {
             catalogue: &catalogue,
             supply: &Supply::There,
-            now: forecast.moment(u32::try_from(day).expect("small")),
+            now,
         };
         let mut own = [CommandNumbers::default()];
         let plan = plan(batch, known, &around, &mut own, &mut random);
         let mut granted = plan.wants().to_vec();
         for units in &mut granted {
-            let left = stock[&units.prize];
+            let left = stock[&units.item];
             units.count = units.count.min(u32::try_from(left).unwrap_or(u32::MAX));
         }
         let settled = settle(plan, &granted, |_, _| {
             OrderId::new(draw + 1).expect("above 0")
         });
         for units in settled.used {
-            *stock.get_mut(&units.prize).expect("limited") -= u64::from(units.count);
+            *stock.get_mut(&units.item).expect("limited") -= u64::from(units.count);
         }
         for (_, account) in settled.rows.accounts.written_rows() {
             accounts[user] = Some(*account);

@@ -109,6 +109,24 @@ fn a_prize_that_all_draw_runs_out_at_its_last_unit() {
 }
 
 #[test]
+fn points_prizes_pay_what_the_giving_node_says() {
+    let points = Award::luck()
+        .setting("key", "\"user_credit_random\"")
+        .setting("config", "\"2,4\"");
+    let file = |config| {
+        CampaignFile::new(7)
+            .award(Award::new(1, "prize", "1").count(30, "tree"))
+            .award(points.clone())
+            .tree(Tree::stock("tree", CampaignFile::LUCK, config))
+    };
+    let mean = |file: &CampaignFile| summary(&forecast(file, turnout(10, 20, 4)), 3).points_mean;
+    // 170 fallbacks, each of 1 to 2 points, or of 2 to 4.
+    assert_eq!(mean(&file(Some("1,2"))), Some(255.0));
+    assert_eq!(mean(&file(None)), Some(510.0));
+    assert_eq!(mean(&CampaignFile::one_prize(7, 30)), None);
+}
+
+#[test]
 fn a_prize_that_lasts_has_no_day() {
     let file = CampaignFile::one_prize(7, 201);
     let summary = summary(&forecast(&file, turnout(10, 20, 4)), 3);

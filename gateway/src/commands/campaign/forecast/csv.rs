@@ -65,6 +65,7 @@ pub(super) fn text(summary: &Summary) -> String {
     let refused = refused.map(|refused| {
         Row::of("refused", "", refused.mean).with("title", text_cell(&refused.cause.to_string()))
     });
+    let points = summary.points_mean.map(|mean| Row::of("points", "", mean));
     let guarantees = summary.guarantees.iter().map(|guarantee| {
         Row::of("guarantee", guarantee.draw, guarantee.users_mean)
             .with("gone_mean", rounded(guarantee.fallback_mean))
@@ -75,6 +76,7 @@ pub(super) fn text(summary: &Summary) -> String {
     });
     let rows = std::iter::once(all)
         .chain(refused)
+        .chain(points)
         .chain(summary.awards.iter().map(award))
         .chain(guarantees)
         .chain(locks);

@@ -29,6 +29,7 @@ pub(super) fn document(forecast: &Forecast, summary: &Summary) -> Value {
             "p5": whole(cost.p5),
             "p95": whole(cost.p95),
         },
+        "points_mean": summary.points_mean.map(rounded),
         "awards": summary.awards.iter().map(award).collect::<Vec<_>>(),
         "fallbacks": {
             "locked_mean": rounded(summary.locked_mean()),

@@ -20,6 +20,7 @@ pub(super) fn text(forecast: &Forecast, summary: &Summary) -> String {
     let parts = [
         head(forecast, summary),
         cost(summary),
+        points(summary),
         awards(summary),
         guarantees(forecast, summary),
         locks(forecast, summary),
@@ -114,6 +115,12 @@ fn cost(summary: &Summary) -> Vec<String> {
         format!("  mean {}", short(cost.mean)),
         format!("  5th percentile {}, 95th percentile {}", cost.p5, cost.p95),
     ]
+}
+
+fn points(summary: &Summary) -> Vec<String> {
+    let mean = summary.points_mean.iter();
+    let lines = mean.map(|&mean| format!("  mean {}", short(mean)));
+    titled("Points that prizes pay", lines)
 }
 
 fn awards(summary: &Summary) -> Vec<String> {

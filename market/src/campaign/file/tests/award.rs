@@ -135,8 +135,8 @@ const BROKEN: &[Broken] = &[
     ),
     (
         "count = 1000",
-        "count = 0",
-        &["line 38, award[1].count: expected an integer from 1 to 1000000000000, found 0"],
+        "count = -1",
+        &["line 38, award[1].count: expected an integer from 0 to 1000000000000, found -1"],
     ),
     (
         "tree = \"plain\"\n",

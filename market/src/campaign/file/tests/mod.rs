@@ -3,6 +3,8 @@ mod activity;
 mod award;
 mod forecast;
 mod panics;
+mod points;
+mod reward;
 mod rules;
 mod tree;
 
@@ -67,6 +69,7 @@ fn a_campaign_has_what_its_file_has() {
         chances,
         stages,
         skus,
+        rewards,
         strategy,
         forecast: _,
     } = parse(SMALL);
@@ -91,6 +94,7 @@ fn a_campaign_has_what_its_file_has() {
         (skus[0].stock, skus[0].price_minor, skus[0].chances),
         (1000, 1050, 1)
     );
+    assert_eq!(rewards, []);
     let ids: Vec<_> = strategy.awards.iter().map(|award| award.id.get()).collect();
     assert_eq!(ids, [101, 102, 103], "awards are in the order of the wheel");
     assert_eq!(
