@@ -1,5 +1,5 @@
 -- Closes grants that are still open: unused units go back.
--- KEYS: stock, grants. ARGV: for each grant its id and its used parts ("prize:segment count ...").
+-- KEYS: stock, grants. ARGV: for each grant its id and its used parts ("item:segment count ...").
 -- Returns the epoch; -1 when this server must be rebuilt.
 if not epoch then return -1 end
 for i = 1, #ARGV, 2 do

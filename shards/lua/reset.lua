@@ -9,7 +9,7 @@ end
 local epoch = redis.call('HGET', KEYS[1], 'epoch')
 if epoch and epoch == redis.call('HGET', KEYS[2], 'epoch') and tonumber(epoch) >= tonumber(ARGV[2]) then return {'0', epoch} end
 redis.call('DEL', KEYS[1], KEYS[2])
-redis.call('HSET', KEYS[1], 'cluster', ARGV[1], 'epoch', ARGV[2])
+redis.call('HSET', KEYS[1], 'cluster', ARGV[1], 'epoch', ARGV[2], 'form', 'goods')
 redis.call('HSET', KEYS[2], 'cluster', ARGV[1], 'epoch', ARGV[2])
 for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
 return {'1'}

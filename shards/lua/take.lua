@@ -1,9 +1,9 @@
--- Takes units of prizes under a new grant: of each prize what is wanted or left, or nothing at all.
+-- Takes units of items under a new grant: of each item what is wanted or left, or nothing at all.
 -- KEYS: stock, grants. ARGV: grant, shard, first segment here, step to the next, how many segments
--- here, the lane's number, then a prize and a count for each prize wanted.
--- Returns {epoch, index of the prize, segment, count, ...}; {-1} when this server must be rebuilt,
--- {-2} when the grant is known, and {-3, index of the prize, ...} when there may be more units of a
--- prize than were found: a segment without a field waits for its delivery, which is not the same as 0.
+-- here, the lane's number, then an item and a count for each item wanted.
+-- Returns {epoch, index of the item, segment, count, ...}; {-1} when this server must be rebuilt,
+-- {-2} when the grant is known, and {-3, index of the item, ...} when there may be more units of an
+-- item than were found: a segment without a field waits for its delivery, which is not the same as 0.
 if not epoch then return {-1} end
 if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1 then return {-2} end
 local first, step = tonumber(ARGV[3]), tonumber(ARGV[4])

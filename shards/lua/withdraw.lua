@@ -1,6 +1,6 @@
--- Removes units of one prize for good, once per operation and only in the epoch in which that was
+-- Removes units of one item for good, once per operation and only in the epoch in which that was
 -- decided. A repeat returns what was taken; in another epoch nothing is.
--- KEYS: stock, grants. ARGV: epoch, operation, count, then the prize's segments here.
+-- KEYS: stock, grants. ARGV: epoch, operation, count, then the item's segments here.
 -- Returns {epoch, "segment count ..."}; {-1} when this server must be rebuilt.
 if not epoch then return {-1} end
 if epoch ~= ARGV[1] then return {tonumber(epoch), ''} end

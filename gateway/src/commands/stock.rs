@@ -1,13 +1,13 @@
-//! `drawbridge stock show|add|withdraw|rebuild`: the stock of limited prizes. Every change is
-//! recorded with who asked for it and why.
+//! `drawbridge stock show|add|withdraw|rebuild`: the stock of limited prizes and of skus. Every
+//! change is recorded with who asked for it and why.
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use market::batch::Prize;
-use market::{ActivityId, AwardId};
+use market::batch::{Good, StockItem};
+use market::{ActivityId, AwardId, SkuId};
 use serde_json::{Value, json};
 use shards::meta::{StockChange, StockOperation};
 use shards::{Installation, InstallationError, WithdrawalState};
@@ -28,13 +28,13 @@ const WITHDRAWAL_TIMEOUT: Duration = Duration::from_secs(5);
 /// What to do with stock.
 #[derive(Debug, Subcommand)]
 pub enum StockCommand {
-    /// Show every limited prize: total, issued and left
+    /// Show every limited prize and every sku: total, issued and left
     Show(ShowStockOptions),
-    /// Add units to a prize; a running server gives them out within two seconds
+    /// Add units to a prize or a sku; a running server gives them out within two seconds
     Add(StockChangeOptions),
-    /// Take units that are not issued yet out of a prize: all of them, or none where fewer are left
+    /// Take units that are not issued yet out of a prize or a sku: all, or none where fewer are left
     Withdraw(StockChangeOptions),
-    /// Count again what is left of each prize, on all stock servers of a cluster
+    /// Count again what is left of each prize and sku, on all stock servers of a cluster
     Rebuild(RebuildOptions),
 }
 
@@ -63,16 +63,25 @@ pub struct RebuildOptions {
     storage: StorageArguments,
 }
 
-/// A change of a prize's stock.
+/// A change of an item's stock. AWARD stands before UNITS, unless `--sku` takes its place.
 #[derive(Debug, Args)]
+#[command(allow_missing_positional = true)]
 pub struct StockChangeOptions {
     /// The activity
     activity: ActivityId,
     /// The award
-    award: AwardId,
+    #[arg(
+        required_unless_present = "sku",
+        conflicts_with = "sku",
+        allow_negative_numbers = true
+    )]
+    award: Option<AwardId>,
     /// How many units
     #[arg(value_parser = arguments::units, allow_negative_numbers = true)]
     units: u64,
+    /// A sku instead of an award
+    #[arg(long, value_name = "ID")]
+    sku: Option<SkuId>,
     #[command(flatten)]
     record: AttributionOptions,
     #[command(flatten)]
@@ -113,9 +122,9 @@ enum StockError {
     Installation(#[from] InstallationError),
 }
 
-/// The stock of a limited prize.
+/// The stock of an item.
 struct StockLine {
-    prize: Prize,
+    item: StockItem,
     total: u64,
     issued: u64,
     history: Vec<StockOperation>,
@@ -149,24 +158,24 @@ impl ShowStockOptions {
         if let Some(activity) = self.activity {
             published(&installation.catalogue().await?, activity).map_err(StockError::Refused)?;
         }
-        let wanted = |prize: &Prize| {
+        let wanted = |item: &StockItem| {
             self.activity
-                .is_none_or(|activity| activity == prize.activity)
+                .is_none_or(|activity| activity == item.activity)
         };
         let mut lines = Vec::new();
-        for (prize, total) in installation.totals().await? {
-            if !wanted(&prize) {
+        for (item, total) in installation.totals().await? {
+            if !wanted(&item) {
                 continue;
             }
             let history = if self.history {
-                installation.operations(prize).await?
+                installation.operations(item).await?
             } else {
                 Vec::new()
             };
             lines.push(StockLine {
-                prize,
+                item,
                 total,
-                issued: issued.get(&prize).copied().unwrap_or(0),
+                issued: issued.get(&item).copied().unwrap_or(0),
                 history,
             });
         }
@@ -175,14 +184,14 @@ impl ShowStockOptions {
 
     fn in_json(&self, line: &StockLine) -> Value {
         let StockLine {
-            prize: Prize { activity, award },
+            item: StockItem { activity, good },
             total,
             issued,
             history,
         } = line;
         let mut value = json!({
             "activity": activity.get(),
-            "award": award.get(),
+            good.word(): good.id(),
             "total": total,
             "issued": issued,
             "left": line.left(),
@@ -197,19 +206,20 @@ impl ShowStockOptions {
 /// Formats the lines for people.
 fn in_text(lines: &[StockLine]) -> String {
     let mut text = format!(
-        "{:>10} {:>8} {:>14} {:>14} {:>14}\n",
-        "activity", "award", "total", "issued", "left"
+        "{:>10} {:>14} {:>14} {:>14} {:>14}\n",
+        "activity", "item", "total", "issued", "left"
     );
     for line in lines {
         let StockLine {
-            prize: Prize { activity, award },
+            item: StockItem { activity, good },
             total,
             issued,
             history,
         } = line;
+        let good = good.to_string();
         let _ = writeln!(
             text,
-            "{activity:>10} {award:>8} {total:>14} {issued:>14} {:>14}",
+            "{activity:>10} {good:>14} {total:>14} {issued:>14} {:>14}",
             line.left()
         );
         for operation in history {
@@ -255,11 +265,11 @@ async fn add(change: &StockChangeOptions) -> Result<String, StockError> {
     let asked = asked(&installation, change).await?;
     installation.add_stock(&asked).await?;
     let totals = installation.totals().await?;
-    let total = totals.get(&asked.prize).copied().unwrap_or(0);
+    let total = totals.get(&asked.item).copied().unwrap_or(0);
     deliver(&installation).await;
     Ok(format!(
         "{}: added {}, the total is {total} now\n",
-        change.name(),
+        change.item(),
         change.units
     ))
 }
@@ -277,37 +287,35 @@ async fn withdraw(change: &StockChangeOptions) -> Result<String, StockError> {
             )));
         }
     };
-    let (withdrawn, name) = (applied.unsigned_abs(), change.name());
+    let (withdrawn, item) = (applied.unsigned_abs(), change.item());
     match change.units.saturating_sub(withdrawn) {
-        0 => Ok(format!("{name}: withdrew {withdrawn}\n")),
+        0 => Ok(format!("{item}: withdrew {withdrawn}\n")),
         // They were left when the request was checked.
         rest => Err(StockError::Refused(format!(
-            "{name}: withdrew {withdrawn} of {}; the other {rest} were issued meanwhile",
+            "{item}: withdrew {withdrawn} of {}; the other {rest} were issued meanwhile",
             change.units
         ))),
     }
 }
 
 impl StockChangeOptions {
-    fn prize(&self) -> Prize {
-        Prize {
-            activity: self.activity,
-            award: self.award,
+    fn item(&self) -> StockItem {
+        let (activity, award) = (self.activity, self.award.map(Good::Award));
+        let good = self.sku.map(Good::Sku).or(award);
+        StockItem {
+            activity,
+            good: good.expect("clap wants one of the two"),
         }
     }
 
-    fn name(&self) -> String {
-        format!("award {} of activity {}", self.award, self.activity)
-    }
-
-    /// Refuses to withdraw more than is left: a mistyped digit must not empty a prize. Units may
+    /// Refuses to withdraw more than is left: a mistyped digit must not empty an item. Units may
     /// still be issued between this check and the withdrawal.
     async fn check_left(&self, installation: &Installation) -> Result<(), StockError> {
-        let prize = self.prize();
-        let of_prize = |units: BTreeMap<Prize, u64>| units.get(&prize).copied().unwrap_or(0);
-        let issued = of_prize(installation.issued().await?);
-        let waiting = of_prize(installation.waiting_units().await?);
-        let total = of_prize(installation.totals().await?);
+        let item = self.item();
+        let of_item = |units: BTreeMap<StockItem, u64>| units.get(&item).copied().unwrap_or(0);
+        let issued = of_item(installation.issued().await?);
+        let waiting = of_item(installation.waiting_units().await?);
+        let total = of_item(installation.totals().await?);
         let left = total.saturating_sub(issued).saturating_sub(waiting);
         if self.units <= left {
             return Ok(());
@@ -317,39 +325,39 @@ impl StockChangeOptions {
             left => format!("withdraw {left} or fewer"),
         };
         Err(StockError::Refused(format!(
-            "{}: {left} of {total} units are left, not {}; {help}",
-            self.name(),
+            "{item}: {left} of {total} units are left, not {}; {help}",
             self.units
         )))
     }
 }
 
-/// The change to record. Its prize must exist and be limited.
+/// The change to record. Its item must exist and be limited.
 async fn asked(
     installation: &Installation,
     change: &StockChangeOptions,
 ) -> Result<StockChange, StockError> {
-    let (prize, totals) = (change.prize(), installation.totals().await?);
-    if !totals.contains_key(&prize) {
-        published(&installation.catalogue().await?, prize.activity).map_err(StockError::Refused)?;
-        let limited: Vec<AwardId> = totals
+    let (item, totals) = (change.item(), installation.totals().await?);
+    if !totals.contains_key(&item) {
+        published(&installation.catalogue().await?, item.activity).map_err(StockError::Refused)?;
+        let word = item.good.word();
+        let limited: Vec<u64> = totals
             .keys()
-            .filter(|other| other.activity == prize.activity)
-            .map(|other| other.award)
+            .filter(|other| other.activity == item.activity && other.good.word() == word)
+            .map(|other| other.good.id())
             .collect();
         let help = match &*limited {
-            [] => "none of its awards is limited".to_owned(),
-            [only] => format!("award {only} is limited"),
-            limited => format!("awards {} are limited", listed(limited)),
+            [] => format!("none of its {word}s is limited"),
+            [only] => format!("{word} {only} is limited"),
+            limited => format!("{word}s {} are limited", listed(limited)),
         };
         let text = format!(
-            "activity {} has no award {} with limited stock; {help}",
-            prize.activity, prize.award
+            "activity {} has no {} with limited stock; {help}",
+            item.activity, item.good
         );
         return Err(StockError::Refused(text));
     }
     Ok(StockChange {
-        prize,
+        item,
         units: change.units,
         who: change.record.who(),
         why: change.record.reason.clone(),

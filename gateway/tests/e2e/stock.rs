@@ -183,7 +183,7 @@ async fn changes_amid_a_rush_leave_every_unit_either_won_or_withdrawn() {
 async fn wait_until_loaded(place: &Place, server: &Server) {
     let (total, issued, _) = place.stock(ACTIVITY, SCARCE_AWARD).await;
     let line = format!(
-        "drawbridge_stock_left_units{{activity=\"{ACTIVITY}\",award=\"{SCARCE_AWARD}\"}} {}",
+        "drawbridge_stock_left_units{{activity=\"{ACTIVITY}\",good=\"award\",id=\"{SCARCE_AWARD}\"}} {}",
         total - issued
     );
     let reported = async || {

@@ -23,6 +23,7 @@ use crate::reads::{Reader, Reads};
 use crate::service::{Shards, lane_of};
 use crate::shares::Shares;
 use crate::stock::Stock;
+use crate::stock::live::LiveStock;
 use crate::store::{Database, SqlShard, StoreError};
 
 /// What a back end provides to a running gateway.
@@ -41,6 +42,8 @@ pub(super) trait Backing {
     fn shard_for_reads(&self, shard: u16) -> Self::Database;
     /// The stock as a lane of a shard takes from it.
     fn lane_stock(&self, shard: u16, lane: u16, breakers: &Arc<Breakers>) -> Self::LaneStock;
+    /// What is left, for this gateway's answers.
+    fn live_stock(&self) -> LiveStock;
     /// Tells other gateways that the meta database has changed.
     fn announcer(&self) -> Box<dyn Fn() + Send + Sync>;
     fn leases(&self, holder: String) -> Leases;
@@ -74,6 +77,17 @@ pub(super) async fn assemble<B: Backing>(
     purpose: Purpose<'_>,
 ) -> Result<(Shards, Runner), StoreError> {
     let map = backing.map();
+    let catalogue = if matches!(purpose, Purpose::Gateway) {
+        // Before the first draw, so that no listed user draws like others.
+        let lists = backing.meta().blacklists();
+        let newer = lists.newer_than(catalogue.blacklists()).await?;
+        match newer {
+            Some(newer) => catalogue.blacklisted(&newer),
+            None => catalogue,
+        }
+    } else {
+        catalogue
+    };
     let around = Around {
         catalogue: Arc::new(ArcSwap::from_pointee(catalogue)),
         following: Arc::new(first_followed(backing.meta()).await?),
@@ -113,6 +127,7 @@ pub(super) async fn assemble<B: Backing>(
         readers: (0..map.shards()).map(reader).collect(),
         catalogue: around.catalogue,
         meta: backing.installed_meta(),
+        live_stock: backing.live_stock(),
         announce_change: backing.announcer(),
         following: around.following,
         timeouts: sizes.timeouts,

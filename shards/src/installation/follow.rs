@@ -78,11 +78,18 @@ impl<D: Database, S: FollowedStock> Follower<D, S> {
         self.stock.look().await?;
         if is_new {
             // Campaigns are read before the stock and used after it: whatever is published in
-            // between, no prize is drawn before its units are there.
+            // between, no item is drawn before its units are there.
             let catalogue = self.meta.campaigns().catalogue().await?;
             self.stock.catch_up().await?;
-            self.catalogue
-                .rcu(|current| catalogue.switched(current.switches()));
+            self.catalogue.rcu(|current| {
+                let catalogue = catalogue.switched(current.switches());
+                catalogue.blacklisted(current.blacklists())
+            });
+            let known = self.catalogue.load().blacklists().clone();
+            if let Some(newer) = self.meta.blacklists().newer_than(&known).await? {
+                self.catalogue
+                    .rcu(|catalogue| catalogue.blacklisted(&newer));
+            }
             self.revision = Some(revision);
         }
         Ok(())

@@ -2,15 +2,16 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use market::ActivityId;
-use market::batch::Prize;
+use market::batch::StockItem;
 use market::campaign::{Catalogue, LifeChange};
+use market::{ActivityId, UserId};
 
 use super::error::InstallationError;
 use super::opened::{BackEnd, Installation};
 use crate::meta::{
-    CampaignChange, HaltRecord, LifeError, PastVersion, Publication, PublishError, RollbackError,
-    StockChange, StockOperation, StoredCampaign,
+    BlacklistChange, BlacklistError, BlacklistRecord, CampaignChange, HaltRecord, LifeError,
+    PastVersion, Publication, PublishError, RollbackError, StockChange, StockOperation,
+    StoredCampaign,
 };
 
 /// Makes the same call on the meta database of either kind, for reading.
@@ -100,6 +101,32 @@ impl Installation {
         change!(self, meta => meta.campaign_changes().change_life(activity, change, record, now))
     }
 
+    /// The blacklists that operators keep beside the campaign files, without their users.
+    pub async fn blacklists(&self) -> Result<Vec<BlacklistRecord>, InstallationError> {
+        Ok(read!(self, meta => meta.blacklists().records())?)
+    }
+
+    /// Hands out the users of an activity's blacklist in pages.
+    pub async fn each_page_of_blacklist(
+        &self,
+        activity: ActivityId,
+        each: impl FnMut(Vec<UserId>) + Send,
+    ) -> Result<(), InstallationError> {
+        Ok(read!(self, meta => meta.blacklists().each_page(activity, each))?)
+    }
+
+    /// Lists users or takes them off. Returns how many of them were not like that already.
+    pub async fn change_blacklist(
+        &self,
+        activity: ActivityId,
+        change: BlacklistChange,
+        users: &[UserId],
+        record: (&str, &str),
+    ) -> Result<u64, BlacklistError> {
+        let now = Timestamp::now();
+        change!(self, meta => meta.blacklists().change(activity, change, users, record, now))
+    }
+
     /// Publishes an older version of a campaign again, as a new version.
     pub async fn roll_back(
         &self,
@@ -111,17 +138,20 @@ impl Installation {
         change!(self, meta => meta.campaigns().roll_back(activity, to, record, now))
     }
 
-    /// Each prize's total: what was published and added, less what was withdrawn.
-    pub async fn totals(&self) -> Result<BTreeMap<Prize, u64>, InstallationError> {
+    /// Each item's total: what was published and added, less what was withdrawn.
+    pub async fn totals(&self) -> Result<BTreeMap<StockItem, u64>, InstallationError> {
         Ok(read!(self, meta => meta.stock_operations().totals())?)
     }
 
-    /// All operations on a prize, oldest first.
-    pub async fn operations(&self, prize: Prize) -> Result<Vec<StockOperation>, InstallationError> {
+    /// All operations on an item, oldest first.
+    pub async fn operations(
+        &self,
+        item: StockItem,
+    ) -> Result<Vec<StockOperation>, InstallationError> {
         let mut all = Vec::new();
         loop {
             let after = all.last().map_or(0, |last: &StockOperation| last.id);
-            let page = read!(self, meta => meta.stock_operations().page_of(prize, after))?;
+            let page = read!(self, meta => meta.stock_operations().page_of(item, after))?;
             if page.is_empty() {
                 return Ok(all);
             }
@@ -129,12 +159,12 @@ impl Installation {
         }
     }
 
-    /// How many units of each prize waiting withdrawals ask for.
-    pub async fn waiting_units(&self) -> Result<BTreeMap<Prize, u64>, InstallationError> {
+    /// How many units of each item waiting withdrawals ask for.
+    pub async fn waiting_units(&self) -> Result<BTreeMap<StockItem, u64>, InstallationError> {
         Ok(read!(self, meta => meta.stock_operations().waiting_units())?)
     }
 
-    /// Adds units to a prize. They come to the stock servers by [`Installation::deliver`].
+    /// Adds units to an item. They come to the stock servers by [`Installation::deliver`].
     pub async fn add_stock(&self, change: &StockChange) -> Result<(), InstallationError> {
         let now = Timestamp::now();
         change!(self, meta => meta.stock_operations().add(change, now))?;

@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use market::batch::Prize;
+use market::batch::StockItem;
 use tokio::time::{Instant, sleep};
 
 use super::embedded::{FolderError, issued_in, withdraw_at_rest};
@@ -16,15 +16,15 @@ const WITHDRAWAL_PAUSE: Duration = Duration::from_millis(100);
 /// The state of a withdrawal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WithdrawalState {
-    /// The prize's total has changed by this.
+    /// The item's total has changed by this.
     Applied(i64),
     /// It is recorded but not done yet, with the reason.
     Waits(String),
 }
 
 impl Installation {
-    /// How many units of each prize the shards have issued.
-    pub async fn issued(&self) -> Result<BTreeMap<Prize, u64>, InstallationError> {
+    /// How many units of each item the shards have issued.
+    pub async fn issued(&self) -> Result<BTreeMap<StockItem, u64>, InstallationError> {
         match &self.back_end {
             BackEnd::Embedded(folder) => Ok(issued_in(folder).await?),
             BackEnd::Cluster(cluster) => Ok(cluster.issued().await?),

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use market::batch::Prize;
+use market::batch::StockItem;
 use tokio::sync::Mutex;
 
 use super::{Job, JobError, Round};
@@ -69,7 +69,7 @@ pub(crate) struct Withdrawals<M> {
 #[derive(Debug, Clone, Copy)]
 struct InDoubtWithdrawal {
     id: u64,
-    prize: Prize,
+    item: StockItem,
     units: u64,
 }
 
@@ -85,9 +85,9 @@ impl<M: Records> Withdrawals<M> {
     /// Does the waiting withdrawals.
     pub(crate) async fn run(&mut self) -> Result<(), StoreError> {
         self.resolve().await?;
-        for Withdrawal { id, prize, units } in self.records.waiting().await? {
-            let units = self.stock.withdraw(prize, units);
-            self.in_doubt = Some(InDoubtWithdrawal { id, prize, units });
+        for Withdrawal { id, item, units } in self.records.waiting().await? {
+            let units = self.stock.withdraw(item, units);
+            self.in_doubt = Some(InDoubtWithdrawal { id, item, units });
             match self.records.note(id, units).await {
                 Ok(()) => self.in_doubt = None,
                 Err(error) if self.resolve().await? => {
@@ -102,12 +102,12 @@ impl<M: Records> Withdrawals<M> {
     /// Finds out whether the withdrawal in doubt, if there is one, is recorded. Must come before
     /// totals are brought to the stock: they would bring its units back.
     pub(crate) async fn resolve(&mut self) -> Result<bool, StoreError> {
-        let Some(InDoubtWithdrawal { id, prize, units }) = self.in_doubt else {
+        let Some(InDoubtWithdrawal { id, item, units }) = self.in_doubt else {
             return Ok(true);
         };
         let noted = self.records.is_noted(id).await?;
         if !noted {
-            self.stock.put_back(prize, units);
+            self.stock.put_back(item, units);
         }
         self.in_doubt = None;
         Ok(noted)
@@ -152,11 +152,11 @@ mod tests {
         }
     }
 
-    fn prize() -> Prize {
-        Prize {
-            activity: ActivityId::new(1).expect("id"),
-            award: AwardId::new(1).expect("id"),
-        }
+    fn item() -> StockItem {
+        StockItem::award(
+            ActivityId::new(1).expect("id"),
+            AwardId::new(1).expect("id"),
+        )
     }
 
     fn unavailable<T>() -> Result<T, StoreError> {
@@ -171,7 +171,7 @@ mod tests {
                 .iter()
                 .map(|(&id, &units)| Withdrawal {
                     id,
-                    prize: prize(),
+                    item: item(),
                     units,
                 })
                 .collect())
@@ -214,12 +214,12 @@ mod tests {
         };
         let books = Books(Arc::new(Mutex::new(book)));
         let stock = Arc::new(MemoryStock::default());
-        stock.set_total(prize(), 10);
+        stock.set_total(item(), 10);
         let mut withdrawals = Withdrawals::new(books.clone(), stock.clone());
         let mut seen = [(0, 0); COUNT];
         for round in &mut seen {
             if withdrawals.resolve().await.is_ok() {
-                stock.set_total(prize(), books.0.lock().expect("nothing panics here").total);
+                stock.set_total(item(), books.0.lock().expect("nothing panics here").total);
                 let _ = withdrawals.run().await;
             }
             *round = (

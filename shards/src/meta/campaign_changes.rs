@@ -187,24 +187,12 @@ impl<D: Database> CampaignChanges<'_, D> {
         Ok(true)
     }
 
-    /// Reads the table. A database of the version before has none, and no rows: commands that only
-    /// read do not migrate it.
     async fn rows(
         &self,
         sql: &str,
         json: &str,
     ) -> Result<Vec<<D::Connection as Connection>::Row>, StoreError> {
-        match self.0.rows(sql, json).await {
-            Err(_) if !self.table_is_there().await? => Ok(Vec::new()),
-            read => read,
-        }
-    }
-
-    async fn table_is_there(&self) -> Result<bool, StoreError> {
-        let sql = D::DIALECT.identity.list_tables;
-        let tables = self.0.rows(sql, NOTHING).await?;
-        let names = tables.iter().map(|row| row.text(0));
-        Ok(names.collect::<Result<Vec<_>, _>>()?.contains(&TABLE))
+        self.0.rows_of_newer_table(TABLE, sql, json).await
     }
 }
 

@@ -3,31 +3,17 @@ use jiff::Timestamp;
 use market::ActivityId;
 use market::campaign::{Campaign, Catalogue, Halt, InvalidCampaign};
 
+use super::blacklists;
 use super::campaign_changes::{HaltRecord, halted_in, halts};
+use super::campaign_statements::CampaignStatements;
 use super::columns::{NOTHING, json, string, time};
-use super::publication::{counts, reasons_against};
+use super::new_stock::stock_items;
+use super::publication::reasons_against;
 use super::revision;
-use super::statements::statements;
-use super::stock_operations::{StockChange, insert_operation, published_counts};
+use super::stock_operations::published_counts;
 use super::stored_campaign::StoredCampaign;
 use super::topic::topic;
 use crate::store::{Columns, Connection, Database, StoreError};
-
-statements! {
-    /// Statements on campaigns.
-    CampaignStatements in "campaigns" {
-        /// The latest version of each campaign.
-        read_campaigns,
-        /// A page of the versions of all campaigns.
-        read_campaign_versions,
-        /// Adds a version of a campaign.
-        insert_campaign,
-        /// The latest versions of one campaign, without their files.
-        read_history,
-        /// One version of a campaign.
-        read_version,
-    }
-}
 
 /// Why a campaign was not published.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +61,8 @@ topic! {
 impl<D: Database> Campaigns<'_, D> {
     const SQL: &'static CampaignStatements = CampaignStatements::of::<D>();
 
-    /// The current version of each campaign, what operators have halted, and the switches. A stored file that this program
+    /// The current version of each campaign, what operators have halted, and the switches; without the
+    /// blacklists of operators, which may be long ([`super::BlacklistTopic`]). A stored file that this program
     /// cannot read is left out and reported, so that one bad campaign does not stop the others.
     pub async fn catalogue(&self) -> Result<Catalogue, StoreError> {
         let stored = stored(&self.0.rows(Self::SQL.read_campaigns, NOTHING).await?)?;
@@ -110,7 +97,7 @@ impl<D: Database> Campaigns<'_, D> {
     }
 
     /// Stores campaign files as new versions: all of them or, when one is refused, none. The
-    /// first time a limited prize appears its count becomes its stock. From then on only stock
+    /// first time a limited item appears its count becomes its stock. From then on only stock
     /// operations change it.
     pub async fn publish(
         &self,
@@ -174,22 +161,16 @@ pub(super) async fn publish_one<D: Database>(
         });
     }
     let stocked = published_counts::<D>(connection).await?;
-    let reasons = reasons_against(campaign, &stored, previous, &stocked, &halts(&halted));
+    let mut reasons = reasons_against(campaign, &stored, previous, &stocked, &halts(&halted));
+    let lists = blacklists::records_in::<D>(connection).await?;
+    reasons.extend(blacklists::reason_against(campaign, &lists));
     if !reasons.is_empty() {
         return Err(PublishError::Refused(reasons));
     }
     let version = previous.map_or(1, |stored| stored.version + 1);
     let row = json(&(activity.get(), version, text, now.as_millisecond(), who));
     connection.execute(sql.insert_campaign, &row).await?;
-    for (prize, units) in counts(campaign).filter(|(prize, _)| !stocked.contains_key(prize)) {
-        let change = StockChange {
-            prize,
-            units,
-            who: who.to_owned(),
-            why: format!("version {version}"),
-        };
-        insert_operation::<D>(connection, "publish", &change, Some(units), now).await?;
-    }
+    stock_items::<D>(connection, campaign, version, &stocked, (who, now)).await?;
     Ok(Publication {
         activity,
         version,

@@ -1,7 +1,7 @@
 //! Bound values and columns that several topics have.
 use jiff::Timestamp;
-use market::batch::Prize;
-use market::{ActivityId, AwardId};
+use market::ActivityId;
+use market::batch::{Good, StockItem};
 use serde::Serialize;
 
 use crate::store::{Columns, StoreError, out_of_range};
@@ -24,11 +24,12 @@ pub(super) fn only_row<R: Columns>(rows: &[R]) -> Result<&R, StoreError> {
     rows.first().ok_or_else(|| out_of_range(0))
 }
 
-/// Columns from `first` on: activity, award.
-pub(crate) fn prize(row: &impl Columns, first: usize) -> Result<Prize, StoreError> {
+/// Columns from `first` on: activity, kind of the good, good.
+pub(crate) fn item(row: &impl Columns, first: usize) -> Result<StockItem, StoreError> {
     let activity = ActivityId::new(row.number(first)?).ok_or_else(|| out_of_range(first))?;
-    let award = AwardId::new(row.number(first + 1)?).ok_or_else(|| out_of_range(first + 1))?;
-    Ok(Prize { activity, award })
+    let good = Good::stored(row.number(first + 1)?, row.number(first + 2)?);
+    let good = good.ok_or_else(|| out_of_range(first + 2))?;
+    Ok(StockItem { activity, good })
 }
 
 /// A string as a value of its own.

@@ -1,9 +1,10 @@
 //! Connections to the meta database, and the transactions that write to it.
 use std::time::Duration;
 
+use super::columns::NOTHING;
 use super::error::ChangeError;
 use super::revision;
-use crate::store::{Connection, Database, Pool, PoolLimits, PooledConnection, StoreError};
+use crate::store::{Columns, Connection, Database, Pool, PoolLimits, PooledConnection, StoreError};
 
 /// The meta database. Clones share a few connections.
 #[derive(Debug, Clone)]
@@ -98,6 +99,26 @@ impl<D: Database> Meta<D> {
         let rows = connection.rows(sql, json).await?;
         self.pool.keep(connection);
         Ok(rows)
+    }
+
+    /// Runs one query on a table that a database of the version before lacks:
+    /// it has no rows there. Commands that only read do not migrate it.
+    pub(super) async fn rows_of_newer_table(
+        &self,
+        table: &str,
+        sql: &str,
+        json: &str,
+    ) -> Result<Vec<<D::Connection as Connection>::Row>, StoreError> {
+        match self.rows(sql, json).await {
+            Err(_) if !self.has_table(table).await? => Ok(Vec::new()),
+            read => read,
+        }
+    }
+
+    async fn has_table(&self, table: &str) -> Result<bool, StoreError> {
+        let tables = self.rows(D::DIALECT.identity.list_tables, NOTHING).await?;
+        let names = tables.iter().map(|row| row.text(0));
+        Ok(names.collect::<Result<Vec<_>, _>>()?.contains(&table))
     }
 
     /// Runs one statement in a transaction of its own. Returns how many rows it touched.

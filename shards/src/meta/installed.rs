@@ -16,7 +16,7 @@ use super::stored_campaign::StoredCampaign;
 use super::switches::{PastSwitchChange, SwitchChange};
 use crate::store::{MysqlDatabase, SqliteFile, StoreError};
 use market::ActivityId;
-use market::batch::Prize;
+use market::batch::StockItem;
 use market::switches::Switches;
 
 /// The meta database of this installation.
@@ -71,9 +71,18 @@ impl InstalledMeta {
         Ok(versions)
     }
 
-    /// Each prize's total.
-    pub(crate) async fn totals(&self) -> Result<BTreeMap<Prize, u64>, StoreError> {
+    /// Each item's total.
+    pub(crate) async fn totals(&self) -> Result<BTreeMap<StockItem, u64>, StoreError> {
         on!(self, meta => meta.stock_operations().totals())
+    }
+
+    /// What was left of each item when a running server last said so.
+    pub(crate) async fn last_left(&self) -> Result<BTreeMap<StockItem, u64>, StoreError> {
+        let snapshots = on!(self, meta => meta.stock_snapshots().read())?;
+        let left = snapshots
+            .iter()
+            .map(|snapshot| (snapshot.item, snapshot.left));
+        Ok(left.collect())
     }
 
     pub(crate) async fn switches(&self) -> Result<Switches, StoreError> {

@@ -8,7 +8,9 @@
 //!
 //! Callers that do not know the kind of the database use [`InstalledMeta`].
 mod audit_log;
+mod blacklists;
 mod campaign_changes;
+mod campaign_statements;
 mod campaigns;
 mod columns;
 mod connections;
@@ -18,6 +20,7 @@ mod following;
 mod gateways;
 mod installed;
 mod layout;
+mod new_stock;
 mod publication;
 mod revision;
 mod rollback;
@@ -26,6 +29,7 @@ mod statements;
 mod stock_additions;
 mod stock_operations;
 mod stock_snapshots;
+mod stocking;
 mod stored_campaign;
 mod switches;
 #[cfg(test)]
@@ -33,11 +37,14 @@ mod testing;
 mod topic;
 
 pub use self::audit_log::{AuditEntry, AuditLog};
+pub use self::blacklists::{
+    BLACKLIST_CHANGE_MAX, BlacklistChange, BlacklistError, BlacklistRecord, BlacklistTopic,
+};
 pub use self::campaign_changes::{
     CampaignChange, CampaignChangeKind, CampaignChanges, HaltRecord, LifeError,
 };
 pub use self::campaigns::{Campaigns, PastVersion, Publication, PublishError};
-pub(crate) use self::columns::prize;
+pub(crate) use self::columns::item;
 pub use self::connections::Meta;
 pub use self::error::ChangeError;
 pub use self::fleet_settings::{

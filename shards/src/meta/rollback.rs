@@ -1,14 +1,15 @@
 //! Publishing an older version of a campaign again.
 use jiff::Timestamp;
 use market::ActivityId;
+use market::batch::StockItem;
 use market::campaign::Campaign;
 
 use super::campaign_changes::{CampaignChange, CampaignChangeKind, insert};
-use super::campaigns::{
-    CampaignStatements, Campaigns, Publication, PublishError, publish_one, stored,
-};
+use super::campaign_statements::CampaignStatements;
+use super::campaigns::{Campaigns, Publication, PublishError, publish_one, stored};
 use super::columns::json;
 use super::error::ChangeError;
+use super::stock_operations::published_counts;
 use super::stored_campaign::StoredCampaign;
 use crate::store::{Connection, Database, StoreError};
 
@@ -45,7 +46,7 @@ impl<D: Database> Campaigns<'_, D> {
     }
 
     /// Publishes the file of an older version as a new version, and notes who did so and why. The
-    /// stock stays what it is: a file only counts what a prize begins with.
+    /// stock stays what it is: a file only counts what an item begins with.
     pub async fn roll_back(
         &self,
         activity: ActivityId,
@@ -56,8 +57,14 @@ impl<D: Database> Campaigns<'_, D> {
         let old = self.version(activity, to).await?;
         let old = old.ok_or(RollbackError::Unknown(activity, to))?;
         // Versions never change, so this may be read before the transaction.
-        let campaign = Campaign::parse(&old.text).map_err(PublishError::from)?;
+        let mut campaign = Campaign::parse(&old.text).map_err(PublishError::from)?;
         let mut connection = self.0.begin().await?;
+        // Files of earlier versions of this program could change the stock of a sku.
+        let stocked = published_counts::<D>(&mut connection).await?;
+        for sku in &mut campaign.skus {
+            let first = stocked.get(&StockItem::sku(activity, sku.id));
+            sku.stock = first.copied().unwrap_or(sku.stock);
+        }
         let publication = publish_one::<D>(&mut connection, &campaign, &old.text, who, now).await?;
         if !publication.new {
             connection.rollback().await?;
@@ -95,7 +102,7 @@ mod tests {
             published.expect("published");
         }
         let more = StockChange {
-            prize: mug(),
+            item: mug(),
             units: 5,
             who: WHO.to_owned(),
             why: WHY.to_owned(),

@@ -1,6 +1,6 @@
 //! How added units reach the stock servers of a cluster. The transaction that records the addition
-//! spreads the units over the prize's segments, and records each server's share for delivery.
-use market::batch::Prize;
+//! spreads the units over the item's segments, and records each server's share for delivery.
+use market::batch::StockItem;
 
 use super::columns::NOTHING;
 use super::statements::statements;
@@ -14,11 +14,11 @@ statements! {
         read_layout,
         /// `[[server], ...]`, sorted -> epoch, locked.
         lock_server,
-        /// `[[activity, award]]` -> segment, total, locked.
+        /// `[[activity, kind, good]]` -> segment, total, locked.
         lock_segments,
-        /// Rows of activity, award, segment, server, total.
+        /// Rows of activity, kind, good, segment, server, total.
         insert_segments,
-        /// Rows of activity, award, segment, change of the total.
+        /// Rows of activity, kind, good, segment, change of the total.
         change_segments,
         /// Rows of operation, server, epoch, units, done.
         insert_deliveries,
@@ -27,12 +27,12 @@ statements! {
 
 const SQL: &StockAdditionStatements = StockAdditionStatements::MYSQL;
 
-/// Spreads the units of an addition over the prize's segments, and records which servers must get
+/// Spreads the units of an addition over the item's segments, and records which servers must get
 /// some.
 pub(super) async fn record(
     connection: &mut impl Connection,
     operation: u64,
-    prize: Prize,
+    item: StockItem,
     units: u64,
 ) -> Result<(), StoreError> {
     let spread = spread(connection).await?;
@@ -40,7 +40,7 @@ pub(super) async fn record(
     // later.
     let epochs = lock_epochs(connection, spread.servers).await?;
     let shares: Vec<(u16, u64)> = spread.share(units).collect();
-    add_to_segments(connection, prize, spread, &shares).await?;
+    add_to_segments(connection, item, spread, &shares).await?;
     let delivery = |(server, epoch): (u8, &u64)| {
         let here = shares
             .iter()
@@ -80,21 +80,22 @@ async fn lock_epochs(
 
 async fn add_to_segments(
     connection: &mut impl Connection,
-    prize: Prize,
+    item: StockItem,
     spread: Spread,
     shares: &[(u16, u64)],
 ) -> Result<(), StoreError> {
-    let (activity, award) = (prize.activity.get(), prize.award.get());
+    let (activity, kind, good) = (item.activity.get(), item.good.kind(), item.good.id());
     let known = connection
-        .rows(SQL.lock_segments, &json_rows([(activity, award)]))
+        .rows(SQL.lock_segments, &json_rows([(activity, kind, good)]))
         .await?;
     let (sql, rows) = if known.is_empty() {
         let row = |&(segment, units): &(u16, u64)| {
-            (activity, award, segment, spread.server_of(segment).0, units)
+            let server = spread.server_of(segment).0;
+            (activity, kind, good, segment, server, units)
         };
         (SQL.insert_segments, json_rows(shares.iter().map(row)))
     } else {
-        let row = |&(segment, units): &(u16, u64)| (activity, award, segment, units);
+        let row = |&(segment, units): &(u16, u64)| (activity, kind, good, segment, units);
         (SQL.change_segments, json_rows(shares.iter().map(row)))
     };
     connection.execute(sql, &rows).await.map(drop)

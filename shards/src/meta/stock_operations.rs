@@ -1,11 +1,11 @@
-//! Stock operations: every change of a prize's stock, with who asked for it and why. A prize's
+//! Stock operations: every change of an item's stock, with who asked for it and why. An item's
 //! total is what was published and added, less what was withdrawn.
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use market::batch::Prize;
+use market::batch::StockItem;
 
-use super::columns::{NOTHING, json, only_number, only_row, prize, string, time};
+use super::columns::{NOTHING, item, json, only_number, only_row, string, time};
 use super::statements::statements;
 use super::topic::topic;
 use super::{revision, stock_additions};
@@ -18,24 +18,24 @@ statements! {
         insert_operation,
         /// The id of the operation added last.
         last_operation,
-        /// Each prize's total.
+        /// Each item's total.
         read_totals,
-        /// What each limited prize was first published with.
+        /// What each limited item was first published with.
         read_published_counts,
         /// The oldest withdrawals that wait for the holder of the stock.
         read_waiting_operations,
-        /// What waiting withdrawals ask of each prize.
+        /// What waiting withdrawals ask of each item.
         read_waiting_units,
         /// The outcome of one operation.
         read_operation,
-        /// A page of the operations on a prize.
+        /// A page of the operations on an item.
         read_operations,
         /// Records the outcome of a waiting operation.
         apply_operation,
     }
 }
 
-/// A change of a prize's stock that was recorded.
+/// A change of an item's stock that was recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StockOperation {
     /// Its id: operations apply in this order.
@@ -59,8 +59,8 @@ pub struct StockOperation {
 pub struct Withdrawal {
     /// The operation.
     pub id: u64,
-    /// From which prize.
-    pub prize: Prize,
+    /// From which item.
+    pub item: StockItem,
     /// At most this many.
     pub units: u64,
 }
@@ -68,9 +68,9 @@ pub struct Withdrawal {
 /// A change of stock to be recorded.
 #[derive(Debug, Clone)]
 pub struct StockChange {
-    /// Of which prize.
-    pub prize: Prize,
-    /// How many units, at least 1.
+    /// Of which item.
+    pub item: StockItem,
+    /// How many units. Only an item that begins without units has 0.
     pub units: u64,
     /// Who asks.
     pub who: String,
@@ -88,15 +88,15 @@ topic! {
 impl<D: Database> StockOperations<'_, D> {
     const SQL: &'static StockOperationStatements = StockOperationStatements::of::<D>();
 
-    /// Each prize's total.
-    pub async fn totals(&self) -> Result<BTreeMap<Prize, u64>, StoreError> {
+    /// Each item's total.
+    pub async fn totals(&self) -> Result<BTreeMap<StockItem, u64>, StoreError> {
         let rows = self.0.rows(Self::SQL.read_totals, NOTHING).await?;
         rows.iter()
-            .map(|row| Ok((prize(row, 0)?, total(row, 2)?)))
+            .map(|row| Ok((item(row, 0)?, total(row, 3)?)))
             .collect()
     }
 
-    /// Adds units to a prize: they count from now on. Returns the operation's id.
+    /// Adds units to an item: they count from now on. Returns the operation's id.
     pub async fn add(&self, change: &StockChange, now: Timestamp) -> Result<u64, StoreError> {
         self.record("add", change, Some(change.units), now).await
     }
@@ -119,15 +119,15 @@ impl<D: Database> StockOperations<'_, D> {
         rows.iter().map(withdrawal).collect()
     }
 
-    /// How many units of each prize waiting withdrawals ask for.
-    pub async fn waiting_units(&self) -> Result<BTreeMap<Prize, u64>, StoreError> {
+    /// How many units of each item waiting withdrawals ask for.
+    pub async fn waiting_units(&self) -> Result<BTreeMap<StockItem, u64>, StoreError> {
         let rows = self.0.rows(Self::SQL.read_waiting_units, NOTHING).await?;
         rows.iter()
-            .map(|row| Ok((prize(row, 0)?, row.number(2)?)))
+            .map(|row| Ok((item(row, 0)?, row.number(3)?)))
             .collect()
     }
 
-    /// Records that `units` were withdrawn: the prize's total falls by them. Does nothing to a
+    /// Records that `units` were withdrawn: the item's total falls by them. Does nothing to a
     /// withdrawal that is recorded already.
     pub async fn record_withdrawn(&self, withdrawal: u64, units: u64) -> Result<(), StoreError> {
         let applied = -i64::try_from(units).map_err(|_| out_of_range(1))?;
@@ -157,14 +157,15 @@ impl<D: Database> StockOperations<'_, D> {
         only_row(&rows)?.optional_integer(0)
     }
 
-    /// A page of the operations on a prize, oldest first: those after the operation `after`, where
+    /// A page of the operations on an item, oldest first: those after the operation `after`, where
     /// 0 stands for the beginning. Empty at the end.
     pub async fn page_of(
         &self,
-        prize: Prize,
+        item: StockItem,
         after: u64,
     ) -> Result<Vec<StockOperation>, StoreError> {
-        let key = json(&(prize.activity.get(), prize.award.get(), after));
+        let StockItem { activity, good } = item;
+        let key = json(&(activity.get(), good.kind(), good.id(), after));
         let rows = self.0.rows(Self::SQL.read_operations, &key).await?;
         rows.iter().map(operation).collect()
     }
@@ -176,6 +177,11 @@ impl<D: Database> StockOperations<'_, D> {
         applied: Option<u64>,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
+        if change.units == 0 {
+            return Err(StoreError::Data(
+                "a stock operation needs at least one unit".to_owned(),
+            ));
+        }
         let mut connection = self.0.begin().await?;
         let id = insert_operation::<D>(&mut connection, kind, change, applied, now).await?;
         revision::raise::<D>(&mut connection).await?;
@@ -193,10 +199,11 @@ pub(super) async fn insert_operation<D: Database>(
     now: Timestamp,
 ) -> Result<u64, StoreError> {
     let sql = StockOperationStatements::of::<D>();
-    let prize = change.prize;
+    let item = change.item;
     let row = json(&(
-        prize.activity.get(),
-        prize.award.get(),
+        item.activity.get(),
+        item.good.kind(),
+        item.good.id(),
         kind,
         change.units,
         applied,
@@ -210,19 +217,19 @@ pub(super) async fn insert_operation<D: Database>(
     // Added units must reach the servers that hold the stock. A withdrawal is recorded when it is
     // done.
     if on_servers && applied.is_some() {
-        stock_additions::record(connection, id, prize, change.units).await?;
+        stock_additions::record(connection, id, item, change.units).await?;
     }
     Ok(id)
 }
 
-/// The counts that prizes were first published with.
+/// The counts that items were first published with.
 pub(super) async fn published_counts<D: Database>(
     connection: &mut D::Connection,
-) -> Result<BTreeMap<Prize, u64>, StoreError> {
+) -> Result<BTreeMap<StockItem, u64>, StoreError> {
     let sql = StockOperationStatements::of::<D>();
     let rows = connection.rows(sql.read_published_counts, NOTHING).await?;
     rows.iter()
-        .map(|row| Ok((prize(row, 0)?, row.number(2)?)))
+        .map(|row| Ok((item(row, 0)?, row.number(3)?)))
         .collect()
 }
 
@@ -235,8 +242,8 @@ fn total(row: &impl Columns, index: usize) -> Result<u64, StoreError> {
 fn withdrawal(row: &impl Columns) -> Result<Withdrawal, StoreError> {
     Ok(Withdrawal {
         id: row.number(0)?,
-        prize: prize(row, 1)?,
-        units: row.number(3)?,
+        item: item(row, 1)?,
+        units: row.number(4)?,
     })
 }
 
@@ -260,7 +267,7 @@ mod tests {
 
     fn change(units: u64) -> StockChange {
         StockChange {
-            prize: mug(),
+            item: mug(),
             units,
             who: WHO.to_owned(),
             why: WHY.to_owned(),
@@ -284,7 +291,7 @@ mod tests {
         assert_eq!(stock.totals().await, Ok(BTreeMap::from([(mug(), 62)])));
         let waiting = Withdrawal {
             id: asked,
-            prize: mug(),
+            item: mug(),
             units: 20,
         };
         assert_eq!(stock.waiting_withdrawals().await, Ok(vec![waiting]));

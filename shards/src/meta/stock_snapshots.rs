@@ -1,18 +1,18 @@
 //! The running servers' view of the stock, written for people and for the audit.
 use jiff::Timestamp;
 
-use super::columns::{NOTHING, prize};
+use super::columns::{NOTHING, item};
 use super::statements::statements;
 use super::topic::topic;
 use crate::stock::snapshot::Snapshot;
 use crate::store::{Columns, Database, StoreError, json_rows};
 
 statements! {
-    /// Statements on snapshots of the stock. There is one row per prize.
+    /// Statements on snapshots of the stock. There is one row per item.
     SnapshotStatements in "stock_snapshots" {
         /// Deletes all.
         delete_all,
-        /// Writes some, each in place of the prize's last one.
+        /// Writes some, each in place of the item's last one.
         put,
         /// Reads all.
         read,
@@ -41,8 +41,9 @@ impl<D: Database> StockSnapshots<'_, D> {
     pub async fn write(&self, snapshots: &[Snapshot], now: Timestamp) -> Result<(), StoreError> {
         let row = |snapshot: &Snapshot| {
             (
-                snapshot.prize.activity.get(),
-                snapshot.prize.award.get(),
+                snapshot.item.activity.get(),
+                snapshot.item.good.kind(),
+                snapshot.item.good.id(),
                 snapshot.total,
                 snapshot.left,
                 snapshot.open,
@@ -63,11 +64,11 @@ impl<D: Database> StockSnapshots<'_, D> {
 
 fn snapshot(row: &impl Columns) -> Result<Snapshot, StoreError> {
     Ok(Snapshot {
-        prize: prize(row, 0)?,
-        total: row.number(2)?,
-        left: row.number(3)?,
-        open: row.number(4)?,
-        issued: row.number(5)?,
+        item: item(row, 0)?,
+        total: row.number(3)?,
+        left: row.number(4)?,
+        open: row.number(5)?,
+        issued: row.number(6)?,
     })
 }
 
@@ -79,7 +80,7 @@ mod tests {
     async fn the_last_snapshot_counts<D: Database>(database: D) {
         let meta = fresh(database).await;
         let snapshot = |left| Snapshot {
-            prize: mug(),
+            item: mug(),
             total: 50,
             left,
             open: 3,

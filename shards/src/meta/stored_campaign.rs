@@ -26,9 +26,10 @@ impl StoredCampaign {
         })
     }
 
-    /// The campaign; `None`, and an error in the log, for a file that this program cannot read.
+    /// The campaign; `None`, and an error in the log, for a file that this program cannot read. What
+    /// was not checked when it was published is no reason.
     pub(crate) fn parse(&self) -> Option<Published> {
-        match Campaign::parse(&self.text) {
+        match Campaign::parse_published(&self.text) {
             Ok(campaign) => Some(Published {
                 version: self.version,
                 campaign,

@@ -1,6 +1,6 @@
 //! What the tests of several topics need.
 use jiff::Timestamp;
-use market::batch::Prize;
+use market::batch::StockItem;
 use market::{ActivityId, AwardId};
 
 use super::connections::Meta;
@@ -31,12 +31,12 @@ pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_795_000_000 + second).expect("a time")
 }
 
-/// The limited prize of the campaign.
-pub(super) fn mug() -> Prize {
-    Prize {
-        activity: ActivityId::new(1).expect("id"),
-        award: AwardId::new(102).expect("id"),
-    }
+/// The limited item of the campaign.
+pub(super) fn mug() -> StockItem {
+    StockItem::award(
+        ActivityId::new(1).expect("id"),
+        AwardId::new(102).expect("id"),
+    )
 }
 
 /// Runs tests over each kind of database.

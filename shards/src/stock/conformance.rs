@@ -3,19 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use market::batch::{Prize, Units};
-use market::{ActivityId, AwardId};
+use market::batch::{StockItem, Units};
+use market::{ActivityId, AwardId, SkuId};
 use tokio::time::{Instant, sleep};
 
 use super::cluster::tests::RedisStock;
 use super::{Granted, MemoryStock, Stock, StockUnavailable};
 use crate::grant::GrantId;
 
-/// A stock of one prize that the suite tests.
+/// A stock of one item that the suite tests.
 pub(crate) trait StockFixture {
     type Stock: Stock;
 
-    /// Opens a stock of this many units of prize 1.
+    /// Opens a stock of this many units of item 1.
     async fn open(units: u64) -> Self;
     /// The stock, as one of several lanes takes from it.
     fn lane(&self, lane: u16) -> Self::Stock;
@@ -23,16 +23,21 @@ pub(crate) trait StockFixture {
     async fn count(&self) -> (u64, u64);
 }
 
-pub(crate) fn prize(award: u64) -> Prize {
-    Prize {
-        activity: ActivityId::new(1).expect("id"),
-        award: AwardId::new(award).expect("id"),
-    }
+pub(crate) fn item(award: u64) -> StockItem {
+    StockItem::award(
+        ActivityId::new(1).expect("id"),
+        AwardId::new(award).expect("id"),
+    )
+}
+
+/// The sku with the number of an award.
+pub(crate) fn sku_item(sku: u64) -> StockItem {
+    StockItem::sku(item(1).activity, SkuId::new(sku).expect("id"))
 }
 
 pub(crate) fn units(award: u64, count: u32) -> Units {
     Units {
-        prize: prize(award),
+        item: item(award),
         count,
     }
 }
@@ -148,7 +153,7 @@ pub(crate) async fn a_prize_without_its_delivery_is_not_sold_out<S: StockFixture
         let taken = stock
             .take(GrantId(grant), &[units(1, 7), units(2, 5)])
             .await;
-        assert_eq!(taken, Err(StockUnavailable::Undelivered(vec![prize(2)])));
+        assert_eq!(taken, Err(StockUnavailable::Undelivered(vec![item(2)])));
         assert_eq!(
             fixture.count().await,
             (10, 0),
@@ -167,6 +172,18 @@ pub(crate) async fn a_prize_without_its_delivery_is_not_sold_out<S: StockFixture
     assert_eq!(count(&none), 0);
 }
 
+pub(crate) async fn a_sku_is_not_the_award_with_its_number<S: StockFixture>() {
+    let fixture = S::open(10).await;
+    let stock = fixture.lane(0);
+    let sku = Units {
+        item: sku_item(1),
+        count: 1,
+    };
+    let taken = stock.take(GrantId(1), &[units(1, 1), sku]).await;
+    assert_eq!(taken, Err(StockUnavailable::Undelivered(vec![sku.item])));
+    assert_eq!(fixture.count().await, (10, 0));
+}
+
 /// A stock in memory, shared by all lanes.
 struct Memory(Arc<MemoryStock>);
 
@@ -175,7 +192,7 @@ impl StockFixture for Memory {
 
     async fn open(units: u64) -> Self {
         let stock = MemoryStock::default();
-        stock.set_total(prize(1), units);
+        stock.set_total(item(1), units);
         Self(Arc::new(stock))
     }
 
@@ -187,7 +204,7 @@ impl StockFixture for Memory {
         let snapshots = self.0.snapshots();
         let snapshot = snapshots
             .iter()
-            .find(|snapshot| snapshot.prize == prize(1))
+            .find(|snapshot| snapshot.item == item(1))
             .expect("it was stocked");
         (snapshot.left, snapshot.open)
     }
@@ -203,6 +220,7 @@ macro_rules! stock_suite {
             a_grant_is_closed_once,
             what_comes_back_can_be_taken_again,
             a_prize_without_its_delivery_is_not_sold_out,
+            a_sku_is_not_the_award_with_its_number,
         );
     };
     ($fixture:ty, $test:meta: $($name:ident),* $(,)?) => {

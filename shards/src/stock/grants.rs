@@ -1,19 +1,19 @@
 //! What a batch was granted, and what it notes about that.
 use std::collections::BTreeMap;
 
-use market::batch::{Prize, Units};
+use market::batch::{StockItem, Units};
 
 use super::ids::{Epoch, ServerId};
 use crate::grant::GrantId;
 
-/// Units of one prize out of one segment of its stock.
+/// Units of one item out of one segment of its stock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Part {
     /// The server of the segment.
     pub server: ServerId,
-    /// The prize.
-    pub prize: Prize,
-    /// The segment's number within the prize.
+    /// The item.
+    pub item: StockItem,
+    /// The segment's number within the item.
     pub segment: u16,
     /// The number of units.
     pub count: u32,
@@ -29,27 +29,25 @@ pub struct Granted {
 }
 
 impl Granted {
-    /// The granted units, one entry per prize.
+    /// The granted units, one entry per item.
     pub fn units(&self) -> Vec<Units> {
-        let mut counts: BTreeMap<Prize, u32> = BTreeMap::new();
+        let mut counts: BTreeMap<StockItem, u32> = BTreeMap::new();
         for part in &self.parts {
-            *counts.entry(part.prize).or_default() += part.count;
+            *counts.entry(part.item).or_default() += part.count;
         }
         counts
             .into_iter()
-            .map(|(prize, count)| Units { prize, count })
+            .map(|(item, count)| Units { item, count })
             .collect()
     }
 
     /// The parts that make up the `used` units.
     pub fn used(&self, used: &[Units]) -> Vec<Part> {
-        let mut wanted: BTreeMap<Prize, u32> = used
-            .iter()
-            .map(|units| (units.prize, units.count))
-            .collect();
+        let mut wanted: BTreeMap<StockItem, u32> =
+            used.iter().map(|units| (units.item, units.count)).collect();
         let mut parts = Vec::with_capacity(self.parts.len());
         for part in &self.parts {
-            let Some(wanted) = wanted.get_mut(&part.prize) else {
+            let Some(wanted) = wanted.get_mut(&part.item) else {
                 continue;
             };
             let count = part.count.min(*wanted);

@@ -2,7 +2,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use market::batch::{Prize, Units};
+use market::batch::{StockItem, Units};
 
 use super::grants::{Granted, Part};
 use super::ids::ServerId;
@@ -10,16 +10,16 @@ use super::snapshot::Snapshot;
 use super::{Stock, StockUnavailable};
 use crate::grant::GrantId;
 
-/// The stock of one process. A prize that was never stocked is not sold out: its units were not
+/// The stock of one process. An item that was never stocked is not sold out: its units were not
 /// delivered yet.
 #[derive(Debug, Default)]
 pub struct MemoryStock {
-    units: Mutex<PrizeUnits>,
+    units: Mutex<ItemUnits>,
 }
 
 #[derive(Debug, Default)]
-struct PrizeUnits {
-    prizes: BTreeMap<Prize, UnitCounts>,
+struct ItemUnits {
+    items: BTreeMap<StockItem, UnitCounts>,
     open: HashMap<GrantId, Vec<Part>>,
 }
 
@@ -39,52 +39,57 @@ impl UnitCounts {
 impl MemoryStock {
     /// Stock of which the shards have issued these units already. [`MemoryStock::set_total`] sets
     /// the totals after that.
-    pub fn rebuilt(issued: impl IntoIterator<Item = (Prize, u64)>) -> Self {
+    pub fn rebuilt(issued: impl IntoIterator<Item = (StockItem, u64)>) -> Self {
         let stock = Self::default();
         {
             let mut units = stock.lock();
-            for (prize, count) in issued {
-                units.prizes.entry(prize).or_default().issued += count;
+            for (item, count) in issued {
+                units.items.entry(item).or_default().issued += count;
             }
         }
         stock
     }
 
-    /// Raises a prize's total to `total`: the difference can be taken from now on. Does not lower
+    /// Raises an item's total to `total`: the difference can be taken from now on. Does not lower
     /// it: [`MemoryStock::withdraw`] does, because issued units cannot be taken back.
-    pub fn set_total(&self, prize: Prize, total: u64) {
+    pub fn set_total(&self, item: StockItem, total: u64) {
         let mut stock = self.lock();
-        let counts = stock.prizes.entry(prize).or_default();
+        let counts = stock.items.entry(item).or_default();
         counts.left += total.saturating_sub(counts.total());
     }
 
-    /// Takes up to `units` out of a prize's stock for good. Returns how many.
-    pub fn withdraw(&self, prize: Prize, units: u64) -> u64 {
+    /// Takes up to `units` out of an item's stock for good. Returns how many.
+    pub fn withdraw(&self, item: StockItem, units: u64) -> u64 {
         let mut stock = self.lock();
-        let counts = stock.prizes.entry(prize).or_default();
+        let counts = stock.items.entry(item).or_default();
         let taken = units.min(counts.left);
         counts.left -= taken;
         taken
     }
 
     /// Puts withdrawn units back whose withdrawal was not recorded and never will be.
-    pub fn put_back(&self, prize: Prize, units: u64) {
-        self.lock().prizes.entry(prize).or_default().left += units;
+    pub fn put_back(&self, item: StockItem, units: u64) {
+        self.lock().items.entry(item).or_default().left += units;
     }
 
-    /// All prizes at one moment.
+    /// How many units of an item can be taken now; `None` when it was never stocked.
+    pub(crate) fn left(&self, item: StockItem) -> Option<u64> {
+        self.lock().items.get(&item).map(|counts| counts.left)
+    }
+
+    /// All items at one moment.
     pub fn snapshots(&self) -> Vec<Snapshot> {
-        let snapshot = |(&prize, counts): (&Prize, &UnitCounts)| Snapshot {
-            prize,
+        let snapshot = |(&item, counts): (&StockItem, &UnitCounts)| Snapshot {
+            item,
             total: counts.total(),
             left: counts.left,
             open: counts.open,
             issued: counts.issued,
         };
-        self.lock().prizes.iter().map(snapshot).collect()
+        self.lock().items.iter().map(snapshot).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, PrizeUnits> {
+    fn lock(&self) -> MutexGuard<'_, ItemUnits> {
         // No code under the lock panics half-way through a change.
         self.units.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -95,9 +100,9 @@ impl MemoryStock {
         for granted in stock.open.remove(&grant).unwrap_or_default() {
             let issued = used
                 .iter()
-                .find(|part| part.prize == granted.prize)
+                .find(|part| part.item == granted.item)
                 .map_or(0, |part| part.count);
-            let counts = stock.prizes.entry(granted.prize).or_default();
+            let counts = stock.items.entry(granted.item).or_default();
             counts.open -= u64::from(granted.count);
             counts.issued += u64::from(issued);
             counts.left += u64::from(granted.count - issued);
@@ -110,15 +115,15 @@ impl Stock for MemoryStock {
         let mut stock = self.lock();
         let undelivered = wants
             .iter()
-            .map(|want| want.prize)
-            .filter(|prize| !stock.prizes.contains_key(prize));
-        let undelivered: Vec<Prize> = undelivered.collect();
+            .map(|want| want.item)
+            .filter(|item| !stock.items.contains_key(item));
+        let undelivered: Vec<StockItem> = undelivered.collect();
         if !undelivered.is_empty() {
             return Err(StockUnavailable::Undelivered(undelivered));
         }
         let mut parts = Vec::with_capacity(wants.len());
         for want in wants {
-            let Some(counts) = stock.prizes.get_mut(&want.prize) else {
+            let Some(counts) = stock.items.get_mut(&want.item) else {
                 continue;
             };
             let count = u32::try_from(counts.left)
@@ -129,7 +134,7 @@ impl Stock for MemoryStock {
                 counts.open += u64::from(count);
                 parts.push(Part {
                     server: ServerId::NONE,
-                    prize: want.prize,
+                    item: want.item,
                     segment: 0,
                     count,
                 });
@@ -159,16 +164,16 @@ mod tests {
 
     use super::*;
 
-    fn prize(award: u64) -> Prize {
-        Prize {
-            activity: ActivityId::new(1).expect("id"),
-            award: AwardId::new(award).expect("id"),
-        }
+    fn item(award: u64) -> StockItem {
+        StockItem::award(
+            ActivityId::new(1).expect("id"),
+            AwardId::new(award).expect("id"),
+        )
     }
 
     fn units(award: u64, count: u32) -> Units {
         Units {
-            prize: prize(award),
+            item: item(award),
             count,
         }
     }
@@ -185,8 +190,8 @@ mod tests {
 
     #[tokio::test]
     async fn grants_never_exceed_what_is_left() {
-        let stock = MemoryStock::rebuilt([(prize(1), 7)]);
-        stock.set_total(prize(1), 10);
+        let stock = MemoryStock::rebuilt([(item(1), 7)]);
+        stock.set_total(item(1), 10);
         let take = async |grant, wants: &[Units]| {
             stock
                 .take(GrantId(grant), wants)
@@ -202,7 +207,7 @@ mod tests {
     #[tokio::test]
     async fn a_grant_is_closed_once() {
         let stock = MemoryStock::default();
-        stock.set_total(prize(1), 10);
+        stock.set_total(item(1), 10);
         let granted = stock
             .take(GrantId(1), &[units(1, 4)])
             .await
@@ -217,11 +222,11 @@ mod tests {
 
     #[test]
     fn a_withdrawal_takes_only_what_is_left() {
-        let stock = MemoryStock::rebuilt([(prize(1), 6)]);
-        stock.set_total(prize(1), 10);
-        assert_eq!(stock.withdraw(prize(1), 9), 4);
+        let stock = MemoryStock::rebuilt([(item(1), 6)]);
+        stock.set_total(item(1), 10);
+        assert_eq!(stock.withdraw(item(1), 9), 4);
         assert_eq!(snapshot(&stock), (6, 0, 0, 6));
-        stock.set_total(prize(1), 6);
+        stock.set_total(item(1), 6);
         assert_eq!(snapshot(&stock), (6, 0, 0, 6));
     }
 }

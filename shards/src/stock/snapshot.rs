@@ -1,11 +1,11 @@
-//! The stock of one prize at one moment.
-use market::batch::Prize;
+//! The stock of one item at one moment.
+use market::batch::StockItem;
 
-/// One prize's stock at one moment: `total = left + open + issued`.
+/// One item's stock at one moment: `total = left + open + issued`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The prize.
-    pub prize: Prize,
+    /// The item.
+    pub item: StockItem,
     /// All units.
     pub total: u64,
     /// Units that can be taken.

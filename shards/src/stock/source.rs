@@ -2,7 +2,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use market::batch::{Prize, Units};
+use market::batch::{StockItem, Units};
 
 use super::grants::{Granted, Part};
 use crate::grant::GrantId;
@@ -17,24 +17,19 @@ pub enum StockUnavailable {
     /// connection, may succeed.
     #[error("the stock is unavailable: {0}")]
     EndedAtOnce(String),
-    /// All servers answered, but some units of these prizes were not delivered yet.
+    /// All servers answered, but some units of these items were not delivered yet.
     #[error("{}", undelivered(.0))]
-    Undelivered(Vec<Prize>),
+    Undelivered(Vec<StockItem>),
 }
 
-fn undelivered(prizes: &[Prize]) -> String {
-    let names = prizes
-        .iter()
-        .map(|prize| format!("award {} of activity {}", prize.award, prize.activity));
-    format!(
-        "units have not been delivered yet: {}",
-        names.collect::<Vec<_>>().join(", ")
-    )
+fn undelivered(items: &[StockItem]) -> String {
+    let names: Vec<String> = items.iter().map(ToString::to_string).collect();
+    format!("units have not been delivered yet: {}", names.join(", "))
 }
 
 /// The stock that a lane takes units from.
 pub trait Stock: Send + Sync + 'static {
-    /// Takes the wanted units of each prize under a new grant. Returns what was granted: less only
+    /// Takes the wanted units of each item under a new grant. Returns what was granted: less only
     /// where there are no more units. After an error the grant id must not be used again: units may
     /// have been granted although the answer was lost. A job finds and returns them.
     fn take(

@@ -1,10 +1,10 @@
-//! How the units of a prize are spread over stock servers.
+//! How the units of an item are spread over stock servers.
 use super::ids::ServerId;
 
-/// How a prize's units are spread: its segments, numbered from 0, are on the servers in turn.
+/// How an item's units are spread: its segments, numbered from 0, are on the servers in turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spread {
-    /// Segments of each prize; fixed at the first start.
+    /// Segments of each item; fixed at the first start.
     pub segments: u16,
     /// Servers; fixed at the first start.
     pub servers: u8,
@@ -17,7 +17,7 @@ impl Spread {
         ServerId(u8::try_from(turn).expect("fewer than 256 servers") + 1)
     }
 
-    /// The segments of each prize on one server.
+    /// The segments of each item on one server.
     pub(crate) fn segments_on(self, server: ServerId) -> impl Iterator<Item = u16> + Clone {
         let first = u16::from(server.0) - 1;
         (first..self.segments).step_by(usize::from(self.servers))

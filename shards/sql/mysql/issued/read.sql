@@ -1,4 +1,4 @@
-SELECT activity_id, award_id, CAST(SUM(issued) AS SIGNED)
+SELECT activity_id, good_kind, good_id, CAST(SUM(issued) AS SIGNED)
 FROM stock_issued
-GROUP BY activity_id, award_id
-ORDER BY activity_id, award_id
+GROUP BY activity_id, good_kind, good_id
+ORDER BY activity_id, good_kind, good_id

@@ -1,1 +1,1 @@
-SELECT activity_id, award_id, issued FROM award_issued
+SELECT activity_id, good_kind, good_id, issued FROM stock_issued

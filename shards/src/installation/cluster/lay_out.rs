@@ -1,4 +1,5 @@
 //! Laying out: brings the databases up to date. The first time it fixes the layout.
+use jiff::Timestamp;
 use router::SlotMap;
 
 use super::cluster_error::ClusterError;
@@ -55,6 +56,10 @@ impl ClusterOptions {
             .settle(progress)
             .await
             .map_err(|error| self.unfounded(error))?;
+        meta.campaigns()
+            .stock_what_is_published(Timestamp::now())
+            .await
+            .map_err(ClusterError::Meta)?;
         Ok(last_run)
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use market::batch::Prize;
+use market::batch::StockItem;
 
 use super::cluster_error::ClusterError;
 use super::options::ClusterOptions;
@@ -54,7 +54,7 @@ impl ClusterOptions {
         Ok(report)
     }
 
-    /// Versions that orders name and the meta database does not have, and prizes issued beyond
+    /// Versions that orders name and the meta database does not have, and items issued beyond
     /// their total.
     async fn lacking(&self, meta: &Meta<MysqlDatabase>) -> Result<Vec<String>, StoreError> {
         let mut stored: BTreeSet<(u64, u32)> = BTreeSet::new();
@@ -68,21 +68,19 @@ impl ClusterOptions {
             lacking
                 .push(format!("orders name version {version} of activity {activity}, which the meta database lacks"));
         }
-        let totals: BTreeMap<Prize, u64> = meta.stock_operations().totals().await?;
+        let totals: BTreeMap<StockItem, u64> = meta.stock_operations().totals().await?;
         let ledgers: Vec<_> = self
             .shards
             .iter()
             .cloned()
             .map(SqlShardLedger::new)
             .collect();
-        for (prize, issued) in issued(&ledgers).await? {
-            let total = totals.get(&prize).copied().unwrap_or(0);
+        for (item, issued) in issued(&ledgers).await? {
+            let total = totals.get(&item).copied().unwrap_or(0);
             if issued > total {
                 lacking.push(format!(
-                    "award {} of activity {}: {issued} units are issued, the total is {total}: `drawbridge stock add` \
+                    "{item}: {issued} units are issued, the total is {total}: `drawbridge stock add` \
                      the {} that it lacks",
-                    prize.award,
-                    prize.activity,
                     issued - total
                 ));
             }

@@ -26,8 +26,9 @@ use crate::jobs::{JobMetrics, LeaseTable, Leases, Runner, SharedLeases};
 use crate::meta::{InstalledMeta, Meta};
 use crate::metrics::Metrics;
 use crate::service::Shards;
-use crate::stock::cluster::{LaneStock, RedisServer};
+use crate::stock::cluster::{LaneStock, LeftOnServers, RedisServer};
 use crate::stock::ids::Epoch;
+use crate::stock::live::{LiveServers, LiveStock};
 use crate::store::{MysqlDatabase, SqlShard, check_durability};
 
 impl Cluster {
@@ -123,6 +124,11 @@ impl Backing for ClusterBacking {
         breakers: &Arc<Breakers>,
     ) -> LaneStock<RedisServer> {
         self.parts.stock.for_lane(shard, lane, breakers)
+    }
+
+    fn live_stock(&self) -> LiveStock {
+        let servers = LeftOnServers(self.parts.stock.clone());
+        LiveStock::Servers(LiveServers::new(servers))
     }
 
     fn announcer(&self) -> Box<dyn Fn() + Send + Sync> {

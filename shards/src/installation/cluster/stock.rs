@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use market::batch::Prize;
+use market::batch::StockItem;
 
 use super::opened::{Cluster, Parts};
 use crate::meta::AuditEntry;
@@ -147,8 +147,8 @@ impl Cluster {
             .map_err(|error| error.to_string())
     }
 
-    /// How many units of each prize the shards have issued.
-    pub(crate) async fn issued(&self) -> Result<BTreeMap<Prize, u64>, StoreError> {
+    /// How many units of each item the shards have issued.
+    pub(crate) async fn issued(&self) -> Result<BTreeMap<StockItem, u64>, StoreError> {
         issued(&self.parts.ledgers).await
     }
 }

@@ -460,8 +460,8 @@ async fn a_meta_database_that_is_older_than_a_shard_is_refused_until_it_is_accep
     add_order(&options, 0, 3).await;
     start(&options).await.expect("all is known").0.drain().await;
     add_order(&options, 1, 900).await;
-    let count = "INSERT INTO stock_issued (server, activity_id, award_id, segment, run, lane, issued) \
-                 VALUES (1, 7, 101, 0, 900, 0, 40)";
+    let count = "INSERT INTO stock_issued (server, activity_id, good_kind, good_id, segment, run, lane, issued) \
+                 VALUES (1, 7, 0, 101, 0, 900, 0, 40)";
     run(&options.shards[1], count).await;
     for text in [
         refused_at_start(&options).await,

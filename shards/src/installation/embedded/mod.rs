@@ -14,4 +14,5 @@ mod tests;
 pub use self::folder::{Folder, FolderError, Held};
 pub use self::options::EmbeddedOptions;
 pub use self::start_error::StartError;
-pub(super) use self::stock::{issued_in, withdraw_at_rest};
+pub(crate) use self::stock::issued_in;
+pub(super) use self::stock::withdraw_at_rest;

@@ -2,6 +2,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use prometheus::Registry;
 use router::{ShardId, SlotMap};
 use tokio::sync::Mutex;
@@ -22,6 +23,7 @@ use crate::meta::{InstalledMeta, Meta};
 use crate::metrics::Metrics;
 use crate::service::Shards;
 use crate::stock::MemoryStock;
+use crate::stock::live::LiveStock;
 use crate::store::{Access, SqlShard, SqliteFile, StoreError};
 
 type MetaWithdrawals = Arc<Mutex<Withdrawals<Meta<SqliteFile>>>>;
@@ -50,7 +52,10 @@ impl Held {
         let meta = self.meta().clone();
         self.check_marks(&map).await?;
         self.raise_marks(map.shards()).await?;
-        // Campaigns before stock: no prize is drawn before its units are there.
+        meta.campaigns()
+            .stock_what_is_published(Timestamp::now())
+            .await?;
+        // Campaigns before stock: no item is drawn before its units are there.
         let catalogue = meta.campaigns().catalogue().await?;
         let stock = rebuild(self.folder(), &map, &meta).await?;
         let withdrawals = Withdrawals::new(meta.clone(), stock.clone());
@@ -108,6 +113,10 @@ impl Backing for EmbeddedBacking {
         self.stock.clone()
     }
 
+    fn live_stock(&self) -> LiveStock {
+        LiveStock::Memory(self.stock.clone())
+    }
+
     fn announcer(&self) -> Box<dyn Fn() + Send + Sync> {
         // There is no other gateway.
         Box::new(|| ())
@@ -163,8 +172,8 @@ impl FollowedStock for FollowedMemory {
     async fn catch_up(&mut self) -> Result<(), StoreError> {
         let mut withdrawals = self.withdrawals.lock().await;
         withdrawals.resolve().await?;
-        for (prize, total) in self.meta.stock_operations().totals().await? {
-            self.stock.set_total(prize, total);
+        for (item, total) in self.meta.stock_operations().totals().await? {
+            self.stock.set_total(item, total);
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use market::batch::Prize;
+use market::batch::StockItem;
 use router::SlotMap;
 
 use super::folder::{Folder, Held};
@@ -12,8 +12,8 @@ use crate::stock::MemoryStock;
 use crate::store::tables::issued::IssuedStatements;
 use crate::store::{Access, Columns, Connection, Database, SqliteFile, StoreError};
 
-/// How many units of each prize the shards have issued.
-async fn issued(folder: &Folder, map: &SlotMap) -> Result<BTreeMap<Prize, u64>, StoreError> {
+/// How many units of each item the shards have issued.
+async fn issued(folder: &Folder, map: &SlotMap) -> Result<BTreeMap<StockItem, u64>, StoreError> {
     let mut issued = BTreeMap::new();
     for shard in 0..map.shards() {
         let mut connection = folder.shard(shard, Access::Read).connect().await?;
@@ -21,14 +21,14 @@ async fn issued(folder: &Folder, map: &SlotMap) -> Result<BTreeMap<Prize, u64>, 
             .rows(IssuedStatements::of(&SqliteFile::DIALECT).read, "[]")
             .await?;
         for row in rows {
-            *issued.entry(crate::meta::prize(&row, 0)?).or_default() += row.number::<u64>(2)?;
+            *issued.entry(crate::meta::item(&row, 0)?).or_default() += row.number::<u64>(3)?;
         }
     }
     Ok(issued)
 }
 
 /// The same for a folder from which a server may never have served: then nothing is issued.
-pub(crate) async fn issued_in(folder: &Folder) -> Result<BTreeMap<Prize, u64>, StoreError> {
+pub(crate) async fn issued_in(folder: &Folder) -> Result<BTreeMap<StockItem, u64>, StoreError> {
     let Some((version, shards, tables)) = folder.meta_for_reading().layout().slot_map().await?
     else {
         return Ok(BTreeMap::new());
@@ -48,12 +48,12 @@ pub(super) async fn rebuild(
 }
 
 async fn rebuild_from(
-    issued: BTreeMap<Prize, u64>,
+    issued: BTreeMap<StockItem, u64>,
     meta: &Meta<SqliteFile>,
 ) -> Result<Arc<MemoryStock>, StoreError> {
     let stock = Arc::new(MemoryStock::rebuilt(issued));
-    for (prize, total) in meta.stock_operations().totals().await? {
-        stock.set_total(prize, total);
+    for (item, total) in meta.stock_operations().totals().await? {
+        stock.set_total(item, total);
     }
     Withdrawals::new(meta.clone(), stock.clone()).run().await?;
     Ok(stock)

@@ -10,7 +10,7 @@ use crate::installation::{
     GatewaySizes, Installation, InstallationError, InstallationOptions, Serving,
 };
 use crate::store::{Access, Connection, Database, SqliteFile};
-use crate::testing::undo_calls;
+use crate::testing::{undo_calls, undo_goods_in_meta};
 use crate::{LaneLimits, ReadLimits, Timeouts};
 
 const SIZES: GatewaySizes = GatewaySizes {
@@ -135,10 +135,13 @@ async fn a_folder_of_the_version_before_is_adopted_unless_its_meta_file_is_older
             "DROP TABLE {later}; DROP TABLE cluster_identity; \
              DELETE FROM schema_version WHERE version >= 4"
         );
+        let path = place.path().join(file);
+        let access = Access::Write;
+        let database = SqliteFile { path, access };
         if later == repairs {
-            let path = place.path().join(file);
-            let access = Access::Write;
-            undo_calls(&SqliteFile { path, access }, 1).await;
+            undo_calls(&database, 1).await;
+        } else {
+            undo_goods_in_meta(&database).await;
         }
         run(place.path(), file, &forget).await;
     }

@@ -1,9 +1,9 @@
-//! The stock of a cluster: its servers, and the prizes that are sold out.
+//! The stock of a cluster: its servers, and the items that are sold out.
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use market::batch::{Prize, Units};
+use market::batch::{StockItem, Units};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -16,7 +16,7 @@ use crate::grant::GrantId;
 use crate::stock::grants::{Granted, Part};
 use crate::stock::ids::ServerId;
 
-/// Lanes do not ask again for a sold out prize in this time. Units that come back to a server are
+/// Lanes do not ask again for a sold out item in this time. Units that come back to a server are
 /// found after it at the latest.
 const SOLD_OUT_REMEMBERED: Duration = Duration::from_millis(900);
 
@@ -27,7 +27,7 @@ const CLOSINGS_MAX: usize = 10_000;
 pub(crate) struct ClusterStock<S> {
     nodes: Vec<Arc<StockNode<S>>>,
     /// Prizes that were found sold out, and until when that is remembered.
-    sold_out: Mutex<HashMap<Prize, Instant>>,
+    sold_out: Mutex<HashMap<StockItem, Instant>>,
 }
 
 impl<S: StockServer> ClusterStock<S> {
@@ -51,22 +51,22 @@ impl<S: StockServer> ClusterStock<S> {
         &self.nodes
     }
 
-    /// Forgets which prizes were sold out: units may have come.
+    /// Forgets which items were sold out: units may have come.
     pub(crate) fn forget_sold_out(&self) {
         self.sold_out().clear();
     }
 
-    /// Remembers that nothing is left of these prizes.
+    /// Remembers that nothing is left of these items.
     pub(super) fn remember_sold_out(&self, rest: &[Units]) {
         let until = Instant::now() + SOLD_OUT_REMEMBERED;
-        let prizes = rest.iter().map(|want| (want.prize, until));
-        self.sold_out().extend(prizes);
+        let items = rest.iter().map(|want| (want.item, until));
+        self.sold_out().extend(items);
     }
 
-    /// Whether nothing was left of a prize a moment ago.
-    pub(super) fn is_sold_out(&self, prize: Prize) -> bool {
+    /// Whether nothing was left of an item a moment ago.
+    pub(super) fn is_sold_out(&self, item: StockItem) -> bool {
         self.sold_out()
-            .get(&prize)
+            .get(&item)
             .is_some_and(|&until| Instant::now() < until)
     }
 
@@ -105,7 +105,7 @@ impl<S: StockServer> ClusterStock<S> {
         }
     }
 
-    fn sold_out(&self) -> MutexGuard<'_, HashMap<Prize, Instant>> {
+    fn sold_out(&self) -> MutexGuard<'_, HashMap<StockItem, Instant>> {
         self.sold_out.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

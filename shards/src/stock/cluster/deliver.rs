@@ -31,7 +31,7 @@ pub(crate) async fn deliver<S: StockServer>(
         let addition = Addition {
             operation: delivery.operation,
             epoch: delivery.epoch,
-            prize: delivery.prize,
+            item: delivery.item,
             segments: spread.share(delivery.units).filter(here).collect(),
         };
         match session.add(&addition).await? {
@@ -99,13 +99,13 @@ async fn withdraw_one<S: StockServer>(
         // Units that were not delivered to the server yet are withdrawn after their delivery.
         // (Units recorded under an earlier epoch came with this one.)
         let waits =
-            |delivery: &Delivery| delivery.prize == withdrawal.prize && delivery.epoch >= known;
+            |delivery: &Delivery| delivery.item == withdrawal.item && delivery.epoch >= known;
         if meta.deliveries(node.id).await?.iter().any(waits) {
             return Ok(false);
         }
         let mut session = node.trusted_session().await?;
         let Ok((epoch, taken)) = session
-            .withdraw(withdrawal.operation, known, withdrawal.prize, missing)
+            .withdraw(withdrawal.operation, known, withdrawal.item, missing)
             .await?
         else {
             return Ok(false);

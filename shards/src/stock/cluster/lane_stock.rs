@@ -130,7 +130,7 @@ impl<S: StockServer> Stock for LaneStock<S> {
         let deadline = Instant::now() + TAKE_MAX;
         let wants = wants
             .iter()
-            .filter(|want| !stock.is_sold_out(want.prize))
+            .filter(|want| !stock.is_sold_out(want.item))
             .copied();
         let mut pending = PendingTake::new(wants.collect());
         for node in stock.nodes_from(self.lane) {
@@ -138,12 +138,12 @@ impl<S: StockServer> Stock for LaneStock<S> {
                 break;
             }
             let taken = self.ask(node, grant, &pending.wants, deadline).await;
-            let Ok(Taken::Undelivered(prizes)) = &taken else {
+            let Ok(Taken::Undelivered(items)) = &taken else {
                 pending.add(node.id, taken);
                 continue;
             };
-            // The server granted nothing at all, though it may have the other prizes.
-            let is_delivered = |want: &&Units| !prizes.contains(&want.prize);
+            // The server granted nothing at all, though it may have the other items.
+            let is_delivered = |want: &&Units| !items.contains(&want.item);
             let others: Vec<Units> = pending.wants.iter().filter(is_delivered).copied().collect();
             pending.add(node.id, taken);
             if !others.is_empty() {

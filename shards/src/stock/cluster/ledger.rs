@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
-use market::batch::Prize;
+use market::batch::StockItem;
 
 use super::server::Closing;
 use crate::grant::GrantId;
@@ -13,8 +13,8 @@ use crate::stock::grants::Part;
 use crate::stock::ids::{Epoch, ServerId};
 use crate::store::StoreError;
 
-/// Units of prizes, by segment.
-pub(crate) type Shares = Vec<(Prize, u16, u64)>;
+/// Units of items, by segment.
+pub(crate) type Shares = Vec<(StockItem, u16, u64)>;
 
 /// The outcome of a grant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,7 +81,7 @@ pub(crate) trait ShardLedger: Send + Sync + 'static {
     fn issued_of(
         &self,
         server: ServerId,
-    ) -> impl Future<Output = Result<Vec<(Prize, u16, u64)>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<(StockItem, u16, u64)>, StoreError>> + Send;
 
     /// A page of receipts of committed batches of at least this age, of grants after this one.
     fn old_receipts(
@@ -123,7 +123,7 @@ pub(crate) struct Delivery {
     pub(crate) server: ServerId,
     /// The epoch under which it was recorded.
     pub(crate) epoch: Epoch,
-    pub(crate) prize: Prize,
+    pub(crate) item: StockItem,
     pub(crate) units: u64,
 }
 
@@ -131,7 +131,7 @@ pub(crate) struct Delivery {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PendingWithdrawal {
     pub(crate) operation: u64,
-    pub(crate) prize: Prize,
+    pub(crate) item: StockItem,
     pub(crate) units: u64,
     /// The units that servers have given so far.
     pub(crate) given: Vec<(ServerId, u64)>,
@@ -186,7 +186,7 @@ pub(crate) trait MetaLedger: Send + Sync + 'static {
         taken: &[(u16, u64)],
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Ends a withdrawal: the prize's total falls by what was given.
+    /// Ends a withdrawal: the item's total falls by what was given.
     fn end_withdrawal(&self, operation: u64)
     -> impl Future<Output = Result<(), StoreError>> + Send;
 }

@@ -1,7 +1,7 @@
 //! Stock on servers of its own: how lanes take units there, and the jobs that keep servers and
 //! databases consistent.
 //!
-//! The total of a prize is split into segments, spread over independent servers. A batch takes
+//! The total of an item is split into segments, spread over independent servers. A batch takes
 //! its units under a grant. Its shard notes the grant in the batch's own transaction, but only if
 //! the server granted under the epoch that the shard knows for it. From this follows:
 //!
@@ -48,7 +48,7 @@ pub(crate) use self::reclaim::{Reclaimed, reclaim};
 pub(crate) use self::reconcile::{Reconciled, reconcile};
 pub use self::redis::RedisOptions;
 pub(crate) use self::redis::RedisServer;
-pub(crate) use self::snapshot::{issued, snapshots};
+pub(crate) use self::snapshot::{LeftOnServers, issued, snapshots};
 pub(crate) use self::sql_meta::SqlMetaLedger;
 pub(crate) use self::sql_shard::SqlShardLedger;
 pub use super::spread::Spread;

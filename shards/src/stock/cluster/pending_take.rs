@@ -1,7 +1,7 @@
 //! What a lane has got so far while it asks one server after the other.
 use std::collections::BTreeSet;
 
-use market::batch::{Prize, Units};
+use market::batch::{StockItem, Units};
 
 use super::server::Taken;
 use crate::stock::StockUnavailable;
@@ -13,7 +13,7 @@ pub(super) struct PendingTake {
     pub(super) wants: Vec<Units>,
     pub(super) granted: Granted,
     /// Prizes of which a server has units that were not delivered yet.
-    undelivered: BTreeSet<Prize>,
+    undelivered: BTreeSet<StockItem>,
     /// Why a server did not answer.
     unavailable: Option<StockUnavailable>,
     /// Servers whose answer was cut off: they may have granted something.
@@ -35,7 +35,7 @@ impl PendingTake {
     pub(super) fn add(&mut self, server: ServerId, taken: Result<Taken, StockUnavailable>) {
         match taken {
             Ok(Taken::Granted(epoch, parts)) => self.grant(server, epoch, parts),
-            Ok(Taken::Undelivered(prizes)) => self.undelivered.extend(prizes),
+            Ok(Taken::Undelivered(items)) => self.undelivered.extend(items),
             Err(error) => {
                 if matches!(error, StockUnavailable::EndedAtOnce(_)) {
                     self.cut_off.push(server);
@@ -50,11 +50,7 @@ impl PendingTake {
 
     fn grant(&mut self, server: ServerId, epoch: Epoch, parts: Vec<Part>) {
         for part in &parts {
-            for want in self
-                .wants
-                .iter_mut()
-                .filter(|want| want.prize == part.prize)
-            {
+            for want in self.wants.iter_mut().filter(|want| want.item == part.item) {
                 want.count = want.count.saturating_sub(part.count);
             }
         }
@@ -70,8 +66,8 @@ impl PendingTake {
         if self.wants.is_empty() {
             return None;
         }
-        let wanted = |prize: &&Prize| self.wants.iter().any(|want| want.prize == **prize);
-        let undelivered: Vec<Prize> = self.undelivered.iter().filter(wanted).copied().collect();
+        let wanted = |item: &&StockItem| self.wants.iter().any(|want| want.item == **item);
+        let undelivered: Vec<StockItem> = self.undelivered.iter().filter(wanted).copied().collect();
         // A server that is unavailable may have the units that are missing.
         self.unavailable
             .clone()

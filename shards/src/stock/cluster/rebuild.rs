@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
-use market::batch::Prize;
+use market::batch::StockItem;
 use tokio::time::sleep;
 
 use super::ledger::{MetaLedger, ShardLedger};
@@ -80,7 +80,7 @@ async fn fence(
     shard: &impl ShardLedger,
     server: ServerId,
     epoch: Epoch,
-) -> Result<Vec<(Prize, u16, u64)>, ReconcileError> {
+) -> Result<Vec<(StockItem, u16, u64)>, ReconcileError> {
     let holds = shard.raise_epoch(server, epoch).await?;
     if holds > epoch {
         return Err(ReconcileError::Behind(holds));
@@ -90,16 +90,16 @@ async fn fence(
 
 /// The units left in each segment.
 fn left(
-    totals: Vec<(Prize, u16, u64)>,
-    issued: Vec<Vec<(Prize, u16, u64)>>,
-) -> Vec<(Prize, u16, u64)> {
-    let mut counts: BTreeMap<(Prize, u16), u64> = BTreeMap::new();
-    for (prize, segment, units) in issued.into_iter().flatten() {
-        *counts.entry((prize, segment)).or_default() += units;
+    totals: Vec<(StockItem, u16, u64)>,
+    issued: Vec<Vec<(StockItem, u16, u64)>>,
+) -> Vec<(StockItem, u16, u64)> {
+    let mut counts: BTreeMap<(StockItem, u16), u64> = BTreeMap::new();
+    for (item, segment, units) in issued.into_iter().flatten() {
+        *counts.entry((item, segment)).or_default() += units;
     }
-    let rest = |(prize, segment, total): (Prize, u16, u64)| {
-        let issued = counts.get(&(prize, segment)).copied().unwrap_or(0);
-        (prize, segment, total.saturating_sub(issued))
+    let rest = |(item, segment, total): (StockItem, u16, u64)| {
+        let issued = counts.get(&(item, segment)).copied().unwrap_or(0);
+        (item, segment, total.saturating_sub(issued))
     };
     totals.into_iter().map(rest).collect()
 }

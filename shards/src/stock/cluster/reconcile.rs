@@ -2,7 +2,7 @@
 //! it.
 use std::collections::BTreeMap;
 
-use market::batch::Prize;
+use market::batch::StockItem;
 
 use super::cluster_stock::ClusterStock;
 use super::deliver::deliver;
@@ -78,14 +78,14 @@ pub(crate) async fn reconcile<S: StockServer, L: ShardLedger>(
     }
 }
 
-/// Whether each prize that a server knows has all its segments there. An earlier version did not
+/// Whether each item that a server knows has all its segments there. An earlier version did not
 /// write segments without units.
 fn is_whole(found: &ServerStock, server: ServerId, spread: Spread) -> bool {
     let here = spread.segments_on(server).count();
-    let mut counts: BTreeMap<Prize, usize> = BTreeMap::new();
+    let mut counts: BTreeMap<StockItem, usize> = BTreeMap::new();
     found
         .left
         .keys()
-        .for_each(|(prize, _)| *counts.entry(*prize).or_default() += 1);
+        .for_each(|(item, _)| *counts.entry(*item).or_default() += 1);
     counts.values().all(|&count| count == here)
 }

@@ -1,10 +1,13 @@
 //! A stock server in Redis: two hashes and seven scripts (`shards/lua/`).
 //!
-//! `PREFIX:stock` holds the owner (`CLUSTER/SERVER`), the epoch, the units left in each segment
-//! (`ACTIVITY:AWARD:SEGMENT`) and the operations applied in this epoch (`operation:ID`).
-//! `PREFIX:grants` holds the owner and the epoch again, and the open grants
-//! (`SHARD TIME_MS SEGMENT COUNT ...`). Owner and epoch are in both, so that the loss of either key
-//! is noticed: every script compares them before it does anything.
+//! `PREFIX:stock` holds the owner (`CLUSTER/SERVER`), the epoch, how its fields are named (`form`),
+//! the units left in each segment (`ACTIVITY:award:ID:SEGMENT`, `ACTIVITY:sku:ID:SEGMENT`) and the
+//! operations applied in this epoch (`operation:ID`). `PREFIX:grants` holds the owner and the epoch
+//! again, and the open grants (`SHARD TIME_MS SEGMENT COUNT ...`). Owner and epoch are in both, so
+//! that the loss of either key is noticed: every script compares them before it does anything.
+//!
+//! The version before named fields `ACTIVITY:AWARD:SEGMENT` and had no form. Units in that form are
+//! taken for lost, so the server is rebuilt.
 mod memory_warning;
 mod options;
 mod pool;
@@ -15,8 +18,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use market::batch::Prize;
-use market::{ActivityId, AwardId};
+use market::ActivityId;
+use market::batch::{Good, StockItem};
 use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind, cmd};
 use tokio::time::timeout;
 
@@ -174,10 +177,10 @@ impl RedisSession {
     }
 
     fn part(&self, field: &str, count: u64) -> Option<Part> {
-        let (prize, segment) = prize_and_segment(field)?;
+        let (item, segment) = item_and_segment(field)?;
         Some(Part {
             server: self.units.server,
-            prize,
+            item,
             segment,
             count: count.try_into().ok()?,
         })
@@ -217,23 +220,21 @@ fn unreadable() -> StockUnavailable {
     )
 }
 
-fn prize_key(prize: Prize) -> String {
-    format!("{}:{}", prize.activity, prize.award)
+fn item_key(StockItem { activity, good }: StockItem) -> String {
+    format!("{activity}:{}:{}", good.word(), good.id())
 }
 
-fn field(prize: Prize, segment: u16) -> String {
-    format!("{}:{}:{segment}", prize.activity, prize.award)
+fn field(item: StockItem, segment: u16) -> String {
+    format!("{}:{segment}", item_key(item))
 }
 
-fn prize_and_segment(field: &str) -> Option<(Prize, u16)> {
-    let mut numbers = field.split(':');
-    let activity = ActivityId::new(numbers.next()?.parse().ok()?)?;
-    let award = AwardId::new(numbers.next()?.parse().ok()?)?;
-    let segment = numbers.next()?.parse().ok()?;
-    numbers
-        .next()
-        .is_none()
-        .then_some((Prize { activity, award }, segment))
+fn item_and_segment(field: &str) -> Option<(StockItem, u16)> {
+    let mut words = field.split(':');
+    let activity = ActivityId::new(words.next()?.parse().ok()?)?;
+    let good = Good::named(words.next()?, words.next()?.parse().ok()?)?;
+    let segment = words.next()?.parse().ok()?;
+    let item = StockItem { activity, good };
+    words.next().is_none().then_some((item, segment))
 }
 
 /// The pairs of "field count field count ...".
@@ -266,7 +267,7 @@ impl Session for RedisSession {
             .arg(here.count())
             .arg(request.lane);
         for units in request.wants {
-            command.arg(prize_key(units.prize)).arg(units.count);
+            command.arg(item_key(units.item)).arg(units.count);
         }
         let answer: Vec<i64> = self.run(&command).await?;
         let (&first, rest) = answer.split_first().ok_or_else(unreadable)?;
@@ -278,10 +279,10 @@ impl Session for RedisSession {
                 ));
             }
             UNDELIVERED => {
-                let prize =
-                    |&index: &i64| Some(request.wants.get(usize::try_from(index).ok()?)?.prize);
-                let prizes = rest.iter().map(prize).collect::<Option<_>>();
-                return Ok(Ok(Taken::Undelivered(prizes.ok_or_else(unreadable)?)));
+                let item =
+                    |&index: &i64| Some(request.wants.get(usize::try_from(index).ok()?)?.item);
+                let items = rest.iter().map(item).collect::<Option<_>>();
+                return Ok(Ok(Taken::Undelivered(items.ok_or_else(unreadable)?)));
             }
             _ => {}
         }
@@ -293,7 +294,7 @@ impl Session for RedisSession {
             let (segment, count) = (segment.try_into().ok()?, count.try_into().ok()?);
             Some(Part {
                 server: self.units.server,
-                prize: units.prize,
+                item: units.item,
                 segment,
                 count,
             })
@@ -315,7 +316,7 @@ impl Session for RedisSession {
                 let _ = write!(
                     used,
                     "{space}{} {}",
-                    field(part.prize, part.segment),
+                    field(part.item, part.segment),
                     part.count
                 );
             }
@@ -332,12 +333,13 @@ impl Session for RedisSession {
             return Ok(Err(Lost));
         };
         stock.remove("cluster");
+        stock.remove("form");
         grants.retain(|field, _| field != "epoch" && field != "cluster");
         let epoch = Epoch(epoch.parse().map_err(|_| unreadable())?);
         let units = stock
             .iter()
             .filter(|(field, _)| !field.starts_with("operation:"));
-        let left = units.map(|(field, left)| Some((prize_and_segment(field)?, left.parse().ok()?)));
+        let left = units.map(|(field, left)| Some((item_and_segment(field)?, left.parse().ok()?)));
         let left = left.collect::<Option<_>>().ok_or_else(unreadable)?;
         let open = grants
             .iter()
@@ -363,12 +365,12 @@ impl Session for RedisSession {
     async fn reset(
         &mut self,
         epoch: Epoch,
-        left: &[(Prize, u16, u64)],
+        left: &[(StockItem, u16, u64)],
     ) -> Result<Reset, StockUnavailable> {
         let mut command = self.command(Script::Reset);
         command.arg(epoch.0);
-        for &(prize, segment, units) in left {
-            command.arg(field(prize, segment)).arg(units);
+        for &(item, segment, units) in left {
+            command.arg(field(item, segment)).arg(units);
         }
         let answer: Vec<String> = self.run(&command).await?;
         let words: Vec<&str> = answer.iter().map(String::as_str).collect();
@@ -386,7 +388,7 @@ impl Session for RedisSession {
         let mut command = self.command(Script::Add);
         command.arg(addition.epoch.0).arg(addition.operation);
         for &(segment, units) in &addition.segments {
-            command.arg(field(addition.prize, segment)).arg(units);
+            command.arg(field(addition.item, segment)).arg(units);
         }
         Ok(epoch(self.run(&command).await?))
     }
@@ -395,13 +397,13 @@ impl Session for RedisSession {
         &mut self,
         operation: u64,
         epoch_now: Epoch,
-        prize: Prize,
+        item: StockItem,
         units: u64,
     ) -> ServerAnswer<(Epoch, Vec<(u16, u64)>)> {
         let mut command = self.command(Script::Withdraw);
         command.arg(epoch_now.0).arg(operation).arg(units);
         for segment in self.units.spread.segments_on(self.units.server) {
-            command.arg(field(prize, segment));
+            command.arg(field(item, segment));
         }
         let answer: Vec<redis::Value> = self.run(&command).await?;
         let number = answer
@@ -415,7 +417,7 @@ impl Session for RedisSession {
             .get(1)
             .and_then(|value| String::from_redis_value_ref(value).ok())
             .ok_or_else(unreadable)?;
-        let taken = pairs(&text).map(|(field, units)| Some((prize_and_segment(field)?.1, units)));
+        let taken = pairs(&text).map(|(field, units)| Some((item_and_segment(field)?.1, units)));
         Ok(Ok((
             epoch,
             taken.collect::<Option<_>>().ok_or_else(unreadable)?,

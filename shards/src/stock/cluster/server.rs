@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
-use market::batch::{Prize, Units};
+use market::batch::{StockItem, Units};
 
 use crate::grant::GrantId;
 use crate::stock::StockUnavailable;
@@ -46,7 +46,7 @@ pub(crate) struct OpenGrant {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ServerStock {
     pub(crate) epoch: Epoch,
-    pub(crate) left: BTreeMap<(Prize, u16), u64>,
+    pub(crate) left: BTreeMap<(StockItem, u16), u64>,
     pub(crate) open: Vec<OpenGrant>,
 }
 
@@ -56,7 +56,7 @@ pub(crate) struct Addition {
     pub(crate) operation: u64,
     /// The epoch under which the operation was recorded. Later epochs have counted it.
     pub(crate) epoch: Epoch,
-    pub(crate) prize: Prize,
+    pub(crate) item: StockItem,
     pub(crate) segments: Vec<(u16, u64)>,
 }
 
@@ -85,8 +85,8 @@ pub(crate) enum Reset {
 pub(crate) enum Taken {
     /// What the server granted, and under which epoch.
     Granted(Epoch, Vec<Part>),
-    /// Nothing: some units of these prizes were not delivered to the server yet.
-    Undelivered(Vec<Prize>),
+    /// Nothing: some units of these items were not delivered to the server yet.
+    Undelivered(Vec<StockItem>),
 }
 
 /// The answer of a server, or why none came.
@@ -134,21 +134,21 @@ pub(crate) trait Session: Send {
     fn reset(
         &mut self,
         epoch: Epoch,
-        left: &[(Prize, u16, u64)],
+        left: &[(StockItem, u16, u64)],
     ) -> impl Future<Output = Result<Reset, StockUnavailable>> + Send;
 
     /// Adds an operation's units once, in the epoch under which it was recorded. Returns the
     /// current epoch.
     fn add(&mut self, addition: &Addition) -> impl Future<Output = ServerAnswer<Epoch>> + Send;
 
-    /// Removes up to `units` of a prize for good, once per operation and only in this epoch: a late
+    /// Removes up to `units` of an item for good, once per operation and only in this epoch: a late
     /// request must not take again what an earlier epoch has given. Returns the current epoch and
     /// what each segment gave. A repeat returns the same; in another epoch nothing is given.
     fn withdraw(
         &mut self,
         operation: u64,
         epoch: Epoch,
-        prize: Prize,
+        item: StockItem,
         units: u64,
     ) -> impl Future<Output = ServerAnswer<(Epoch, Vec<(u16, u64)>)>> + Send;
 }

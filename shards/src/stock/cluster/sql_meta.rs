@@ -1,9 +1,9 @@
 //! The part of the meta database, in SQL. Each call is one transaction at most, on a connection
 //! that is kept between calls and dropped after a failure.
-use market::batch::Prize;
+use market::batch::StockItem;
 
 use super::ledger::{Delivery, MetaLedger, PendingWithdrawal, Registered};
-use crate::meta::{Meta, StockAdditionStatements, Withdrawal, prize, raise_revision};
+use crate::meta::{Meta, StockAdditionStatements, Withdrawal, item, raise_revision};
 use crate::stock::ids::{Epoch, ServerId};
 use crate::stock::spread::Spread;
 use crate::store::{
@@ -123,7 +123,7 @@ impl MetaLedger for SqlMetaLedger {
         &self,
         server: ServerId,
         seen: Epoch,
-    ) -> Result<(Epoch, Vec<(Prize, u16, u64)>), StoreError> {
+    ) -> Result<(Epoch, Vec<(StockItem, u16, u64)>), StoreError> {
         let mut link = self.kept.get().await?;
         link.begin().await?;
         let rows = link
@@ -139,9 +139,9 @@ impl MetaLedger for SqlMetaLedger {
         let total = |row: &Row| {
             // It is below zero only after a manual change: no unit can be given out then.
             Ok::<_, StoreError>((
-                prize(row, 0)?,
-                row.number(2)?,
-                row.integer(3)?.max(0).unsigned_abs(),
+                item(row, 0)?,
+                row.number(3)?,
+                row.integer(4)?.max(0).unsigned_abs(),
             ))
         };
         let totals = rows.iter().map(total).collect::<Result<_, _>>()?;
@@ -172,8 +172,8 @@ impl MetaLedger for SqlMetaLedger {
                 operation: row.number(0)?,
                 server,
                 epoch: Epoch(row.number(1)?),
-                prize: prize(row, 2)?,
-                units: row.number(4)?,
+                item: item(row, 2)?,
+                units: row.number(5)?,
             })
         };
         rows.iter().map(delivery).collect()
@@ -189,7 +189,7 @@ impl MetaLedger for SqlMetaLedger {
 
     async fn withdrawals(&self) -> Result<Vec<PendingWithdrawal>, StoreError> {
         let mut pending = Vec::new();
-        for Withdrawal { id, prize, units } in
+        for Withdrawal { id, item, units } in
             self.meta.stock_operations().waiting_withdrawals().await?
         {
             let rows = self.rows(texts::read_given, &json_rows([[id]])).await?;
@@ -199,7 +199,7 @@ impl MetaLedger for SqlMetaLedger {
             let given = given.collect::<Result<_, StoreError>>()?;
             pending.push(PendingWithdrawal {
                 operation: id,
-                prize,
+                item,
                 units,
                 given,
             });
@@ -243,12 +243,10 @@ impl MetaLedger for SqlMetaLedger {
             }
             Err(error) => return Err(error),
         }
-        let (activity, award) = (
-            withdrawal.prize.activity.get(),
-            withdrawal.prize.award.get(),
-        );
+        let StockItem { activity, good } = withdrawal.item;
+        let (activity, kind, good) = (activity.get(), good.kind(), good.id());
         let change =
-            |&(segment, units): &(u16, u64)| Ok((activity, award, segment, -signed(units)?));
+            |&(segment, units): &(u16, u64)| Ok((activity, kind, good, segment, -signed(units)?));
         let changes = taken
             .iter()
             .map(change)

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use market::batch::Prize;
-use market::{ActivityId, AwardId};
+use market::ActivityId;
+use market::batch::{Good, StockItem};
+
+use serde::Deserialize;
 
 use super::ledger::{GrantOutcome, NotedReceipt, ShardLedger, SomeReceipts};
 use crate::grant::GrantId;
-use crate::meta::prize;
+use crate::meta::item;
 use crate::stock::grants::Part;
 use crate::stock::ids::{Epoch, ServerId};
 use crate::store::tables::epochs::EPOCHS;
@@ -50,13 +52,13 @@ impl SqlShardLedger {
 }
 
 impl SqlShardLedger {
-    /// How many units of each prize the shard has issued.
-    pub(crate) async fn issued(&self) -> Result<Vec<(Prize, u64)>, StoreError> {
+    /// How many units of each item the shard has issued.
+    pub(crate) async fn issued(&self) -> Result<Vec<(StockItem, u64)>, StoreError> {
         let mut link = self.kept.get().await?;
         let rows = link
             .rows(IssuedStatements::of(&MysqlDatabase::DIALECT).read, "[]")
             .await?;
-        let issued = rows.iter().map(|row| Ok((prize(row, 0)?, row.number(2)?)));
+        let issued = rows.iter().map(|row| Ok((item(row, 0)?, row.number(3)?)));
         let issued = issued.collect::<Result<_, StoreError>>()?;
         self.kept.keep(link);
         Ok(issued)
@@ -94,14 +96,14 @@ impl ShardLedger for SqlShardLedger {
         Ok(Epoch(holds))
     }
 
-    async fn issued_of(&self, server: ServerId) -> Result<Vec<(Prize, u16, u64)>, StoreError> {
+    async fn issued_of(&self, server: ServerId) -> Result<Vec<(StockItem, u16, u64)>, StoreError> {
         let mut link = self.kept.get().await?;
         let rows = link
             .rows(COUNTERS.read_of_server, &json_rows([[server.0]]))
             .await?;
         let issued = rows
             .iter()
-            .map(|row| Ok((prize(row, 0)?, row.number(2)?, row.number(3)?)));
+            .map(|row| Ok((item(row, 0)?, row.number(3)?, row.number(4)?)));
         let issued = issued.collect::<Result<_, StoreError>>()?;
         self.kept.keep(link);
         Ok(issued)
@@ -231,9 +233,37 @@ async fn noted_outcome(
     Ok(GrantOutcome::Committed(used))
 }
 
-/// The units in a receipt: `[[server, epoch, [[activity, award, segment, count], ...]], ...]`.
+/// Some units in a receipt.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(untagged)]
+enum NotedUnits {
+    /// Activity, kind of the good, good, segment, count.
+    Good(u64, u8, u64, u16, u32),
+    /// Activity, award, segment, count: as the version before wrote it, which knew awards only.
+    Award(u64, u64, u16, u32),
+}
+
+impl NotedUnits {
+    fn part(self, server: ServerId) -> Option<Part> {
+        let (activity, kind, good, segment, count) = match self {
+            Self::Good(activity, kind, good, segment, count) => {
+                (activity, kind, good, segment, count)
+            }
+            Self::Award(activity, award, segment, count) => (activity, 0, award, segment, count),
+        };
+        let (activity, good) = (ActivityId::new(activity)?, Good::stored(kind, good)?);
+        Some(Part {
+            server,
+            item: StockItem { activity, good },
+            segment,
+            count,
+        })
+    }
+}
+
+/// The units in a receipt: `[[server, epoch, [[activity, kind, good, segment, count], ...]], ...]`.
 fn units(text: &str) -> Result<(BTreeMap<ServerId, Epoch>, Vec<Part>), StoreError> {
-    type OfServer = (u8, u64, Vec<(u64, u64, u16, u32)>);
+    type OfServer = (u8, u64, Vec<NotedUnits>);
     let unreadable = || StoreError::Data("a grant's units cannot be read".to_owned());
     let servers: Vec<OfServer> = serde_json::from_str(text).map_err(|_| unreadable())?;
     let epochs = servers
@@ -243,29 +273,18 @@ fn units(text: &str) -> Result<(BTreeMap<ServerId, Epoch>, Vec<Part>), StoreErro
     let parts = servers.into_iter().flat_map(|(server, _, units)| {
         units
             .into_iter()
-            .map(move |(activity, award, segment, count)| {
-                let prize = Prize {
-                    activity: ActivityId::new(activity)?,
-                    award: AwardId::new(award)?,
-                };
-                Some(Part {
-                    server: ServerId(server),
-                    prize,
-                    segment,
-                    count,
-                })
-            })
+            .map(move |units| units.part(ServerId(server)))
     });
     Ok((epochs, parts.collect::<Option<_>>().ok_or_else(unreadable)?))
 }
 
-/// The key of a counter: server, activity, award, segment, run, lane.
+/// The key of a counter: server, activity, kind of the good, good, segment, run, lane.
 #[derive(Debug, Clone, Copy)]
-struct CounterKey([u64; 6]);
+struct CounterKey([u64; 7]);
 
 impl CounterKey {
     fn of(row: &impl Columns) -> Result<Self, StoreError> {
-        let mut key = [0; 6];
+        let mut key = [0; 7];
         for (index, field) in key.iter_mut().enumerate() {
             *field = row.number(index)?;
         }
@@ -281,21 +300,24 @@ async fn fold_these(link: &mut Link, keys: &[CounterKey]) -> Result<usize, Store
         .rows(COUNTERS.lock, &json_rows(keys.iter().map(|key| key.0)))
         .await?;
     let mut locked = Vec::with_capacity(rows.len());
-    let mut sums: BTreeMap<[u64; 4], i64> = BTreeMap::new();
+    let mut sums: BTreeMap<[u64; 5], i64> = BTreeMap::new();
     for row in &rows {
         let CounterKey(key) = keys[row.number::<usize>(0)?.min(keys.len() - 1)];
-        *sums.entry([key[0], key[1], key[2], key[3]]).or_default() += row.integer(1)?;
+        *sums
+            .entry([key[0], key[1], key[2], key[3], key[4]])
+            .or_default() += row.integer(1)?;
         locked.push(key);
     }
     if !locked.is_empty() {
         let mut counted = Rows::default();
-        for ([server, activity, award, segment], count) in sums {
-            let [server, activity, award, segment] =
-                [server, activity, award, segment].map(|id| Value::Integer(id.cast_signed()));
+        for (key, count) in sums {
+            let [server, activity, kind, good, segment] =
+                key.map(|id| Value::Integer(id.cast_signed()));
             counted.push([
                 server,
                 activity,
-                award,
+                kind,
+                good,
                 segment,
                 0_u8.into(),
                 0_u8.into(),

@@ -1,4 +1,4 @@
-SELECT activity_id, award_id, units
+SELECT activity_id, good_kind, good_id, units
 FROM stock_operation
 WHERE kind = 'publish'
-ORDER BY activity_id, award_id
+ORDER BY activity_id, good_kind, good_id

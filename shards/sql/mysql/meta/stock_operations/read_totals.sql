@@ -1,4 +1,4 @@
-SELECT activity_id, award_id, CAST(SUM(COALESCE(applied, 0)) AS SIGNED)
+SELECT activity_id, good_kind, good_id, CAST(SUM(COALESCE(applied, 0)) AS SIGNED)
 FROM stock_operation
-GROUP BY activity_id, award_id
-ORDER BY activity_id, award_id
+GROUP BY activity_id, good_kind, good_id
+ORDER BY activity_id, good_kind, good_id

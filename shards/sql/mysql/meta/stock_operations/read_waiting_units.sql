@@ -1,5 +1,5 @@
-SELECT activity_id, award_id, CAST(SUM(units) AS SIGNED)
+SELECT activity_id, good_kind, good_id, CAST(SUM(units) AS SIGNED)
 FROM stock_operation
 WHERE applied IS NULL
-GROUP BY activity_id, award_id
-ORDER BY activity_id, award_id
+GROUP BY activity_id, good_kind, good_id
+ORDER BY activity_id, good_kind, good_id

@@ -6,16 +6,17 @@ use std::time::Duration;
 use jiff::Timestamp;
 use market::batch::{Batch, Rows, Settlement, Units};
 use market::calendar::Day;
+use market::campaign::Catalogue;
 use market::chances::Account;
-use market::draw::Rule;
-use market::{DrawCount, MadeCall, Order, OrderId, RequestId, UserId};
+use market::draw::{Promise, Rule};
+use market::{AwardId, DrawCount, MadeCall, Order, OrderId, RequestId, UserId};
 use router::{OrderNumbers, Run, Slot, SlotMap};
 use tokio::time::sleep;
 
 use super::super::ledger::{GrantOutcome, ShardLedger};
 use super::super::{Spread, SqlShardLedger};
 use crate::grant::GrantId;
-use crate::stock::conformance::prize;
+use crate::stock::conformance::{item, sku_item};
 use crate::stock::ids::{Epoch, ServerId};
 use crate::stock::{Part, Receipt};
 use crate::store::{
@@ -35,7 +36,7 @@ pub(crate) trait ShardFixture {
     fn ledger(&self) -> Self::Ledger;
 }
 
-/// Segments 0 and 2 of each prize are on server 1, 1 and 3 on server 2.
+/// Segments 0 and 2 of each item are on server 1, 1 and 3 on server 2.
 pub(crate) const ON_TWO: Spread = Spread {
     segments: 4,
     servers: 2,
@@ -92,15 +93,17 @@ impl<S: ShardStore> Lane<S> {
             request: RequestId::new("key").expect("a key"),
             seq: 0,
             asked: DrawCount::ONE,
-            activity: prize(1).activity,
+            activity: item(1).activity,
             version: 1,
             ordinal: 1,
             day: Day::from_number(20_261_121),
-            award: prize(1).award,
+            award: AwardId::new(1).expect("id"),
             award_title: Arc::from("title"),
             award_index: 1,
             rule: Rule::Luck,
             stocked: true,
+            promise: Some(Promise::Delivery),
+            config: None,
             created_at: Timestamp::UNIX_EPOCH,
         }
     }
@@ -119,12 +122,13 @@ impl<S: ShardStore> Lane<S> {
         Settlement {
             answers: Vec::new(),
             used: vec![Units {
-                prize: prize(1),
+                item: item(1),
                 count: units,
             }],
             rows: Rows {
                 made: vec![MadeCall::of_orders([order])],
-                ..Rows::new([(key, None, Some(account))].into_iter().collect())
+                accounts: [(key, None, Some(account))].into_iter().collect(),
+                ..Rows::default()
             },
         }
     }
@@ -137,7 +141,7 @@ impl<S: ShardStore> Lane<S> {
     ) -> Result<(), PersistError> {
         self.store
             .prefetch(
-                &Batch::gather(Vec::new()),
+                &Batch::gather(Vec::new(), &Catalogue::default(), Timestamp::UNIX_EPOCH),
                 crate::store::CallKeys::LookUp,
                 crate::store::OnLock::Wait,
                 true,
@@ -164,7 +168,7 @@ impl<S: ShardStore> Lane<S> {
 fn used(parts: &[(u16, u32)]) -> Receipt {
     let part = |&(segment, count): &(u16, u32)| Part {
         server: ON_TWO.server_of(segment),
-        prize: prize(1),
+        item: item(1),
         segment,
         count,
     };
@@ -193,7 +197,7 @@ async fn issued(ledger: &impl ShardLedger, server: u8) -> Vec<(u16, u64)> {
     issued
         .into_iter()
         .map(|(of, segment, units)| {
-            (of == prize(1))
+            (of == item(1))
                 .then_some((segment, units))
                 .expect("one prize")
         })
@@ -227,6 +231,42 @@ pub(crate) async fn what_batches_issue_is_counted_by_server_and_segment<F: Shard
         receipts(&ledger).await,
         [one.grant(1), one.grant(2), two.grant(1)]
     );
+}
+
+/// An award and a sku with one number, in one batch.
+pub(crate) async fn units_of_awards_and_skus_are_counted_apart<F: ShardFixture>() {
+    let fixture = F::open().await;
+    let mut lane = Lane::new(&fixture, 0, 1);
+    let mut receipt = used(&[(0, 4), (1, 2)]);
+    let of_sku = |part: &Part| Part {
+        item: sku_item(1),
+        count: part.count + 1,
+        ..*part
+    };
+    receipt.used.extend(receipt.used.clone().iter().map(of_sku));
+    for grant in 1..=2 {
+        lane.issue(lane.grant(grant), &receipt).await;
+    }
+    let ledger = fixture.ledger();
+    let expected = [(item(1), 0, 8), (sku_item(1), 0, 10)];
+    assert_eq!(ledger.issued_of(ServerId(1)).await, Ok(expected.to_vec()));
+    let outcome = ledger.decide(ServerId(1), lane.grant(1)).await;
+    let part = |item, count| Part {
+        server: ServerId(1),
+        item,
+        segment: 0,
+        count,
+    };
+    let parts = vec![part(item(1), 4), part(sku_item(1), 5)];
+    assert_eq!(outcome, Ok(GrantOutcome::Committed(parts)));
+    sleep(Duration::from_millis(20)).await;
+    // Two items on two servers.
+    let mut folded = 0;
+    while folded < 4 {
+        folded += ledger.fold(Duration::ZERO).await.expect("folded");
+    }
+    assert_eq!(folded, 4);
+    assert_eq!(ledger.issued_of(ServerId(1)).await, Ok(expected.to_vec()));
 }
 
 pub(crate) async fn a_batch_without_units_leaves_no_receipt<F: ShardFixture>() {
@@ -295,7 +335,7 @@ pub(crate) async fn the_outcome_of_a_grant_is_decided_once_for_all_servers<F: Sh
         for (server, segment, count) in [(1, 0, 4), (2, 1, 2)] {
             let part = Part {
                 server: ServerId(server),
-                prize: prize(1),
+                item: item(1),
                 segment,
                 count,
             };
@@ -494,6 +534,7 @@ macro_rules! ledger_suite {
     ($fixture:ty, $test:meta) => {
         $crate::stock::cluster::tests::ledgers::ledger_suite!($fixture, $test:
             what_batches_issue_is_counted_by_server_and_segment,
+            units_of_awards_and_skus_are_counted_apart,
             a_batch_without_units_leaves_no_receipt,
             units_of_another_epoch_are_fenced,
             the_outcome_of_a_grant_is_decided_once_for_all_servers,

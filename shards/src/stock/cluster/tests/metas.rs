@@ -9,12 +9,12 @@ use super::super::{RedisOptions, Spread, SqlMetaLedger};
 use super::ledgers::ON_TWO;
 use crate::installation::ClusterOptions;
 use crate::meta::{Meta, StockChange};
-use crate::stock::conformance::prize;
+use crate::stock::conformance::item;
 use crate::stock::ids::{Epoch, ServerId};
 use crate::store::MysqlDatabase;
 use crate::testing::shared_database;
 
-/// A meta database of two servers without units. Operators add and withdraw units of prize 1.
+/// A meta database of two servers without units. Operators add and withdraw units of item 1.
 pub(crate) trait MetaFixture {
     type Ledger: MetaLedger;
 
@@ -116,11 +116,11 @@ pub(crate) async fn an_addition_waits_for_each_server_under_the_epoch_it_was_rec
     let Delivery {
         server,
         epoch,
-        prize: of,
+        item: of,
         units,
         ..
     } = first.clone();
-    assert_eq!((server, epoch, of, units), (TWO, Epoch(5), prize(1), 7));
+    assert_eq!((server, epoch, of, units), (TWO, Epoch(5), item(1), 7));
     ledger.delivered(first).await.expect("noted");
     ledger.delivered(first).await.expect("again");
     assert_eq!(
@@ -146,8 +146,8 @@ pub(crate) async fn what_a_server_gave_is_noted_once_and_in_its_epoch_only<F: Me
         panic!("{waiting:?}")
     };
     assert_eq!(
-        (withdrawal.prize, withdrawal.units, &withdrawal.given[..]),
-        (prize(1), 9, &[][..])
+        (withdrawal.item, withdrawal.units, &withdrawal.given[..]),
+        (item(1), 9, &[][..])
     );
     let note = async |server, epoch, taken: &[(u16, u64)]| {
         ledger
@@ -177,7 +177,7 @@ struct OnMariadb(Meta<MysqlDatabase>);
 impl OnMariadb {
     fn change(units: u64) -> StockChange {
         StockChange {
-            prize: prize(1),
+            item: item(1),
             units,
             who: "who".to_owned(),
             why: "why".to_owned(),

@@ -10,13 +10,13 @@ mod spread;
 
 use std::sync::Arc;
 
-use market::batch::Prize;
+use market::batch::StockItem;
 
 use super::ledger::Registered;
 use super::server::{Reset, Session, StockServer};
 use super::{ClusterStock, LaneStock, RedisOptions, RedisServer, Spread, StockNode};
 use crate::breaker::{BreakerMetrics, BreakerSettings, Breakers};
-use crate::stock::conformance::{StockFixture, prize};
+use crate::stock::conformance::{StockFixture, item};
 use crate::stock::ids::{Epoch, ServerId};
 use crate::store::ClusterId;
 use crate::testing::{Redis, TestRedis};
@@ -60,7 +60,7 @@ pub(crate) fn breakers() -> Arc<Breakers> {
 pub(crate) async fn stock_up<S: StockServer>(
     node: &StockNode<S>,
     epoch: u64,
-    left: &[(Prize, u16, u64)],
+    left: &[(StockItem, u16, u64)],
 ) {
     let mut session = node.server.session().await.expect("it answers");
     assert_eq!(session.reset(Epoch(epoch), left).await, Ok(Reset::Done));
@@ -71,14 +71,14 @@ pub(crate) async fn stock_up<S: StockServer>(
     });
 }
 
-/// Gives two servers this many units of prize 1, as [`SPREAD`] spreads them.
+/// Gives two servers this many units of item 1, as [`SPREAD`] spreads them.
 pub(crate) async fn stock_up_all<S: StockServer>(stock: &ClusterStock<S>, units: u64) {
     for node in stock.nodes() {
         let here = SPREAD
             .share(units)
             .filter(|(segment, _)| SPREAD.server_of(*segment) == node.id);
         let left: Vec<_> = here
-            .map(|(segment, units)| (prize(1), segment, units))
+            .map(|(segment, units)| (item(1), segment, units))
             .collect();
         stock_up(node, 1, &left).await;
     }
@@ -105,7 +105,7 @@ pub(crate) async fn snapshot<S: StockServer>(stock: &ClusterStock<S>) -> (u64, u
     (left, open)
 }
 
-/// One prize, spread over two Redis servers.
+/// One item, spread over two Redis servers.
 pub(in crate::stock) struct RedisStock {
     stock: Arc<ClusterStock<RedisServer>>,
     _servers: [Redis; 2],

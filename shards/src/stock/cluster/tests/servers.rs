@@ -10,9 +10,9 @@ use super::super::server::{
 use super::super::{ClusterStock, RedisServer, Spread};
 use super::{connect, stock_up};
 use crate::grant::GrantId;
-use crate::stock::conformance::{prize, units};
+use crate::stock::conformance::{item, sku_item, units};
 use crate::stock::grants::Part;
-use crate::stock::ids::Epoch;
+use crate::stock::ids::{Epoch, ServerId};
 use crate::testing::Redis;
 
 /// A server without units, which the suite tests.
@@ -30,10 +30,10 @@ pub(crate) const ON_ONE: Spread = Spread {
     servers: 1,
 };
 
-/// 10 units of prize 1 under epoch 1.
+/// 10 units of item 1 under epoch 1.
 async fn stocked<F: ServerFixture>(fixture: &F) -> Arc<ClusterStock<F::Server>> {
     let (stock, _closers) = ClusterStock::new(vec![fixture.server()]);
-    stock_up(&stock.nodes()[0], 1, &[(prize(1), 0, 5), (prize(1), 1, 5)]).await;
+    stock_up(&stock.nodes()[0], 1, &[(item(1), 0, 5), (item(1), 1, 5)]).await;
     stock
 }
 
@@ -86,7 +86,50 @@ pub(crate) async fn a_grant_is_noted_with_its_shard_and_its_parts<F: ServerFixtu
         (1, GrantId(9), 3)
     );
     assert_eq!(found.open[0].parts, parts);
-    assert_eq!(found.left[&(prize(1), 0)], 3);
+    assert_eq!(found.left[&(item(1), 0)], 3);
+}
+
+pub(crate) async fn an_award_and_a_sku_of_one_number_are_two_items<F: ServerFixture>() {
+    let fixture = F::open().await;
+    let (stock, _closers) = ClusterStock::new(vec![fixture.server()]);
+    let sku = sku_item(1);
+    let left = [(item(1), 0, 5), (item(1), 1, 5), (sku, 0, 2), (sku, 1, 0)];
+    stock_up(&stock.nodes()[0], 1, &left).await;
+    let (of_sku, part) = (
+        |count| Units { item: sku, count },
+        |item, segment, count| Part {
+            server: ServerId(1),
+            item,
+            segment,
+            count,
+        },
+    );
+    let wants = [units(1, 1), of_sku(3)];
+    let taken = session(&stock).await.take(&take(9, &wants)).await;
+    let expected = vec![part(item(1), 1, 1), part(sku, 0, 2)];
+    assert_eq!(taken, Ok(Ok(Taken::Granted(Epoch(1), expected.clone()))));
+    let found = look(&stock).await;
+    assert_eq!((found.left[&(item(1), 1)], found.left[&(sku, 0)]), (4, 0));
+    assert_eq!(found.open[0].parts, expected);
+    let closing = Closing {
+        grant: GrantId(9),
+        used: vec![part(sku, 0, 1)],
+    };
+    let closed = session(&stock).await.close(&[closing]).await;
+    assert_eq!(closed, Ok(Ok(Epoch(1))));
+    let addition = Addition {
+        operation: 1,
+        epoch: Epoch(1),
+        item: sku,
+        segments: vec![(0, 3), (1, 3)],
+    };
+    let added = session(&stock).await.add(&addition).await;
+    assert_eq!(added, Ok(Ok(Epoch(1))));
+    let withdrawn = session(&stock).await.withdraw(2, Epoch(1), sku, 6).await;
+    assert_eq!(withdrawn, Ok(Ok((Epoch(1), vec![(0, 4), (1, 2)]))));
+    let found = look(&stock).await;
+    let rest = [(item(1), 0), (item(1), 1), (sku, 0), (sku, 1)].map(|key| found.left[&key]);
+    assert_eq!(rest, [5, 5, 0, 1]);
 }
 
 pub(crate) async fn a_grant_id_is_never_used_again<F: ServerFixture>() {
@@ -152,7 +195,7 @@ pub(crate) async fn an_epoch_begins_once<F: ServerFixture>() {
     for epoch in [0, 1] {
         let reset = session(&stock)
             .await
-            .reset(Epoch(epoch), &[(prize(1), 0, 99)])
+            .reset(Epoch(epoch), &[(item(1), 0, 99)])
             .await;
         assert_eq!(reset, Ok(Reset::Ahead(Epoch(1))));
         assert_eq!(
@@ -164,13 +207,13 @@ pub(crate) async fn an_epoch_begins_once<F: ServerFixture>() {
     assert_eq!(
         session(&stock)
             .await
-            .reset(Epoch(2), &[(prize(1), 0, 99)])
+            .reset(Epoch(2), &[(item(1), 0, 99)])
             .await,
         Ok(Reset::Done)
     );
     let found = look(&stock).await;
     assert_eq!(
-        (found.epoch, found.open.len(), found.left[&(prize(1), 0)]),
+        (found.epoch, found.open.len(), found.left[&(item(1), 0)]),
         (Epoch(2), 0, 99)
     );
 }
@@ -181,7 +224,7 @@ pub(crate) async fn an_addition_counts_once_and_in_its_epoch_only<F: ServerFixtu
     let addition = |operation, epoch| Addition {
         operation,
         epoch: Epoch(epoch),
-        prize: prize(1),
+        item: item(1),
         segments: vec![(0, 3), (1, 2)],
     };
     for addition in [
@@ -194,7 +237,7 @@ pub(crate) async fn an_addition_counts_once_and_in_its_epoch_only<F: ServerFixtu
     }
     let found = look(&stock).await;
     assert_eq!(
-        (found.left[&(prize(1), 0)], found.left[&(prize(1), 1)]),
+        (found.left[&(item(1), 0)], found.left[&(item(1), 1)]),
         (8, 7)
     );
 }
@@ -213,7 +256,7 @@ pub(crate) async fn a_withdrawal_takes_what_is_left_and_a_repeat_returns_the_sam
     ] {
         let withdrawn = session(&stock)
             .await
-            .withdraw(operation, Epoch(epoch), prize(1), 7)
+            .withdraw(operation, Epoch(epoch), item(1), 7)
             .await;
         assert_eq!(withdrawn, Ok(Ok((Epoch(1), expected))));
     }
@@ -238,6 +281,7 @@ impl ServerFixture for OnRedis {
 macro_rules! server_suite {
     ($fixture:ty, $test:meta) => {
         $crate::stock::cluster::tests::servers::server_suite!($fixture, $test:
+            an_award_and_a_sku_of_one_number_are_two_items,
             a_grant_is_noted_with_its_shard_and_its_parts,
             a_grant_id_is_never_used_again,
             a_grant_is_closed_once_and_the_epoch_is_returned,

@@ -17,7 +17,7 @@ use super::{breakers, connect};
 use crate::grant::GrantId;
 use crate::installation::ClusterOptions;
 use crate::meta::{Meta, StockChange};
-use crate::stock::conformance::{prize, units};
+use crate::stock::conformance::{item, units};
 use crate::stock::ids::{Epoch, ServerId};
 use crate::stock::{Granted, Part, Receipt, Stock};
 use crate::store::{Connection, Database, GrantNote, MysqlDatabase, StoreError};
@@ -170,7 +170,7 @@ impl TestCluster {
 
 fn change(count: u64) -> StockChange {
     StockChange {
-        prize: prize(1),
+        item: item(1),
         units: count,
         who: "who".to_owned(),
         why: "why".to_owned(),

@@ -5,7 +5,7 @@ use super::super::super::{Reconciled, Withdrawn, rebuild, withdraw};
 use super::super::breakers;
 use super::{TestCluster, change};
 use crate::grant::GrantId;
-use crate::stock::conformance::{prize, units};
+use crate::stock::conformance::{item, units};
 use crate::stock::ids::Epoch;
 use crate::stock::{Stock, StockUnavailable};
 
@@ -65,7 +65,7 @@ async fn a_withdrawal_lowers_the_total_by_what_was_left() {
             .stock_operations()
             .totals()
             .await
-            .expect("read")[&prize(1)],
+            .expect("read")[&item(1)],
         4
     );
     assert_eq!(cluster.left().await, 0);
@@ -91,7 +91,7 @@ async fn a_delivery_includes_segments_that_get_no_units() {
         .await;
     assert_eq!(
         early,
-        Err(StockUnavailable::Undelivered(vec![prize(1)])),
+        Err(StockUnavailable::Undelivered(vec![item(1)])),
         "the unit was not delivered yet"
     );
     assert_eq!(

@@ -108,7 +108,11 @@ async fn a_server_that_lacks_segments_of_a_prize_is_rebuilt() {
     let mut cluster = TestCluster::new().await;
     cluster.add(10).await;
     cluster.reconcile().await;
-    redis_command(&cluster.redis.options(), &["HDEL", "test:stock", "1:1:2"]).await;
+    redis_command(
+        &cluster.redis.options(),
+        &["HDEL", "test:stock", "1:award:1:2"],
+    )
+    .await;
     assert_eq!(cluster.reconcile().await, Reconciled::Rebuilt(Epoch(2)));
     assert_eq!(cluster.left().await, 10);
     assert_eq!(

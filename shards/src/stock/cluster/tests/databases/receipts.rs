@@ -141,7 +141,9 @@ async fn a_backlog_of_receipts_does_not_affect_a_rebuild_and_one_round_clears_it
     let part = granted.parts[0];
     let units = format!(
         "[[1,1,[[{},{},{},1]]]]",
-        part.prize.activity, part.prize.award, part.segment
+        part.item.activity,
+        part.item.good.id(),
+        part.segment
     );
     let many = format!(
         "INSERT INTO stock_receipt (grant_id, void, units, created_at)

@@ -7,7 +7,7 @@ use super::super::{breakers, stock_up};
 use super::{ONE, command, left_and_open};
 use crate::grant::GrantId;
 use crate::stock::Stock;
-use crate::stock::conformance::{prize, units};
+use crate::stock::conformance::{item, units};
 use crate::stock::ids::{Epoch, ServerId};
 use crate::store::{ClusterId, Tls};
 use crate::testing::{Redis, TestRedis, make_documented_user, redis_command, shared_database};
@@ -193,7 +193,7 @@ async fn the_documented_user_may_run_all_commands_also_over_tls() {
     let server =
         RedisServer::new(ServerId(1), ONE, &options, &ClusterId::draw()).expect("options that fit");
     let (stock, _closers) = ClusterStock::new(vec![server]);
-    stock_up(&stock.nodes()[0], 1, &[(prize(1), 0, 5), (prize(1), 1, 5)]).await;
+    stock_up(&stock.nodes()[0], 1, &[(item(1), 0, 5), (item(1), 1, 5)]).await;
     let lane = stock.for_lane(0, 0, &breakers());
     lane.take(GrantId(1), &[units(1, 7)])
         .await
@@ -207,12 +207,12 @@ async fn the_documented_user_may_run_all_commands_also_over_tls() {
     let addition = Addition {
         operation: 1,
         epoch: Epoch(1),
-        prize: prize(1),
+        item: item(1),
         segments: vec![(0, 1)],
     };
     assert_eq!(session.add(&addition).await, Ok(Ok(Epoch(1))));
     assert_eq!(
-        session.withdraw(2, Epoch(1), prize(1), 1).await,
+        session.withdraw(2, Epoch(1), item(1), 1).await,
         Ok(Ok((Epoch(1), vec![(0, 1)])))
     );
     assert_eq!(left_and_open(&stock, 0).await, (10, 0));

@@ -7,7 +7,7 @@ use super::super::{SPREAD, breakers, connect, connect_for, stock_up};
 use super::{ONE, command, look, node, take};
 use crate::grant::GrantId;
 use crate::stock::Stock;
-use crate::stock::conformance::{prize, units};
+use crate::stock::conformance::{item, units};
 use crate::stock::ids::{Epoch, ServerId};
 use crate::store::ClusterId;
 use crate::testing::Redis;
@@ -29,7 +29,7 @@ async fn a_server_that_forgot_everything_or_half_of_it_is_lost() {
             lane.take(GrantId(1), &[units(1, 1)]).await.is_err(),
             "{words:?}"
         );
-        stock_up(&stock.nodes()[0], 2, &[(prize(1), 0, 4), (prize(1), 1, 0)]).await;
+        stock_up(&stock.nodes()[0], 2, &[(item(1), 0, 4), (item(1), 1, 0)]).await;
         // It answered all the time, so its breaker is closed.
         let granted = lane
             .take(GrantId(2), &[units(1, 9)])
@@ -58,11 +58,11 @@ async fn a_server_that_was_restarted_is_not_trusted() {
     }
     let mut session = session.expect("it answers");
     // An earlier connection may still be in the pool. It is found dead and dropped.
-    if session.reset(Epoch(1), &[(prize(1), 0, 5)]).await.is_err() {
+    if session.reset(Epoch(1), &[(item(1), 0, 5)]).await.is_err() {
         drop(session);
         session = node.server.session().await.expect("it answers");
         session
-            .reset(Epoch(1), &[(prize(1), 0, 5)])
+            .reset(Epoch(1), &[(item(1), 0, 5)])
             .await
             .expect("it answers");
     }
@@ -96,7 +96,7 @@ async fn no_script_changes_units_of_another_cluster() {
         .expect("it answers");
     for epoch in [0, 1, 2, 99] {
         let reset = session
-            .reset(Epoch(epoch), &[(prize(1), 0, 99)])
+            .reset(Epoch(epoch), &[(item(1), 0, 99)])
             .await
             .expect("it answers");
         let Reset::Stranger(stranger) = reset else {
@@ -129,12 +129,12 @@ async fn no_script_changes_units_of_another_cluster() {
     let addition = Addition {
         operation: 1,
         epoch: Epoch(1),
-        prize: prize(1),
+        item: item(1),
         segments: vec![(0, 3)],
     };
     assert_eq!(session.add(&addition).await, Ok(Err(Lost)));
     assert_eq!(
-        session.withdraw(2, Epoch(1), prize(1), 7).await,
+        session.withdraw(2, Epoch(1), item(1), 7).await,
         Ok(Err(Lost))
     );
     let now = redis.command(&["HGETALL", "test:stock"]).await
@@ -206,7 +206,7 @@ async fn units_without_an_owner_are_adopted_only_as_registered() {
         .await
         .expect("it answers")
         .expect("it knows its units");
-    assert_eq!((found.epoch, found.left[&(prize(1), 0)]), (Epoch(1), 5));
+    assert_eq!((found.epoch, found.left[&(item(1), 0)]), (Epoch(1), 5));
     // Where one of the two keys was lost, the other decides. Where both were, any cluster may
     // begin.
     command(&redis, &["DEL", "test:stock"]).await;
@@ -214,9 +214,39 @@ async fn units_without_an_owner_are_adopted_only_as_registered() {
     assert!(session.recognise(None).await.expect("it answers").is_err());
     assert_eq!(session.recognise(Some(Epoch(1))).await, Ok(Ok(())));
     assert_eq!(
-        session.reset(Epoch(2), &[(prize(1), 0, 4)]).await,
+        session.reset(Epoch(2), &[(item(1), 0, 4)]).await,
         Ok(Reset::Done)
     );
     command(&redis, &["FLUSHALL"]).await;
     assert_eq!(session.recognise(None).await, Ok(Ok(())));
+}
+
+/// The version before named fields by a number alone. Such units are neither granted nor withdrawn:
+/// they count as lost, so the server is rebuilt.
+#[tokio::test]
+async fn units_in_the_form_of_the_version_before_count_as_lost() {
+    let redis = Redis::start().await;
+    let stock = node(&redis).await;
+    command(
+        &redis,
+        &["HDEL", "test:stock", "form", "1:award:1:0", "1:award:1:1"],
+    )
+    .await;
+    command(&redis, &["HSET", "test:stock", "1:1:0", "5", "1:1:1", "5"]).await;
+    let mut session = stock.nodes()[0].trusted_session().await.expect("trusted");
+    let wants = [units(1, 1)];
+    assert_eq!(session.take(&take(1, &wants)).await, Ok(Err(Lost)));
+    assert_eq!(session.look().await, Ok(Err(Lost)));
+    let withdrawn = session.withdraw(1, Epoch(1), item(1), 5).await;
+    assert_eq!(withdrawn, Ok(Err(Lost)));
+    assert_eq!(session.recognise(Some(Epoch(1))).await, Ok(Ok(())));
+    let left = [(item(1), 0, 5), (item(1), 1, 4)];
+    assert_eq!(session.reset(Epoch(2), &left).await, Ok(Reset::Done));
+    let found = session.look().await.expect("it answers");
+    let found = found.expect("it knows its units");
+    assert_eq!(
+        found.left,
+        left.map(|(item, segment, units)| ((item, segment), units))
+            .into()
+    );
 }

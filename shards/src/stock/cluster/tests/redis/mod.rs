@@ -11,7 +11,7 @@ use super::super::server::{Lost, ServerStock, Session, StockServer, TakeRequest}
 use super::super::{ClusterStock, RedisServer, Spread};
 use super::{connect, stock_up};
 use crate::grant::GrantId;
-use crate::stock::conformance::prize;
+use crate::stock::conformance::item;
 use crate::testing::{Redis, TestRedis, redis_command};
 
 const ONE: Spread = Spread {
@@ -19,10 +19,10 @@ const ONE: Spread = Spread {
     servers: 1,
 };
 
-/// One server with 10 units of prize 1 under epoch 1.
+/// One server with 10 units of item 1 under epoch 1.
 async fn node(redis: &Redis) -> Arc<ClusterStock<RedisServer>> {
     let (stock, _closers) = ClusterStock::new(vec![connect(1, ONE, redis)]);
-    stock_up(&stock.nodes()[0], 1, &[(prize(1), 0, 5), (prize(1), 1, 5)]).await;
+    stock_up(&stock.nodes()[0], 1, &[(item(1), 0, 5), (item(1), 1, 5)]).await;
     stock
 }
 

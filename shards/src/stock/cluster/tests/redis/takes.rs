@@ -10,7 +10,7 @@ use super::super::{breakers, connect, stock_up};
 use super::{command, left_and_open, look, node};
 use crate::breaker::BreakerState;
 use crate::grant::GrantId;
-use crate::stock::conformance::{prize, units};
+use crate::stock::conformance::{item, units};
 use crate::stock::ids::Epoch;
 use crate::stock::{Stock, StockUnavailable};
 use crate::testing::Redis;
@@ -67,16 +67,16 @@ async fn a_paused_server_costs_a_few_timeouts_and_the_late_grant_is_found() {
 async fn undelivered_units_are_not_sold_out() {
     let redis = Redis::start().await;
     let stock = node(&redis).await;
-    command(&redis, &["HDEL", "test:stock", "1:1:1"]).await;
+    command(&redis, &["HDEL", "test:stock", "1:award:1:1"]).await;
     let lane = stock.for_lane(0, 0, &breakers());
     assert_eq!(
         lane.take(GrantId(1), &[units(1, 6)]).await,
-        Err(StockUnavailable::Undelivered(vec![prize(1)]))
+        Err(StockUnavailable::Undelivered(vec![item(1)]))
     );
     let mut session = stock.nodes()[0].trusted_session().await.expect("trusted");
     let seen = look(&stock).await.expect("it knows its units");
     assert_eq!(
-        (seen.left[&(prize(1), 0)], seen.open.len()),
+        (seen.left[&(item(1), 0)], seen.open.len()),
         (5, 0),
         "nothing was taken"
     );
@@ -89,7 +89,7 @@ async fn undelivered_units_are_not_sold_out() {
     let addition = Addition {
         operation: 1,
         epoch: Epoch(1),
-        prize: prize(1),
+        item: item(1),
         segments: vec![(0, 0), (1, 0)],
     };
     assert_eq!(session.add(&addition).await, Ok(Ok(Epoch(1))));
@@ -102,7 +102,7 @@ async fn undelivered_units_are_not_sold_out() {
     );
 }
 
-/// Two servers with five units of prize 1 on each. The second may not have got its share.
+/// Two servers with five units of item 1 on each. The second may not have got its share.
 async fn two_servers(delivered: bool) -> (Arc<ClusterStock<RedisServer>>, [Redis; 2]) {
     let servers = [Redis::start().await, Redis::start().await];
     let spread = Spread {
@@ -113,8 +113,8 @@ async fn two_servers(delivered: bool) -> (Arc<ClusterStock<RedisServer>>, [Redis
         connect(1, spread, &servers[0]),
         connect(2, spread, &servers[1]),
     ]);
-    stock_up(&stock.nodes()[0], 1, &[(prize(1), 0, 5)]).await;
-    let second = [(prize(1), 1, 5)];
+    stock_up(&stock.nodes()[0], 1, &[(item(1), 0, 5)]).await;
+    let second = [(item(1), 1, 5)];
     stock_up(&stock.nodes()[1], 1, if delivered { &second } else { &[] }).await;
     (stock, servers)
 }
@@ -127,9 +127,9 @@ async fn undelivered_units_of_one_prize_do_not_hide_another() {
     };
     let (one, two) = (Redis::start().await, Redis::start().await);
     let (stock, _closers) = ClusterStock::new(vec![connect(1, TWO, &one), connect(2, TWO, &two)]);
-    stock_up(&stock.nodes()[0], 1, &[(prize(2), 0, 5)]).await;
-    stock_up(&stock.nodes()[1], 1, &[(prize(1), 1, 5), (prize(2), 1, 0)]).await;
-    // The first server has not got its share of one prize, the second has none left of the other.
+    stock_up(&stock.nodes()[0], 1, &[(item(2), 0, 5)]).await;
+    stock_up(&stock.nodes()[1], 1, &[(item(1), 1, 5), (item(2), 1, 0)]).await;
+    // The first server has not got its share of one item, the second has none left of the other.
     let lane = stock.for_lane(0, 0, &breakers());
     let granted = lane
         .take(GrantId(1), &[units(1, 1), units(2, 2)])
@@ -144,7 +144,7 @@ async fn units_of_a_failed_take_are_back_before_the_batch_asks_again() {
     let lane = stock.for_lane(0, 0, &breakers());
     assert_eq!(
         lane.take(GrantId(1), &[units(1, 7)]).await,
-        Err(StockUnavailable::Undelivered(vec![prize(1)]))
+        Err(StockUnavailable::Undelivered(vec![item(1)]))
     );
     assert_eq!(left_and_open(&stock, 0).await, (5, 0));
     let (stock, servers) = two_servers(true).await;
@@ -182,7 +182,7 @@ async fn connections_that_end_while_idle_do_not_count_against_the_server() {
     stock_up(
         &stock.nodes()[0],
         2,
-        &[(prize(1), 0, 500), (prize(1), 1, 500)],
+        &[(item(1), 0, 500), (item(1), 1, 500)],
     )
     .await;
     let breakers = breakers();
