@@ -15,7 +15,7 @@ use crate::stock::cluster::tests::metas::{MetaFixture, meta_suite};
 use crate::stock::cluster::tests::servers::{ON_ONE, ServerFixture, server_suite};
 use crate::stock::cluster::tests::{SPREAD, breakers, snapshot, stock_up_all};
 use crate::stock::cluster::{ClusterStock, LaneStock, Spread};
-use crate::stock::conformance::{StockFixture, prize, stock_suite};
+use crate::stock::conformance::{StockFixture, item, stock_suite};
 use crate::store::conformance::kinds;
 
 /// A world in calm weather.
@@ -67,7 +67,7 @@ impl ServerFixture for FakeCounter {
     }
 }
 
-/// One prize, spread over two servers.
+/// One item, spread over two servers.
 struct FakeRack(Arc<ClusterStock<FakeServer>>);
 
 impl StockFixture for FakeRack {
@@ -107,11 +107,11 @@ impl MetaFixture for FakeOffice {
     }
 
     async fn add(&self, units: u64) {
-        self.0.state().meta.add(prize(1), units);
+        self.0.state().meta.add(item(1), units);
     }
 
     async fn ask_withdrawal(&self, units: u64) {
-        self.0.state().meta.ask_withdrawal(prize(1), units);
+        self.0.state().meta.ask_withdrawal(item(1), units);
     }
 }
 

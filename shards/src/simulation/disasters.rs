@@ -8,7 +8,7 @@ use super::clocks::step_clock;
 use super::gateway::Gateway;
 use super::meta::FakeMeta;
 use super::process::Server;
-use super::scenario::{GATEWAYS, SHARDS, prizes};
+use super::scenario::{GATEWAYS, SHARDS, items};
 use super::wire::{Link, pause};
 use super::world::{World, WorldState};
 use crate::stock::ServerId;
@@ -140,7 +140,7 @@ fn strike(world: &Arc<World>) {
                 .registered(ServerId(u8::try_from(server + 1).expect("few servers")));
             let segments = 0..world.scenario.spread.segments;
             let many: Vec<_> = segments
-                .flat_map(|segment| prizes().map(|prize| (prize, segment, 100)))
+                .flat_map(|segment| items().map(|item| (item, segment, 100)))
                 .collect();
             state.hit_server(server, |server| server.intrude(registered.epoch, &many));
             drop(state);
@@ -201,12 +201,12 @@ pub(super) async fn replicate(world: Arc<World>) {
 pub(super) async fn operate(world: Arc<World>) {
     let meta = FakeMeta::new(world.clone(), GATEWAYS);
     for _ in 0..world.scenario.operations {
-        let (length, prize, units, adds) = {
+        let (length, item, units, adds) = {
             let mut state = world.state();
-            let prize = prizes()[state.dice.place(prizes().len())];
+            let item = items()[state.dice.place(items().len())];
             (
                 state.dice.millis(0, 3_000),
-                prize,
+                item,
                 state.dice.between(1, 6),
                 !state.dice.per_mille(world.scenario.withdrawals),
             )
@@ -217,14 +217,14 @@ pub(super) async fn operate(world: Arc<World>) {
             .at_once(move |state| {
                 state.note("operation", || {
                     format!(
-                        "{prize:?} {units} {}",
+                        "{item:?} {units} {}",
                         if adds { "added" } else { "withdrawn" }
                     )
                 });
                 if adds {
-                    state.meta.add(prize, units);
+                    state.meta.add(item, units);
                 } else {
-                    state.meta.ask_withdrawal(prize, units);
+                    state.meta.ask_withdrawal(item, units);
                 }
             })
             .await;

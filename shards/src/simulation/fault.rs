@@ -37,6 +37,12 @@ pub(super) enum Fault {
     KeyByKind,
     /// A verdict takes any call under the key for the batch's own.
     VerdictByKey,
+    /// Points are taken or added, and the ledger has no entry of it.
+    DebitWithoutEntry,
+    /// The ledger has an entry, and the account is as it was.
+    EntryWithoutDebit,
+    /// A sign-in does not look when the user last signed in, and writes over whatever is there.
+    SignInTwice,
     /// A draw's day is the gateway's, even when the account's is later.
     ClockLabel,
     /// A lane deletes the receipt of its last batch, whether or not the grant is closed.

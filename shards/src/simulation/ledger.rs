@@ -2,7 +2,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use market::batch::Prize;
+use market::batch::StockItem;
 
 use super::fault::Fault;
 use super::locks::{LockMode, LockedRow};
@@ -71,7 +71,7 @@ impl ShardLedger for FakeLedger {
         .await?
     }
 
-    async fn issued_of(&self, server: ServerId) -> Result<Vec<(Prize, u16, u64)>, StoreError> {
+    async fn issued_of(&self, server: ServerId) -> Result<Vec<(StockItem, u16, u64)>, StoreError> {
         let early = self.world.breaks(Fault::EarlySum);
         let sum = self.at_once(move |tables| {
             if early {
@@ -83,7 +83,7 @@ impl ShardLedger for FakeLedger {
         Ok(sum
             .await?
             .into_iter()
-            .map(|((prize, segment), units)| (prize, segment, units))
+            .map(|((item, segment), units)| (item, segment, units))
             .collect())
     }
 

@@ -2,19 +2,21 @@
 //! exclusive to one.
 use std::collections::BTreeMap;
 
-use market::batch::Prize;
+use market::batch::StockItem;
 use market::{ActivityId, RequestId, UserId};
 
 use crate::grant::GrantId;
 use crate::stock::ServerId;
 
-/// Prize, segment, run and lane.
-pub(super) type CounterKey = (Prize, u16, u64, u16);
+/// Item, segment, run and lane.
+pub(super) type CounterKey = (StockItem, u16, u64, u16);
 
 /// A row that can be locked.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum LockedRow {
     Account(UserId, ActivityId),
+    Points(UserId),
+    SignIn(UserId, ActivityId),
     Call(UserId, RequestId),
     Receipt(GrantId),
     Counter(CounterKey),
@@ -25,7 +27,10 @@ impl LockedRow {
     /// The user whose row it is, if it is one of a user.
     pub(super) fn user(&self) -> Option<&UserId> {
         match self {
-            Self::Account(user, _) | Self::Call(user, _) => Some(user),
+            Self::Account(user, _)
+            | Self::Points(user)
+            | Self::SignIn(user, _)
+            | Self::Call(user, _) => Some(user),
             Self::Receipt(_) | Self::Counter(_) | Self::Epoch(_) => None,
         }
     }

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use market::batch::Prize;
+use market::batch::StockItem;
 use router::Run;
 
 use super::fault::Fault;
@@ -22,7 +22,7 @@ use crate::store::StoreError;
 /// A row of `stock_operation`.
 #[derive(Debug, Clone)]
 struct Operation {
-    prize: Prize,
+    item: StockItem,
     units: u64,
     /// A withdrawal that has not ended yet.
     waits: bool,
@@ -80,10 +80,10 @@ impl MetaTables {
         self.servers.get_mut(&server).expect("there are no others")
     }
 
-    pub(super) fn total_of(&self, prize: Prize) -> u64 {
+    pub(super) fn total_of(&self, item: StockItem) -> u64 {
         self.totals
             .iter()
-            .filter(|((of, _), _)| *of == prize)
+            .filter(|((of, _), _)| *of == item)
             .map(|(_, units)| units)
             .sum()
     }
@@ -98,25 +98,18 @@ impl MetaTables {
                 .count()
     }
 
-    fn operate(&mut self, prize: Prize, units: u64, waits: bool) -> u64 {
+    fn operate(&mut self, item: StockItem, units: u64, waits: bool) -> u64 {
         let id = self.operations.len() as u64 + 1;
-        self.operations.insert(
-            id,
-            Operation {
-                prize,
-                units,
-                waits,
-            },
-        );
+        self.operations.insert(id, Operation { item, units, waits });
         id
     }
 
     /// Records an addition: its units count from now on.
-    pub(super) fn add(&mut self, prize: Prize, units: u64) {
-        let id = self.operate(prize, units, false);
+    pub(super) fn add(&mut self, item: StockItem, units: u64) {
+        let id = self.operate(item, units, false);
         let spread = self.spread;
         for (segment, units) in spread.share(units) {
-            *self.totals.entry((prize, segment)).or_default() += units;
+            *self.totals.entry((item, segment)).or_default() += units;
         }
         for (&server, registered) in &self.servers {
             let here = spread
@@ -133,17 +126,22 @@ impl MetaTables {
     }
 
     /// Records that units are to be withdrawn.
-    pub(super) fn ask_withdrawal(&mut self, prize: Prize, units: u64) {
-        self.operate(prize, units, true);
+    pub(super) fn ask_withdrawal(&mut self, item: StockItem, units: u64) {
+        self.operate(item, units, true);
     }
 
-    fn raise_epoch(&mut self, server: ServerId, seen: Epoch) -> (Epoch, Vec<(Prize, u16, u64)>) {
+    fn raise_epoch(
+        &mut self,
+        server: ServerId,
+        seen: Epoch,
+    ) -> (Epoch, Vec<(StockItem, u16, u64)>) {
         let row = self.server(server);
         row.epoch = Epoch(row.epoch.max(seen).0 + 1);
         let epoch = row.epoch;
-        let here =
-            |&(&(_, segment), _): &(&(Prize, u16), &u64)| self.spread.server_of(segment) == server;
-        let total = |(&(prize, segment), &units): (&(Prize, u16), &u64)| (prize, segment, units);
+        let here = |&(&(_, segment), _): &(&(StockItem, u16), &u64)| {
+            self.spread.server_of(segment) == server
+        };
+        let total = |(&(item, segment), &units): (&(StockItem, u16), &u64)| (item, segment, units);
         (epoch, self.totals.iter().filter(here).map(total).collect())
     }
 
@@ -162,12 +160,12 @@ impl MetaTables {
             .iter()
             .filter(|((_, of), row)| *of == server && !row.done);
         let delivery = |(&(operation, server), row): (&(u64, ServerId), &DeliveryRow)| {
-            let Operation { prize, units, .. } = self.operations[&operation];
+            let Operation { item, units, .. } = self.operations[&operation];
             Delivery {
                 operation,
                 server,
                 epoch: row.epoch,
-                prize,
+                item,
                 units,
             }
         };
@@ -196,7 +194,7 @@ impl WorldState {
     fn note_withdrawn(
         &mut self,
         operation: u64,
-        prize: Prize,
+        item: StockItem,
         server: ServerId,
         epoch: Epoch,
         taken: &[(u16, u64)],
@@ -216,7 +214,7 @@ impl WorldState {
             },
         );
         for &(segment, units) in taken {
-            match self.meta.totals.get_mut(&(prize, segment)) {
+            match self.meta.totals.get_mut(&(item, segment)) {
                 Some(total) if *total >= units => *total -= units,
                 _ => {
                     self.violate(|| format!("operation {operation} withdrew more than there was of segment {segment}"));
@@ -280,7 +278,7 @@ impl MetaLedger for FakeMeta {
         &self,
         server: ServerId,
         seen: Epoch,
-    ) -> Result<(Epoch, Vec<(Prize, u16, u64)>), StoreError> {
+    ) -> Result<(Epoch, Vec<(StockItem, u16, u64)>), StoreError> {
         self.at_once(move |state| {
             let (epoch, totals) = state.meta.raise_epoch(server, seen);
             state.note("raise", || format!("{server} to {epoch}"));
@@ -325,13 +323,13 @@ impl MetaLedger for FakeMeta {
         let reading = async move {
             let waiting = world.state().meta.waiting_withdrawals();
             let mut pending = Vec::new();
-            for (operation, Operation { prize, units, .. }) in waiting {
+            for (operation, Operation { item, units, .. }) in waiting {
                 let hop = world.state().dice.hop();
                 pause(hop).await;
                 let given = world.state().meta.given(operation);
                 pending.push(PendingWithdrawal {
                     operation,
-                    prize,
+                    item,
                     units,
                     given,
                 });
@@ -348,9 +346,9 @@ impl MetaLedger for FakeMeta {
         epoch: Epoch,
         taken: &[(u16, u64)],
     ) -> Result<bool, StoreError> {
-        let (operation, prize, taken) = (withdrawal.operation, withdrawal.prize, taken.to_vec());
+        let (operation, item, taken) = (withdrawal.operation, withdrawal.item, taken.to_vec());
         self.at_once(move |state| {
-            let noted = state.note_withdrawn(operation, prize, server, epoch, &taken);
+            let noted = state.note_withdrawn(operation, item, server, epoch, &taken);
             state.note("withdrawn", || {
                 format!("{operation} from {server} in {epoch}, {taken:?}: {noted}")
             });

@@ -5,14 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join;
+use market::adjust::{PointsAsk, PointsChange};
 use market::draw::DrawAsk;
+use market::exchange::ExchangeAsk;
 use market::grant::{ChanceCount, GrantAsk};
-use market::{ActivityId, Ask, Command, DrawCount, Made, RequestId, UserId};
+use market::reward::RewardAsk;
+use market::sign_in::SignInAsk;
+use market::{
+    ActivityId, Ask, BusinessNumber, Command, DrawCount, Made, Points, RequestId, UserId,
+};
 use tokio::time::{Instant, timeout};
 
 use super::checks::ANSWERED_WITHIN;
 use super::dice::Dice;
-use super::scenario::{GATEWAYS, activities, prizes};
+use super::scenario::{GATEWAYS, activities, behaviour, items, sku};
 use super::store::POISONED;
 use super::wire::pause;
 use super::world::World;
@@ -76,13 +82,13 @@ pub(super) async fn probe(world: Arc<World>, gateway: usize, lane: usize) {
     world.state().book.playing -= 1;
 }
 
-/// Draws a prize that all draws of its activity want, until nothing is left: each unit can be had.
+/// Draws an item that all draws of its activity want, until nothing is left: each unit can be had.
 pub(super) async fn sell_out(world: Arc<World>) {
-    let [.., prize] = prizes();
-    let left = world.state().left_of(prize);
+    let [.., item] = items();
+    let left = world.state().left_of(item);
     for number in 0..=left {
         let user = UserId::new(&format!("late{number}")).expect("a user");
-        let command = draw(&user, prize.activity, "late", DrawCount::ONE);
+        let command = draw(&user, item.activity, "late", DrawCount::ONE);
         // Two at once could each hold the last unit while the other is answered that there is none.
         insist(
             &world,
@@ -93,7 +99,7 @@ pub(super) async fn sell_out(world: Arc<World>) {
         let mut state = world.state();
         if state.was_stocked(&command) != (number < left) {
             state.violate(|| {
-                format!("draw {number} of the last {left} units of {prize:?} went wrong")
+                format!("draw {number} of the last {left} units of {item:?} went wrong")
             });
         }
     }
@@ -136,14 +142,51 @@ fn next_call(world: &World, user: &UserId, key: String, made: &[Command]) -> (Du
     }
     let poisoned = state.dice.per_mille(10);
     let key = if poisoned { POISONED.to_owned() } else { key };
-    let gives = state.dice.per_mille(60);
-    let ask = if gives {
-        Ask::Grant(grant(&mut state.dice, activity))
-    } else {
-        let count = count(&mut state.dice);
-        Ask::Draw(DrawAsk { activity, count })
+    let ask = match state.dice.below(100) {
+        0..6 => Ask::Grant(grant(&mut state.dice, activity)),
+        6..14 => Ask::Exchange(ExchangeAsk { sku: sku() }),
+        14..24 => sign_in(&mut state.dice, activity),
+        24..30 => {
+            let command = report(&mut state.dice, user);
+            return (idle, command);
+        }
+        30..34 => Ask::Points(points(&mut state.dice)),
+        _ => {
+            let count = count(&mut state.dice);
+            Ask::Draw(DrawAsk { activity, count })
+        }
     };
     (idle, command(user, &key, ask))
+}
+
+/// In all activities, or in one.
+fn sign_in(dice: &mut Dice, activity: ActivityId) -> Ask {
+    let activity = dice.per_mille(300).then_some(activity);
+    Ask::SignIn(SignInAsk { activity })
+}
+
+/// A report of one of a few numbers: its key follows from it.
+fn report(dice: &mut Dice, user: &UserId) -> Command {
+    let number = dice.below(3).to_string();
+    let ask = RewardAsk {
+        behaviour: behaviour(),
+        number: BusinessNumber::new(&number).expect("a number"),
+    };
+    Command {
+        user: user.clone(),
+        request: ask.request(),
+        ask: Ask::Reward(ask),
+    }
+}
+
+fn points(dice: &mut Dice) -> PointsAsk {
+    let amount = Points::from_hundredths(dice.between(1, 2_000)).expect("an amount");
+    let change = if dice.per_mille(600) {
+        PointsChange::Add(amount)
+    } else {
+        PointsChange::Take(amount)
+    };
+    PointsAsk { change }
 }
 
 /// The same, or for another activity, or for more or less.
@@ -163,6 +206,12 @@ fn vary(dice: &mut Dice, ask: Ask, other: Option<ActivityId>, more: bool) -> Ask
             }
             Ask::Grant(ask)
         }
+        Ask::SignIn(ask) => Ask::SignIn(SignInAsk {
+            activity: other.or(ask.activity),
+        }),
+        Ask::Points(_) if more => Ask::Points(points(dice)),
+        // Their keys say all, or there is nothing else to ask for.
+        other => other,
     }
 }
 
@@ -176,9 +225,11 @@ fn rival(world: &World, command: &Command) -> Option<(usize, Command)> {
     state.note("two kinds under one key", String::new);
     // In different activities the account of neither keeps the other from writing its call.
     let activity = activities()[state.dice.place(2)];
-    let ask = match command.ask {
+    let ask = match &command.ask {
         Ask::Draw(_) => Ask::Grant(grant(&mut state.dice, activity)),
-        Ask::Grant(_) => {
+        // No other kind can have such a key.
+        Ask::Reward(_) => return None,
+        Ask::Grant(_) | Ask::Exchange(_) | Ask::SignIn(_) | Ask::Points(_) => {
             let count = count(&mut state.dice);
             Ask::Draw(DrawAsk { activity, count })
         }

@@ -1,7 +1,7 @@
 //! A stock server: the scripts in `lua/` verb by verb, and what can happen to its processes.
 use std::collections::BTreeMap;
 
-use market::batch::Prize;
+use market::batch::StockItem;
 use tokio::time::Instant;
 
 use super::fault::Fault;
@@ -179,7 +179,7 @@ impl Server {
     }
 
     /// Another cluster begins to use the server, which is empty.
-    pub(super) fn intrude(&mut self, epoch: Epoch, left: &[(Prize, u16, u64)]) {
+    pub(super) fn intrude(&mut self, epoch: Epoch, left: &[(StockItem, u16, u64)]) {
         self.flush_all();
         let _done = self.process().reset_as(Cluster::Another, epoch, left);
     }
@@ -231,14 +231,14 @@ impl Process {
         }
         let segments: Vec<u16> = spread.segments_on(id).collect();
         let (mut parts, mut undelivered) = (Vec::new(), Vec::new());
-        for &(prize, mut want) in &wish.wants {
+        for &(item, mut want) in &wish.wants {
             let mut delivered = true;
             for turn in 0..segments.len() {
                 let segment = segments[(usize::from(wish.place) + turn) % segments.len()];
                 if want == 0 {
                     break;
                 }
-                let left = stock.left.get(&(prize, segment));
+                let left = stock.left.get(&(item, segment));
                 delivered &= left.is_some();
                 let count = u32::try_from(left.copied().unwrap_or(0))
                     .unwrap_or(u32::MAX)
@@ -247,21 +247,21 @@ impl Process {
                 if count > 0 {
                     parts.push(Part {
                         server: id,
-                        prize,
+                        item,
                         segment,
                         count,
                     });
                 }
             }
             if want > 0 && !delivered {
-                undelivered.push(prize);
+                undelivered.push(item);
             }
         }
         if !undelivered.is_empty() {
             return Ok(Some(Taken::Undelivered(undelivered)));
         }
         for Part {
-            prize,
+            item,
             segment,
             count,
             ..
@@ -269,7 +269,7 @@ impl Process {
         {
             *stock
                 .left
-                .get_mut(&(*prize, *segment))
+                .get_mut(&(*item, *segment))
                 .expect("it was there") -= u64::from(*count);
         }
         if !parts.is_empty() {
@@ -304,10 +304,10 @@ impl Process {
                 continue;
             };
             for part in &parts {
-                let same = |used: &&Part| used.prize == part.prize && used.segment == part.segment;
+                let same = |used: &&Part| used.item == part.item && used.segment == part.segment;
                 let used = used.iter().find(same).map_or(0, |used| used.count);
                 let unused = u64::from(part.count.saturating_sub(used));
-                *stock.left.entry((part.prize, part.segment)).or_default() += unused;
+                *stock.left.entry((part.item, part.segment)).or_default() += unused;
             }
             closed.insert(*grant, parts);
         }
@@ -350,11 +350,16 @@ impl Process {
     }
 
     /// `reset.lua`.
-    pub(super) fn reset(&mut self, epoch: Epoch, left: &[(Prize, u16, u64)]) -> Reset {
+    pub(super) fn reset(&mut self, epoch: Epoch, left: &[(StockItem, u16, u64)]) -> Reset {
         self.reset_as(Cluster::Ours, epoch, left)
     }
 
-    fn reset_as(&mut self, cluster: Cluster, epoch: Epoch, left: &[(Prize, u16, u64)]) -> Reset {
+    fn reset_as(
+        &mut self,
+        cluster: Cluster,
+        epoch: Epoch,
+        left: &[(StockItem, u16, u64)],
+    ) -> Reset {
         if let Some(stranger) = self.stranger(cluster) {
             return Reset::Stranger(stranger);
         }
@@ -365,7 +370,7 @@ impl Process {
         }
         let left = left
             .iter()
-            .map(|&(prize, segment, units)| ((prize, segment), units))
+            .map(|&(item, segment, units)| ((item, segment), units))
             .collect();
         self.memory.stock = Some(Stock {
             cluster,
@@ -394,7 +399,7 @@ impl Process {
                 || twice)
         {
             for &(segment, units) in &addition.segments {
-                *stock.left.entry((addition.prize, segment)).or_default() += units;
+                *stock.left.entry((addition.item, segment)).or_default() += units;
             }
         }
         Ok(stock.epoch)
@@ -404,7 +409,7 @@ impl Process {
     pub(super) fn withdraw(
         &mut self,
         (operation, epoch): (u64, Epoch),
-        (prize, units): (Prize, u64),
+        (item, units): (StockItem, u64),
         spread: Spread,
     ) -> Result<(Epoch, Vec<(u16, u64)>), Lost> {
         let id = self.server;
@@ -422,7 +427,7 @@ impl Process {
         let mut want = units;
         let mut taken = Vec::new();
         for segment in spread.segments_on(id) {
-            let Some(left) = stock.left.get_mut(&(prize, segment)) else {
+            let Some(left) = stock.left.get_mut(&(item, segment)) else {
                 continue;
             };
             let got = want.min(*left);
@@ -443,7 +448,7 @@ pub(super) struct Wish {
     pub(super) grant: GrantId,
     shard: u16,
     place: u16,
-    wants: Vec<(Prize, u32)>,
+    wants: Vec<(StockItem, u32)>,
 }
 
 impl Wish {
@@ -460,7 +465,7 @@ impl Wish {
             place: lane,
             wants: wants
                 .iter()
-                .map(|units| (units.prize, units.count))
+                .map(|units| (units.item, units.count))
                 .collect(),
         }
     }

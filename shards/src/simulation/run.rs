@@ -14,7 +14,7 @@ use super::disasters::{befall, keep_up, operate, replicate};
 use super::fault::Fault;
 use super::players::{give, play, probe, sell_out};
 use super::process::Server;
-use super::scenario::{GATEWAYS, SHARDS, Scenario, prizes};
+use super::scenario::{GATEWAYS, SHARDS, Scenario, items};
 use super::world::{World, WorldState};
 
 /// How long it may take after the bad weather until all players are answered and nothing moves.
@@ -102,7 +102,7 @@ async fn play_out(world: &Arc<World>) -> Result<(), Broken> {
     until(world, REST_WITHIN, players).await?;
     until(world, REST_WITHIN, |world| world.state().unrest()).await?;
     world.state().check_rest();
-    // What gateways believe of servers and sold out prizes is forgotten by then.
+    // What gateways believe of servers and sold out items is forgotten by then.
     sleep(Duration::from_secs(2)).await;
     world.state().book.playing = 1;
     tokio::spawn(sell_out(world.clone()));
@@ -129,11 +129,11 @@ fn begin(world: &Arc<World>) {
         ..
     } = world.scenario;
     let mut state = world.state();
-    let published = prizes()
+    let published = items()
         .into_iter()
         .zip(units)
         .filter(|(_, units)| *units > 0);
-    published.for_each(|(prize, units)| state.meta.add(prize, units));
+    published.for_each(|(item, units)| state.meta.add(item, units));
     state.gateways = (0..GATEWAYS).map(|_| None).collect();
     // And the operator who gives chances.
     state.book.playing = usize::try_from(players).expect("few") + 1;

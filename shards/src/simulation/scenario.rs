@@ -3,10 +3,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use market::batch::Prize;
+use market::batch::StockItem;
 use market::campaign::{Campaign, Catalogue, Published};
 use market::chances::Chances;
-use market::{ActivityId, AwardId};
+use market::{ActivityId, AwardId, Behaviour, Points, SkuId};
 use testkit::campaign::{Award, CampaignFile, Tree};
 
 use super::dice::Dice;
@@ -27,8 +27,8 @@ pub(super) const CHANCES: Chances = Chances {
     month_limit: 4,
 };
 
-/// Two limited prizes and one without limit: draws are refused while the stock is unavailable, and
-/// calls are all or nothing. One limited prize: draws get the luck award while the stock is
+/// Two limited items and one without limit: draws are refused while the stock is unavailable, and
+/// calls are all or nothing. One limited item: draws get the luck award while the stock is
 /// unavailable, and calls make as many draws as there are chances.
 fn campaigns() -> [CampaignFile; 2] {
     let of_chances = |file: CampaignFile| {
@@ -38,8 +38,13 @@ fn campaigns() -> [CampaignFile; 2] {
             month_limit,
         } = CHANCES;
         file.chances(welcome, day_limit, month_limit)
-            .award(Award::luck())
+            .award(
+                Award::luck()
+                    .setting("key", "\"user_credit_random\"")
+                    .setting("config", "\"1,100\""),
+            )
             .tree(Tree::stock("tree", CampaignFile::LUCK, Some("1,100")))
+            .section("[[reward]]\nbehavior = \"sign\"\nkind = \"points\"\npoints = \"20.50\"")
     };
     let refuses = CampaignFile::new(1)
         .named("refuses")
@@ -50,7 +55,10 @@ fn campaigns() -> [CampaignFile; 2] {
         .named("falls back")
         .falling_back()
         .partial()
-        .award(Award::new(4, "prize", "1").count(1, "tree"));
+        .award(Award::new(4, "prize", "1").count(1, "tree"))
+        .section("[[sku]]\nid = 4\nstock = 1\nprice_minor = 3000\nchances = 2")
+        .section("[[reward]]\nbehavior = \"sign\"\nkind = \"chances\"\nsku = 4")
+        .section("[[reward]]\nbehavior = \"pay\"\nkind = \"chances\"\nsku = 4");
     [refuses, falls_back].map(of_chances)
 }
 
@@ -64,12 +72,32 @@ pub(super) fn is_all_or_nothing(activity: ActivityId) -> bool {
     activity == activities()[0]
 }
 
-/// The prizes whose stock is limited.
-pub(super) fn prizes() -> [Prize; 3] {
-    [(1, 1), (1, 2), (2, 4)].map(|(activity, award)| Prize {
-        activity: ActivityId::new(activity).expect("an id"),
-        award: AwardId::new(award).expect("an id"),
-    })
+/// The items whose stock is limited. All draws of the last one's activity want it. A sku has the
+/// same number as an award.
+pub(super) fn items() -> [StockItem; 4] {
+    let [refuses, falls_back] = activities();
+    let award = |activity, award| StockItem::award(activity, AwardId::new(award).expect("an id"));
+    [
+        award(refuses, 1),
+        award(refuses, 2),
+        StockItem::sku(falls_back, sku()),
+        award(falls_back, 4),
+    ]
+}
+
+/// The sku that is on sale, and whose units rewards give.
+pub(super) fn sku() -> SkuId {
+    SkuId::new(4).expect("an id")
+}
+
+/// What a unit of it costs.
+pub(super) fn price() -> Points {
+    Points::from_hundredths(3_000).expect("an amount")
+}
+
+/// The behaviour that another system reports.
+pub(super) fn behaviour() -> Behaviour {
+    Behaviour::new("pay").expect("a word")
 }
 
 /// What all lanes draw from.
@@ -129,8 +157,8 @@ pub(super) struct Scenario {
     pub(super) reclaim_ms_max: u64,
     /// How old receipts become before the job reads them.
     pub(super) receipts_kept: Duration,
-    /// Units of each prize at the beginning; none of a prize that is published later.
-    pub(super) units: [u64; 3],
+    /// Units of each item at the beginning; none of an item that is published later.
+    pub(super) units: [u64; 4],
     /// Draws of one batch.
     pub(super) batch_max: usize,
 }
@@ -255,7 +283,12 @@ impl Scenario {
             reconcile_ms_max: [500, 1_200, 3_000][dice.place(3)],
             reclaim_ms_max: [300, 3_000][dice.place(2)],
             receipts_kept: Duration::from_millis([300, 2_000][dice.place(2)]),
-            units: [dice.between(2, 12), dice.between(1, 8), dice.below(9)],
+            units: [
+                dice.between(2, 12),
+                dice.between(1, 8),
+                dice.between(1, 9),
+                dice.below(9),
+            ],
             batch_max: dice.place(6) + 1,
         }
     }

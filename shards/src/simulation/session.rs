@@ -2,7 +2,7 @@
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use market::batch::Prize;
+use market::batch::StockItem;
 
 use super::fault::Fault;
 use super::process::{Process, Wish};
@@ -202,7 +202,7 @@ impl Session for FakeSession {
     async fn reset(
         &mut self,
         epoch: Epoch,
-        left: &[(Prize, u16, u64)],
+        left: &[(StockItem, u16, u64)],
     ) -> Result<Reset, StockUnavailable> {
         let left = left.to_vec();
         Ok(self
@@ -225,13 +225,13 @@ impl Session for FakeSession {
         &mut self,
         operation: u64,
         epoch: Epoch,
-        prize: Prize,
+        item: StockItem,
         units: u64,
     ) -> Result<Result<(Epoch, Vec<(u16, u64)>), Lost>, StockUnavailable> {
         let spread = self.world.scenario.spread;
         let script = move |process: &mut Process| {
             (
-                process.withdraw((operation, epoch), (prize, units), spread),
+                process.withdraw((operation, epoch), (item, units), spread),
                 operation,
             )
         };

@@ -3,17 +3,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use market::batch::{AccountKey, Batch, Known, Settlement};
+use market::batch::{Batch, Known, NeededRows, Needs, Settlement, Slots};
 use market::calendar::Day;
 use market::chances::Account;
-use market::{ActivityId, Call, Command, Made, MadeCall, RequestId, UserId};
+use market::points::PointsEntry;
+use market::{Call, Made, MadeCall, RequestId, UserId};
 use tokio::runtime::Handle;
 
 use super::clocks::{CLOCK_OF, right_time};
 use super::fault::Fault;
 use super::locks::{LockMode, LockedRow};
 use super::rows::{FakeRow, RowKey, new_rows};
-use super::tables::{ReceiptRow, TableWrite};
+use super::tables::{FakeAccounts, FakePoints, FakeSignIns, FakeTable, ReceiptRow, TableWrite};
 use super::transaction::Transaction;
 use super::wire::{Link, pause, send};
 use super::world::World;
@@ -115,18 +116,29 @@ impl FakeStore {
     async fn write_rows(&self, settlement: &Settlement) -> Result<(), StoreError> {
         let transaction = self.open()?;
         let rows = &settlement.rows;
-        let owned = |(key, account): (&AccountKey, &Account)| (key.clone(), *account);
-        let new: Vec<_> = rows.accounts.new_rows().map(owned).collect();
-        let changed: Vec<_> = rows.accounts.changed_rows().map(owned).collect();
+        let accounts = Changed::of(&rows.accounts);
+        let points = Changed::of(&rows.points);
+        let sign_ins = Changed::of(&rows.sign_ins);
         let calls: Vec<Call> = rows.calls().cloned().collect();
         let made = new_rows(&rows.made);
+        let entries = rows.entries.clone();
         let upsert = self.world.breaks(Fault::Upsert);
         let by_kind = self.world.breaks(Fault::KeyByKind);
+        let twice = self.world.breaks(Fault::SignInTwice);
+        let unpaid = self.world.breaks(Fault::EntryWithoutDebit);
+        let unnoted = self.world.breaks(Fault::DebitWithoutEntry);
         send(&self.world, self.link(), async move {
-            insert_accounts(&transaction, new, upsert).await?;
-            update_accounts(&transaction, changed)?;
+            write_changed::<FakeAccounts>(&transaction, accounts, upsert).await?;
+            if !unpaid {
+                write_changed::<FakePoints>(&transaction, points, false).await?;
+            }
+            write_changed::<FakeSignIns>(&transaction, sign_ins, twice).await?;
             insert_calls(&transaction, calls, by_kind).await?;
-            insert_rows(&transaction, made)
+            insert_rows(&transaction, made)?;
+            if !unnoted {
+                insert_entries(&transaction, entries)?;
+            }
+            Ok(())
         })
         .await?
     }
@@ -226,7 +238,15 @@ impl ShardStore for FakeStore {
         self.hang_up();
         let transaction = Arc::new(Transaction::begin(&self.world, self.shard));
         self.open = Some(transaction.clone());
-        let (accounts, calls) = (batch.needs().accounts.clone(), batch.needs().calls.clone());
+        let Needs {
+            accounts,
+            points,
+            sign_ins,
+            calls,
+        } = batch.needs();
+        let (accounts, points) = (accounts.clone(), points.clone());
+        let (sign_ins, calls) = (sign_ins.clone(), calls.clone());
+        let twice = self.world.breaks(Fault::SignInTwice);
         let unseen = self.world.breaks(Fault::ClaimUnseen);
         let on_lock = if self.world.breaks(Fault::HeldTogether) {
             OnLock::Wait
@@ -235,7 +255,13 @@ impl ShardStore for FakeStore {
         };
         let (mut known, time) = send(&self.world, self.link(), async move {
             let time = right_time();
-            let accounts = lock_accounts(&transaction, &accounts, on_lock).await?;
+            let accounts = lock::<FakeAccounts>(&transaction, &accounts, on_lock).await?;
+            let points = lock::<FakePoints>(&transaction, &points, on_lock).await?;
+            let sign_ins = if twice {
+                vec![None; sign_ins.len()]
+            } else {
+                lock::<FakeSignIns>(&transaction, &sign_ins, on_lock).await?
+            };
             transaction.breathe().await;
             let calls = match keys {
                 CallKeys::LookUp => find_calls(&transaction, &calls, on_lock).await?,
@@ -245,7 +271,13 @@ impl ShardStore for FakeStore {
                     vec![None; calls.len()]
                 }
             };
-            Ok::<_, StoreError>((Known { accounts, calls }, time))
+            let known = Known {
+                accounts,
+                points,
+                sign_ins,
+                calls,
+            };
+            Ok::<_, StoreError>((known, time))
         })
         .await??;
         if self.world.breaks(Fault::FirstOnly) {
@@ -269,29 +301,33 @@ impl ShardStore for FakeStore {
 
     async fn held(&mut self, batch: &Batch) -> Result<Vec<bool>, StoreError> {
         self.hang_up();
-        let (world, shard, commands) = (self.world.clone(), self.shard, batch.commands().to_vec());
+        let (world, shard) = (self.world.clone(), self.shard);
         let together = self.world.breaks(Fault::HeldTogether);
+        let needs = batch.needs();
+        let accounts: Vec<_> = needs.accounts.iter().map(FakeAccounts::locked).collect();
+        let points: Vec<_> = needs.points.iter().map(FakePoints::locked).collect();
+        let sign_ins: Vec<_> = needs.sign_ins.iter().map(FakeSignIns::locked).collect();
+        let call =
+            |(user, request): &(UserId, RequestId)| LockedRow::Call(user.clone(), request.clone());
+        let calls: Vec<_> = needs.calls.iter().map(call).collect();
         let look = async move {
-            let mut state = world.state();
-            let rows = |Command { user, request, ask }: &Command| {
-                [
-                    LockedRow::Account(user.clone(), ask.activity()),
-                    LockedRow::Call(user.clone(), request.clone()),
-                ]
+            let state = world.state();
+            let held = |rows: Vec<LockedRow>| {
+                let is_held = |row: &LockedRow| !together && state.shards[shard].is_held(row);
+                rows.iter().map(is_held).collect()
             };
-            let is_held = |command: &Command| {
-                !together
-                    && rows(command)
-                        .iter()
-                        .any(|key| state.shards[shard].is_held(key))
-            };
-            let held: Vec<bool> = commands.iter().map(is_held).collect();
-            if held.contains(&true) {
-                state.note("held", || format!("{held:?}"));
+            NeededRows {
+                accounts: held(accounts),
+                points: held(points),
+                sign_ins: held(sign_ins),
+                calls: held(calls),
             }
-            held
         };
-        Ok(send(&self.world, self.link(), look).await?)
+        let held = batch.with_rows(&send(&self.world, self.link(), look).await?);
+        if held.contains(&true) {
+            self.world.state().note("held", || format!("{held:?}"));
+        }
+        Ok(held)
     }
 
     async fn persist(
@@ -372,24 +408,40 @@ fn kind_of(error: &StoreError) -> &'static str {
 }
 
 /// Locks the rows that are there in the order of their keys, and reads them.
-async fn lock_accounts(
+async fn lock<T: FakeTable>(
     transaction: &Transaction,
-    keys: &[(UserId, ActivityId)],
+    keys: &[T::Key],
     on_lock: OnLock,
-) -> Result<Vec<Option<Account>>, StoreError> {
+) -> Result<Vec<Option<T::State>>, StoreError> {
     let mut order: Vec<usize> = (0..keys.len()).collect();
     order.sort_unstable_by_key(|&index| &keys[index]);
-    let mut accounts = vec![None; keys.len()];
+    let mut states = vec![None; keys.len()];
     for index in order {
-        let (user, activity) = &keys[index];
-        if transaction.with(|tables| tables.has_account(user, *activity)) {
-            transaction
-                .lock_to_read(&LockedRow::Account(user.clone(), *activity), on_lock)
-                .await?;
-            accounts[index] = transaction.with(|tables| tables.accounts.get(&keys[index]).copied());
+        let (key, row) = (&keys[index], T::locked(&keys[index]));
+        let may_be_there =
+            transaction.with(|tables| T::rows(tables).contains_key(key) || tables.is_held(&row));
+        if may_be_there {
+            transaction.lock_to_read(&row, on_lock).await?;
+            states[index] = transaction.with(|tables| T::rows(tables).get(key).copied());
         }
     }
-    Ok(accounts)
+    Ok(states)
+}
+
+/// The rows of a table that a batch writes.
+struct Changed<K, V> {
+    new: Vec<(K, V)>,
+    changed: Vec<(K, V)>,
+}
+
+impl<K: Clone, V: Copy + PartialEq> Changed<K, V> {
+    fn of(slots: &Slots<K, V>) -> Self {
+        let owned = |(key, state): (&K, &V)| (key.clone(), *state);
+        Self {
+            new: slots.new_rows().map(owned).collect(),
+            changed: slots.changed_rows().map(owned).collect(),
+        }
+    }
 }
 
 async fn find_calls(
@@ -418,33 +470,40 @@ fn first_only(earlier: &mut MadeCall) {
     }
 }
 
-async fn insert_accounts(
+/// Writes rows. Prefetch has locked those that change. `upsert` breaks the rule that new ones must
+/// not be there.
+async fn write_changed<T: FakeTable>(
     transaction: &Transaction,
-    mut new: Vec<(AccountKey, Account)>,
+    Changed { mut new, changed }: Changed<T::Key, T::State>,
     upsert: bool,
 ) -> Result<(), StoreError> {
     new.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-    for (key, account) in new {
-        let row = LockedRow::Account(key.0.clone(), key.1);
-        transaction.lock(&row, LockMode::Exclusive).await?;
-        if !upsert && transaction.with(|tables| tables.accounts.contains_key(&key)) {
-            return Err(StoreError::Conflict("duplicate account".to_owned()));
+    for (key, state) in new {
+        transaction
+            .lock(&T::locked(&key), LockMode::Exclusive)
+            .await?;
+        if !upsert && transaction.with(|tables| T::rows(tables).contains_key(&key)) {
+            return Err(StoreError::Conflict("duplicate row".to_owned()));
         }
-        transaction.write(TableWrite::Account(key, account))?;
+        transaction.write(T::write(key, state))?;
+    }
+    for (key, state) in changed {
+        if !transaction.with(|tables| T::rows(tables).contains_key(&key)) {
+            return Err(StoreError::Conflict("no row".to_owned()));
+        }
+        transaction.write(T::write(key, state))?;
     }
     Ok(())
 }
 
-/// Prefetch has locked these rows.
-fn update_accounts(
-    transaction: &Transaction,
-    changed: Vec<(AccountKey, Account)>,
-) -> Result<(), StoreError> {
-    for (key, account) in changed {
-        if !transaction.with(|tables| tables.accounts.contains_key(&key)) {
-            return Err(StoreError::Conflict("no account".to_owned()));
+/// Whoever writes an entry has the account of points locked.
+fn insert_entries(transaction: &Transaction, entries: Vec<PointsEntry>) -> Result<(), StoreError> {
+    for entry in entries {
+        let key = (entry.user.clone(), entry.number);
+        if transaction.with(|tables| tables.entries.contains_key(&key)) {
+            return Err(StoreError::Conflict("duplicate entry".to_owned()));
         }
-        transaction.write(TableWrite::Account(key, account))?;
+        transaction.write(TableWrite::Entry(entry))?;
     }
     Ok(())
 }
@@ -547,13 +606,13 @@ async fn count_issued(
     let mut used = receipt.used.clone();
     used.sort_unstable();
     for Part {
-        prize,
+        item,
         segment,
         count,
         ..
     } in used
     {
-        let key = (prize, segment, run, lane);
+        let key = (item, segment, run, lane);
         transaction
             .lock(&LockedRow::Counter(key), LockMode::Exclusive)
             .await?;

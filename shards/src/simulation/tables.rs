@@ -8,9 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::Duration;
 
-use market::batch::{AccountKey, Prize};
+use market::batch::{AccountKey, StockItem};
 use market::chances::Account;
-use market::{ActivityId, Call, MadeCall, OrderId, RequestId, UserId};
+use market::points::{PointsAccount, PointsEntry};
+use market::sign_in::SignIn;
+use market::{Call, MadeCall, OrderId, RequestId, UserId};
 use tokio::time::Instant;
 
 use super::locks::{CounterKey, LockAttempt, LockMode, LockedRow, RowLocks};
@@ -28,8 +30,8 @@ const VOID_KEPT: Duration = Duration::from_mins(1);
 /// Rows that a statement returns which works page by page (in SQL: a thousand).
 const PAGE: usize = 3;
 
-/// Units in one segment of a prize.
-pub(super) type Counts = BTreeMap<(Prize, u16), u64>;
+/// Units in one segment of an item.
+pub(super) type Counts = BTreeMap<(StockItem, u16), u64>;
 
 /// A row of `stock_receipt`.
 #[derive(Debug, Clone)]
@@ -71,6 +73,9 @@ struct Counter {
 #[derive(Debug, Clone)]
 pub(super) enum TableWrite {
     Account(AccountKey, Account),
+    Points(UserId, PointsAccount),
+    SignIn(AccountKey, SignIn),
+    Entry(PointsEntry),
     Call(Call),
     /// A row that a call made.
     Row(RowKey, FakeRow),
@@ -94,6 +99,9 @@ struct Transaction {
 pub(super) struct ShardTables {
     spread: Spread,
     pub(super) accounts: BTreeMap<AccountKey, Account>,
+    pub(super) points: BTreeMap<UserId, PointsAccount>,
+    pub(super) sign_ins: BTreeMap<AccountKey, SignIn>,
+    pub(super) entries: BTreeMap<(UserId, u64), PointsEntry>,
     pub(super) calls: BTreeMap<(UserId, RequestId), Call>,
     pub(super) rows: RowsByTable,
     pub(super) receipts: BTreeMap<GrantId, ReceiptRow>,
@@ -111,6 +119,9 @@ impl ShardTables {
         Self {
             spread,
             accounts: BTreeMap::new(),
+            points: BTreeMap::new(),
+            sign_ins: BTreeMap::new(),
+            entries: BTreeMap::new(),
             calls: BTreeMap::new(),
             rows: RowsByTable::default(),
             receipts: BTreeMap::new(),
@@ -150,13 +161,7 @@ impl ShardTables {
         LockAttempt::Locked
     }
 
-    /// Whether a row is there, or may be once another transaction has ended.
-    pub(super) fn has_account(&self, user: &UserId, activity: ActivityId) -> bool {
-        self.accounts.contains_key(&(user.clone(), activity))
-            || self.is_held(&LockedRow::Account(user.clone(), activity))
-    }
-
-    /// The same for a call.
+    /// Whether a call is there, or may be once another transaction has ended.
     pub(super) fn has_call(&self, user: &UserId, request: &RequestId) -> bool {
         self.calls.contains_key(&(user.clone(), request.clone()))
             || self.is_held(&LockedRow::Call(user.clone(), request.clone()))
@@ -223,6 +228,16 @@ impl ShardTables {
             TableWrite::Account(key, account) => {
                 self.accounts.insert(key, account);
             }
+            TableWrite::Points(user, account) => {
+                self.points.insert(user, account);
+            }
+            TableWrite::SignIn(key, sign_in) => {
+                self.sign_ins.insert(key, sign_in);
+            }
+            TableWrite::Entry(entry) => {
+                self.entries
+                    .insert((entry.user.clone(), entry.number), entry);
+            }
             TableWrite::Call(call) => {
                 self.calls
                     .insert((call.user.clone(), call.request.clone()), call);
@@ -237,9 +252,9 @@ impl ShardTables {
                     .retain(|grant, row| row.void || !grants.contains(grant));
             }
             TableWrite::Fold(counts) => {
-                for ((prize, segment, run, lane), units) in counts {
-                    self.counters.remove(&(prize, segment, run, lane));
-                    self.count((prize, segment, 0, 0), units);
+                for ((item, segment, run, lane), units) in counts {
+                    self.counters.remove(&(item, segment, run, lane));
+                    self.count((item, segment, 0, 0), units);
                 }
             }
             TableWrite::Epoch(server, epoch) => {
@@ -268,9 +283,9 @@ impl ShardTables {
     /// What was issued out of a server's segments.
     pub(super) fn issued_of(&self, server: ServerId) -> Counts {
         let mut issued = Counts::new();
-        for (&(prize, segment, ..), counter) in &self.counters {
+        for (&(item, segment, ..), counter) in &self.counters {
             if self.spread.server_of(segment) == server {
-                *issued.entry((prize, segment)).or_default() += counter.issued;
+                *issued.entry((item, segment)).or_default() += counter.issued;
             }
         }
         issued
@@ -333,6 +348,82 @@ impl ShardTables {
 
     pub(super) fn early_sum(&self, server: ServerId) -> Counts {
         self.early.get(&server).cloned().unwrap_or_default()
+    }
+}
+
+/// Rows that batches lock and read by their keys, and write.
+pub(super) trait FakeTable: Copy + Send + 'static {
+    type Key: Clone + Ord + Send;
+    type State: Copy + Send;
+
+    /// The row of a key, as it is locked.
+    fn locked(key: &Self::Key) -> LockedRow;
+    /// The rows of a shard.
+    fn rows(tables: &ShardTables) -> &BTreeMap<Self::Key, Self::State>;
+    /// A change of a row.
+    fn write(key: Self::Key, state: Self::State) -> TableWrite;
+}
+
+/// Accounts of chances.
+#[derive(Clone, Copy)]
+pub(super) struct FakeAccounts;
+
+/// Accounts of points.
+#[derive(Clone, Copy)]
+pub(super) struct FakePoints;
+
+/// Sign-ins.
+#[derive(Clone, Copy)]
+pub(super) struct FakeSignIns;
+
+impl FakeTable for FakeAccounts {
+    type Key = AccountKey;
+    type State = Account;
+
+    fn locked((user, activity): &AccountKey) -> LockedRow {
+        LockedRow::Account(user.clone(), *activity)
+    }
+
+    fn rows(tables: &ShardTables) -> &BTreeMap<AccountKey, Account> {
+        &tables.accounts
+    }
+
+    fn write(key: AccountKey, account: Account) -> TableWrite {
+        TableWrite::Account(key, account)
+    }
+}
+
+impl FakeTable for FakePoints {
+    type Key = UserId;
+    type State = PointsAccount;
+
+    fn locked(user: &UserId) -> LockedRow {
+        LockedRow::Points(user.clone())
+    }
+
+    fn rows(tables: &ShardTables) -> &BTreeMap<UserId, PointsAccount> {
+        &tables.points
+    }
+
+    fn write(user: UserId, account: PointsAccount) -> TableWrite {
+        TableWrite::Points(user, account)
+    }
+}
+
+impl FakeTable for FakeSignIns {
+    type Key = AccountKey;
+    type State = SignIn;
+
+    fn locked((user, activity): &AccountKey) -> LockedRow {
+        LockedRow::SignIn(user.clone(), *activity)
+    }
+
+    fn rows(tables: &ShardTables) -> &BTreeMap<AccountKey, SignIn> {
+        &tables.sign_ins
+    }
+
+    fn write(key: AccountKey, sign_in: SignIn) -> TableWrite {
+        TableWrite::SignIn(key, sign_in)
     }
 }
 

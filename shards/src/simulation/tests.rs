@@ -55,13 +55,21 @@ fn replay(seed: u64) {
 }
 
 /// What must have happened at least once in a thousand runs: else they would prove little.
-const EVENTS: [&str; 44] = [
+const EVENTS: [&str; 52] = [
     "answer: a unit",
     "answer: no unit",
     "answer: stock unavailable",
     "answer: no chances",
     "answer: several draws",
     "answer: chances given",
+    "answer: bought",
+    "answer: signed in",
+    "answer: rewarded",
+    "answer: points changed",
+    "answer: too few points",
+    "answer: sold out",
+    "answer: nothing to reward",
+    "points: won",
     "two kinds under one key",
     "answer: fewer draws",
     "answer: request id reused",
@@ -191,6 +199,9 @@ planted!(
     a_key_must_belong_to_one_call_of_whatever_kind: KeyByKind,
     a_key_that_has_a_call_must_not_be_claimed: ClaimUnseen,
     a_verdict_must_go_by_the_batch_s_own_call: VerdictByKey,
+    what_changes_points_must_have_an_entry: DebitWithoutEntry,
+    an_entry_must_change_the_points: EntryWithoutDebit,
+    a_day_must_have_one_sign_in: SignInTwice,
     a_day_must_not_come_from_the_clock_alone: ClockLabel,
     a_lane_must_not_delete_the_receipt_of_an_open_grant: DeleteOpen,
     who_is_held_must_not_hold_up_others: HeldTogether,

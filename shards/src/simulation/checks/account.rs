@@ -25,22 +25,27 @@ impl WorldState {
         }
     }
 
-    /// What the calls of a user made in an activity.
-    fn made_in(&self, (user, activity): &AccountKey) -> impl Iterator<Item = &Made> {
+    /// What the calls of a user made.
+    pub(super) fn made_by(&self, user: &UserId) -> impl Iterator<Item = &Made> {
         let calls = self.book.calls.iter();
         calls
-            .filter(move |((of, _), made)| of == user && made.call.activity == *activity)
+            .filter(move |((of, _), _)| of == user)
             .map(|(_, made)| &made.made)
     }
 
     /// The chances that a user was given in an activity.
     fn given(&self, key: &AccountKey) -> u32 {
-        self.made_in(key).map(chances_given).sum()
+        let (user, activity) = key;
+        self.made_by(user)
+            .map(|made| chances_given(made, *activity))
+            .sum()
     }
 
     /// A user's orders in an activity, in the order of their ordinals.
     fn orders_of(&self, key: &AccountKey) -> Vec<(u32, Day)> {
-        let orders = self.made_in(key).flat_map(Made::orders);
+        let (user, activity) = key;
+        let orders = self.made_by(user).flat_map(Made::orders);
+        let orders = orders.filter(|order| order.activity == *activity);
         let mut orders: Vec<_> = orders.map(|order| (order.ordinal, order.day)).collect();
         orders.sort_unstable();
         orders

@@ -2,13 +2,15 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use market::adjust::{PointsAsk, PointsChange};
+use market::batch::AccountKey;
 use market::command::Fingerprint;
-use market::{Ask, Call, Command, Kind, Made, Refusal, UserId};
+use market::{Ask, Command, Kind, Made, MadeCall, Refusal, UserId};
 use tokio::time::Instant;
 
 use super::kinds::{answers, name_of, took_unit};
 use crate::error::CommandError;
-use crate::simulation::scenario::{CHANCES, is_all_or_nothing};
+use crate::simulation::scenario::{CHANCES, is_all_or_nothing, price};
 use crate::simulation::store::POISONED;
 use crate::simulation::world::WorldState;
 
@@ -32,8 +34,10 @@ pub(super) struct Standstill {
 pub(in crate::simulation) struct Before {
     /// Whether its sender was already answered that it was made.
     knew: bool,
-    /// The chances that the user had been granted.
+    /// The chances that the user had been granted, where the command draws.
     granted: u32,
+    /// The points that the user had ever been given, in hundredths.
+    points: i64,
 }
 
 impl WorldState {
@@ -111,7 +115,11 @@ impl WorldState {
     fn answered(&self, command: &Command) -> Option<&Made> {
         let key = (command.user.clone(), command.request.clone());
         let made = self.book.answers.get(&key)?;
-        answers(command, made).then_some(made)
+        self.book
+            .calls
+            .get(&key)
+            .filter(|earlier| is_repeat(command, earlier))?;
+        Some(made)
     }
 
     /// Whether it was answered with a unit.
@@ -121,11 +129,11 @@ impl WorldState {
 
     /// What is known before a command is sent.
     pub(in crate::simulation) fn before(&self, shard: usize, command: &Command) -> Before {
-        let key = (command.user.clone(), command.ask.activity());
-        let account = self.shards[shard].accounts.get(&key);
+        let account = drawn_from(command).and_then(|key| self.shards[shard].accounts.get(&key));
         Before {
             knew: self.answered(command).is_some(),
             granted: account.map_or(CHANCES.welcome, |account| account.granted),
+            points: self.points_of(&command.user).0,
         }
     }
 
@@ -156,7 +164,7 @@ impl WorldState {
     }
 
     fn check_made(&mut self, shard: usize, command: &Command, made: &Made) {
-        if let (Ask::Draw(ask), Made::Draws(orders)) = (command.ask, made) {
+        if let (Ask::Draw(ask), Made::Draws(orders)) = (&command.ask, made) {
             if orders.len() > 1 {
                 self.note("answer: several draws", String::new);
             }
@@ -191,15 +199,28 @@ impl WorldState {
         refusal: Refusal,
     ) -> bool {
         let asked = command.ask.fingerprint();
-        let account = self.shards[shard]
-            .accounts
-            .get(&(command.user.clone(), asked.activity));
-        let earlier = self.shards[shard]
-            .calls
-            .get(&(command.user.clone(), command.request.clone()))
-            .map(Call::fingerprint);
+        let account = drawn_from(command).and_then(|key| self.shards[shard].accounts.get(&key));
+        let key = (command.user.clone(), command.request.clone());
+        let earlier = self.book.calls.get(&key);
         let used = account.map_or(0, |account| account.used);
-        let right = is_right(refusal, asked, earlier, used, before.granted);
+        let right = match refusal {
+            Refusal::RequestIdReused
+            | Refusal::RequestActivityDiffers
+            | Refusal::RequestCountDiffers => earlier.is_some_and(|earlier| {
+                !is_repeat(command, earlier)
+                    && differs(asked, earlier.call.fingerprint()) == refusal
+            }),
+            Refusal::PointsShort => {
+                let least = before.points - self.points_of(&command.user).1;
+                least < needed_points(&command.ask)
+            }
+            Refusal::NothingToReward => {
+                asked.kind == Kind::SignIn && self.has_signed_in(&command.user)
+            }
+            Refusal::SkuSoldOut => matches!(asked.kind, Kind::Exchange | Kind::Reward),
+            Refusal::StockUnavailable => !matches!(asked.kind, Kind::Grant | Kind::Points),
+            refusal => asked.kind == Kind::Draw && is_right(refusal, asked, used, before.granted),
+        };
         if before.knew || !right {
             let what =
                 format!("{command:?} was refused ({refusal}), with {account:?} and {earlier:?}");
@@ -209,45 +230,57 @@ impl WorldState {
     }
 }
 
-/// Whether rules could refuse this call. Its user had been granted these chances when it was sent,
-/// and has used these by now. `earlier` is the call that has its key.
-fn is_right(
-    refusal: Refusal,
-    asked: Fingerprint,
-    earlier: Option<Fingerprint>,
-    used: u32,
-    granted: u32,
-) -> bool {
-    let differs = |earlier: Fingerprint| {
-        if earlier.kind != asked.kind {
-            Refusal::RequestIdReused
-        } else if earlier.activity != asked.activity {
-            Refusal::RequestActivityDiffers
-        } else if asked.kind == Kind::Draw {
-            Refusal::RequestCountDiffers
-        } else {
-            Refusal::RequestIdReused
-        }
+/// Whether a command asks for what the call under its key has asked for.
+fn is_repeat(command: &Command, earlier: &MadeCall) -> bool {
+    command.ask.fingerprint() == earlier.call.fingerprint() && answers(command, &earlier.made)
+}
+
+/// The account that a command draws from, if it draws.
+fn drawn_from(command: &Command) -> Option<AccountKey> {
+    match &command.ask {
+        Ask::Draw(ask) => Some((command.user.clone(), ask.activity)),
+        _ => None,
+    }
+}
+
+/// How many points a command takes, in hundredths.
+fn needed_points(ask: &Ask) -> i64 {
+    let points = match ask {
+        Ask::Exchange(_) => price(),
+        Ask::Points(PointsAsk {
+            change: PointsChange::Take(points),
+        }) => *points,
+        _ => return 0,
     };
-    let reused = earlier.filter(|&earlier| earlier != asked).map(differs);
+    points.hundredths().cast_signed()
+}
+
+/// How a call that is no repeat of an earlier one under its key is refused.
+fn differs(asked: Fingerprint, earlier: Fingerprint) -> Refusal {
+    if earlier.kind != asked.kind {
+        Refusal::RequestIdReused
+    } else if earlier.activity != asked.activity {
+        Refusal::RequestActivityDiffers
+    } else if asked.kind == Kind::Draw {
+        Refusal::RequestCountDiffers
+    } else {
+        Refusal::RequestIdReused
+    }
+}
+
+/// Whether rules could refuse this call for draws. Its user had been granted these chances when it
+/// was sent, and has used these by now.
+fn is_right(refusal: Refusal, asked: Fingerprint, used: u32, granted: u32) -> bool {
     // A call that goes as far as the chances do makes at least one draw.
-    let needed = if is_all_or_nothing(asked.activity) {
+    let needed = if asked.activity.is_some_and(is_all_or_nothing) {
         asked.asked
     } else {
         1
     };
     match refusal {
-        Refusal::RequestIdReused
-        | Refusal::RequestActivityDiffers
-        | Refusal::RequestCountDiffers => reused == Some(refusal),
-        _ if asked.kind != Kind::Draw => false,
         Refusal::NoChancesLeft => u64::from(used) + needed > granted.into(),
-        Refusal::StockUnavailable | Refusal::MonthLimit | Refusal::DayLimit => true,
-        Refusal::ActivityUnknown
-        | Refusal::ActivityNotOpen
-        | Refusal::ActivityNotBegun
-        | Refusal::ActivityOver
-        | Refusal::TooManyChances => false,
+        Refusal::MonthLimit | Refusal::DayLimit => true,
+        _ => false,
     }
 }
 
@@ -260,6 +293,9 @@ fn event_of(answer: &Result<Made, CommandError>) -> &'static str {
             "answer: request id reused"
         }
         Err(CommandError::Refused(Refusal::RequestCountDiffers)) => "answer: count differs",
+        Err(CommandError::Refused(Refusal::PointsShort)) => "answer: too few points",
+        Err(CommandError::Refused(Refusal::SkuSoldOut)) => "answer: sold out",
+        Err(CommandError::Refused(Refusal::NothingToReward)) => "answer: nothing to reward",
         Err(CommandError::Refused(_)) => "answer: limit",
         Err(CommandError::DataRefused) => "answer: data refused",
         Err(CommandError::QueueFull) => "answer: queue full",

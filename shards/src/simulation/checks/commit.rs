@@ -1,10 +1,10 @@
 //! What must hold of each commit.
 use std::collections::{BTreeMap, BTreeSet};
 
-use market::batch::Prize;
-use market::{Call, MadeCall, Order, OrderId};
+use market::batch::StockItem;
+use market::{Call, MadeCall, OrderId};
 
-use super::kinds::is_whole;
+use super::kinds::{is_whole, items_taken};
 use crate::simulation::clocks::{VERY_WRONG_MS, right_time};
 use crate::simulation::rows::RowsByTable;
 use crate::simulation::tables::{Counts, TableWrite};
@@ -14,38 +14,58 @@ use crate::store::tables::calls::ids_of;
 impl WorldState {
     /// Checks what a commit has changed.
     pub(in crate::simulation) fn check_commit(&mut self, shard: usize, writes: &[TableWrite]) {
-        let mut noted: BTreeMap<Prize, u64> = BTreeMap::new();
+        let mut noted: BTreeMap<StockItem, u64> = BTreeMap::new();
         let (mut counted, mut receipt) = (Counts::new(), Counts::new());
-        let mut accounts = BTreeSet::new();
+        let (mut accounts, mut users) = (BTreeSet::new(), BTreeSet::new());
         for write in writes {
             match write {
                 TableWrite::Call(call) => {
                     self.check_call(call);
-                    accounts.insert((call.user.clone(), call.activity));
+                    users.insert(call.user.clone());
                 }
                 TableWrite::Row((_, id), _) => self.check_id(*id),
-                TableWrite::Count((prize, segment, ..), units) => {
-                    *self.book.used.entry((*prize, *segment)).or_default() += units;
-                    *counted.entry((*prize, *segment)).or_default() += units;
-                    *noted.entry(*prize).or_default() += units;
+                TableWrite::Count((item, segment, ..), units) => {
+                    *self.book.used.entry((*item, *segment)).or_default() += units;
+                    *counted.entry((*item, *segment)).or_default() += units;
+                    *noted.entry(*item).or_default() += units;
                 }
                 TableWrite::Receipt(_, row) => {
                     for part in &row.used {
-                        *receipt.entry((part.prize, part.segment)).or_default() +=
+                        *receipt.entry((part.item, part.segment)).or_default() +=
                             u64::from(part.count);
                     }
                 }
                 TableWrite::Account(key, _) => drop(accounts.insert(key.clone())),
-                TableWrite::Epoch(..) | TableWrite::Delete(..) | TableWrite::Fold(..) => {}
+                TableWrite::Points(user, _) => drop(users.insert(user.clone())),
+                TableWrite::Entry(entry) => drop(users.insert(entry.user.clone())),
+                TableWrite::SignIn(..)
+                | TableWrite::Epoch(..)
+                | TableWrite::Delete(..)
+                | TableWrite::Fold(..) => {}
             }
         }
-        let mut took: BTreeMap<Prize, u64> = BTreeMap::new();
+        let mut took: BTreeMap<StockItem, u64> = BTreeMap::new();
         match made_together(writes) {
             Ok(made) => {
-                for order in made.iter().flat_map(|made| made.made.orders()) {
-                    if order.stocked {
-                        *took.entry(prize_of(order)).or_default() += 1;
+                for made in &made {
+                    for item in items_taken(&made.made) {
+                        *took.entry(item).or_default() += 1;
                     }
+                    if made
+                        .made
+                        .orders()
+                        .iter()
+                        .any(|order| order.points().is_some())
+                    {
+                        self.note("points: won", String::new);
+                    }
+                    let orders = made.made.orders().iter();
+                    let drawn = orders.map(|order| (order.user.clone(), order.activity));
+                    accounts.extend(drawn);
+                    let given = made.made.recharges().iter();
+                    accounts.extend(
+                        given.filter_map(|order| Some((order.user.clone(), order.activity?))),
+                    );
                 }
                 self.book.calls.extend(made.into_iter().map(|made| {
                     let key = (made.call.user.clone(), made.call.request.clone());
@@ -57,14 +77,17 @@ impl WorldState {
         for (user, activity) in accounts {
             self.check_account(shard, &user, activity);
         }
+        for user in users {
+            self.check_points(shard, &user);
+        }
         if took != noted {
             self.violate(|| format!("a batch's orders took {took:?}, its counters say {noted:?}"));
         }
         if receipt != counted {
             self.violate(|| format!("a batch counted {counted:?}, its receipt says {receipt:?}"));
         }
-        for (prize, units) in took {
-            *self.book.issued.entry(prize).or_default() += units;
+        for (item, units) in took {
+            *self.book.issued.entry(item).or_default() += units;
         }
         self.check_totals();
     }
@@ -88,7 +111,7 @@ impl WorldState {
         }
     }
 
-    /// Issued is never above the total, of any prize and any segment.
+    /// Issued is never above the total, of any item and any segment.
     pub(in crate::simulation) fn check_totals(&mut self) {
         let total = |key| self.meta.totals.get(key).copied().unwrap_or(0);
         let above = self
@@ -102,19 +125,11 @@ impl WorldState {
             .book
             .issued
             .iter()
-            .find(|&(&prize, &issued)| issued > self.meta.total_of(prize));
-        let oversold = oversold.map(|(prize, issued)| format!("{issued} of {prize:?} are issued"));
+            .find(|&(&item, &issued)| issued > self.meta.total_of(item));
+        let oversold = oversold.map(|(item, issued)| format!("{issued} of {item:?} are issued"));
         if let Some(what) = oversold.or(above) {
             self.violate(|| what);
         }
-    }
-}
-
-/// The prize that an order took a unit of.
-pub(super) fn prize_of(order: &Order) -> Prize {
-    Prize {
-        activity: order.activity,
-        award: order.award,
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! * `commit.rs`: what a transaction has changed
 //! * `account.rs`: accounts and the calls that explain them
+//! * `points.rs`: accounts of points, their ledgers, and rewards
 //! * `answer.rs`: what players are answered, and how soon
 //! * `rest.rs`: the sums, when nothing moves any more
 //! * `kinds.rs`: what must hold of each kind of command. A new kind has its lines there.
@@ -9,11 +10,12 @@ mod account;
 mod answer;
 mod commit;
 mod kinds;
+mod points;
 mod rest;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use market::batch::Prize;
+use market::batch::StockItem;
 use market::{Made, MadeCall, OrderId, RequestId, UserId};
 
 pub(super) use self::answer::ANSWERED_WITHIN;
@@ -25,7 +27,7 @@ use super::tables::Counts;
 pub(super) struct Book {
     standstills: Vec<Standstill>,
     /// How many orders took a unit.
-    issued: BTreeMap<Prize, u64>,
+    issued: BTreeMap<StockItem, u64>,
     /// The units that they took, by segment.
     used: Counts,
     /// The ids of rows that calls made.

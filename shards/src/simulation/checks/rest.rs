@@ -1,12 +1,11 @@
 //! What must hold when nothing moves any more.
 use std::time::Duration;
 
-use market::batch::Prize;
+use market::batch::StockItem;
 use market::chances::Account;
 
-use super::commit::prize_of;
-use super::kinds::chances_given;
-use crate::simulation::scenario::{CHANCES, prizes};
+use super::kinds::{chances_given, items_taken};
+use crate::simulation::scenario::{CHANCES, activities, items};
 use crate::simulation::tables::{Counts, ShardTables};
 use crate::simulation::world::WorldState;
 use crate::stock::ServerId;
@@ -57,15 +56,15 @@ impl WorldState {
         (receipts > 0).then(|| format!("{receipts} receipts are not deleted"))
     }
 
-    /// Units of a prize that can be taken.
-    pub(in crate::simulation) fn left_of(&mut self, prize: Prize) -> u64 {
+    /// Units of an item that can be taken.
+    pub(in crate::simulation) fn left_of(&mut self, item: StockItem) -> u64 {
         let snapshots = self
             .servers
             .iter_mut()
             .filter_map(|server| server.process().snapshot().ok());
         let counts = snapshots.flat_map(|(_, left, _)| left);
         counts
-            .filter(|((of, _), _)| *of == prize)
+            .filter(|((of, _), _)| *of == item)
             .map(|(_, units)| units)
             .sum()
     }
@@ -104,18 +103,17 @@ impl WorldState {
     /// The rows are those that were committed, and calls, counters and accounts agree.
     fn check_calls(&mut self) {
         self.check_rows();
-        for prize in prizes() {
+        for item in items() {
             let made = self.book.calls.values();
-            let orders = made.flat_map(|made| made.made.orders());
-            let of_prize = orders.filter(|order| prize_of(order) == prize);
-            let stocked = of_prize.filter(|order| order.stocked).count() as u64;
+            let taken = made.flat_map(|made| items_taken(&made.made));
+            let stocked = taken.filter(|taken| *taken == item).count() as u64;
             let used = self.book.used.iter();
             let used: u64 = used
-                .filter(|((of, _), _)| *of == prize)
+                .filter(|((of, _), _)| *of == item)
                 .map(|(_, units)| units)
                 .sum();
             if stocked != used {
-                self.violate(|| format!("{prize:?}: {stocked} orders took {used} units"));
+                self.violate(|| format!("{item:?}: {stocked} orders took {used} units"));
             }
         }
         for shard in 0..self.shards.len() {
@@ -123,11 +121,15 @@ impl WorldState {
             for (user, activity) in accounts {
                 self.check_account(shard, &user, activity);
             }
+            let points: Vec<_> = self.shards[shard].points.keys().cloned().collect();
+            for user in points {
+                self.check_points(shard, &user);
+            }
         }
         let made = || self.book.calls.values().map(|made| &made.made);
         let orders = made().map(|made| made.orders().len() as u64).sum::<u64>();
         let given = made()
-            .map(|made| u64::from(chances_given(made)))
+            .flat_map(|made| activities().map(|activity| u64::from(chances_given(made, activity))))
             .sum::<u64>();
         let welcome = self.shards.iter().map(welcome_chances).sum::<u64>();
         let used = sum(&self.shards, |account| account.used);
