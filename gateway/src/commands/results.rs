@@ -1,4 +1,4 @@
-//! `drawbridge results`: who won what, streamed from all shards.
+//! `drawbridge results`: who won what, or how points moved, streamed from all shards.
 use std::io::{self, BufWriter, Write as _};
 use std::num::NonZeroU32;
 use std::process::ExitCode;
@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use market::{ActivityId, AwardId, Kind};
+use jiff::tz::TimeZone;
+use market::{ActivityId, AwardId};
 use shards::LookUp;
-use shards::results::{Effort, ResultsError, ResultsFilter};
+use shards::results::{Effort, ResultKind, ResultsError, ResultsFilter};
 
 use super::block_on::block_on_all_cores;
 use super::look_up::{LIMITS, unknown_activity};
@@ -24,8 +25,8 @@ const CHUNK_BYTES: usize = 256 * 1024;
 /// Which results, and how to write them.
 #[derive(Debug, Args)]
 pub struct ResultsOptions {
-    /// The activity
-    activity: ActivityId,
+    /// The activity; with --kind points none means all
+    activity: Option<ActivityId>,
     /// Those of this prize only
     #[arg(long, value_name = "ID")]
     award: Option<AwardId>,
@@ -44,7 +45,7 @@ pub struct ResultsOptions {
     /// Begin CSV with a byte order mark, so that Excel reads it as UTF-8
     #[arg(long)]
     bom: bool,
-    /// What: prizes that were drawn, or chances that were given
+    /// What: prizes that were drawn, what users were given or have bought, or how points moved
     #[arg(long, default_value = "draws")]
     kind: ResultsKind,
     /// Read at most so many rows a second
@@ -59,8 +60,10 @@ pub struct ResultsOptions {
 enum ResultsKind {
     /// Prizes that were drawn
     Draws,
-    /// Chances that were given
+    /// What users were given or have bought beside prizes
     Recharges,
+    /// Entries of the ledgers of points
+    Points,
 }
 
 /// Why there is no file, or not all of it.
@@ -91,10 +94,11 @@ fn rows_per_second(text: &str) -> Result<RowsPerSecond, String> {
 }
 
 impl ResultsKind {
-    const fn of_calls(self) -> Kind {
+    const fn of_calls(self) -> ResultKind {
         match self {
-            Self::Draws => Kind::Draw,
-            Self::Recharges => Kind::Grant,
+            Self::Draws => ResultKind::Draws,
+            Self::Recharges => ResultKind::Recharges,
+            Self::Points => ResultKind::Points,
         }
     }
 }
@@ -106,8 +110,11 @@ impl ResultsOptions {
         if self.bom && self.format != Format::Csv {
             return wrong("--bom: only --format csv has a byte order mark");
         }
-        if self.kind == ResultsKind::Recharges && (self.award.is_some() || self.state.is_some()) {
-            return wrong("--kind recharges: chances have no prize; leave out --award and --state");
+        if self.kind != ResultsKind::Draws && (self.award.is_some() || self.state.is_some()) {
+            return wrong("--kind: only draws have a prize; leave out --award and --state");
+        }
+        if self.kind != ResultsKind::Points && self.activity.is_none() {
+            return wrong("ACTIVITY is missing: only --kind points goes without one");
         }
         if let (Some(since), Some(until)) = (self.since, self.until)
             && since >= until
@@ -138,9 +145,15 @@ impl ResultsOptions {
         stored: &LookUp,
         progress: &ExportProgress,
     ) -> Result<(), ResultsCommandError> {
-        let published = stored.catalogue().activity(self.activity);
-        let published = published
-            .ok_or_else(|| ResultsCommandError::Refused(unknown_activity(self.activity)))?;
+        let zone = match self.activity {
+            None => TimeZone::UTC,
+            Some(activity) => {
+                let published = stored.catalogue().activity(activity);
+                let published = published
+                    .ok_or_else(|| ResultsCommandError::Refused(unknown_activity(activity)))?;
+                published.campaign.activity.time_zone.clone()
+            }
+        };
         let filter = ResultsFilter {
             award: self.award,
             since: self.since,
@@ -150,7 +163,7 @@ impl ResultsOptions {
         let sheet = Sheet {
             format: self.format,
             byte_order_mark: self.bom,
-            zone: published.campaign.activity.time_zone.clone(),
+            zone,
             state: self.state,
         };
         let effort = match self.rate {

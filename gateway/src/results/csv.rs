@@ -3,6 +3,9 @@
 //! A spreadsheet takes a cell that begins with one of a few characters for a formula, which may send
 //! what is in other cells elsewhere. User ids, request ids and titles are other people's texts.
 //! Such a text gets an apostrophe in front, which spreadsheets read as "this is text".
+use std::fmt::Write;
+
+use market::points::{Amount, Points};
 
 /// How a file begins that says it is UTF-8: Excel takes others for the system's old encoding.
 pub const BYTE_ORDER_MARK: &str = "\u{feff}";
@@ -22,6 +25,10 @@ pub enum Cell<'a> {
     Plain(&'a str),
     /// An integer.
     Number(u64),
+    /// Points, with two decimals.
+    Points(Points),
+    /// Points that were added, or taken, with two decimals.
+    Amount(Amount),
     /// Yes or no.
     Bool(bool),
     /// There is none.
@@ -38,6 +45,12 @@ pub fn write_line<'a>(out: &mut String, cells: impl IntoIterator<Item = Cell<'a>
             Cell::Text(text) => write_text(out, text),
             Cell::Plain(text) => write_quoted(out, text, false),
             Cell::Number(number) => write_number(out, number),
+            Cell::Points(points) => {
+                let _ = write!(out, "{points}");
+            }
+            Cell::Amount(amount) => {
+                let _ = write!(out, "{amount}");
+            }
             Cell::Bool(value) => out.push_str(if value { "true" } else { "false" }),
             Cell::Empty => {}
         }

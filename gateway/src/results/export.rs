@@ -3,8 +3,7 @@ use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use market::Kind;
-use shards::results::{Results, ResultsError, ResultsPage};
+use shards::results::{ResultKind, Results, ResultsError, ResultsPage};
 use tokio::time::{Instant, sleep_until};
 
 use super::sheet::Sheet;
@@ -39,7 +38,7 @@ impl ExportProgress {
 /// A file that is being written.
 pub struct Export<'a> {
     results: Results<'a>,
-    kind: Kind,
+    kind: ResultKind,
     sheet: Sheet,
     pace: Option<Pace>,
     progress: &'a ExportProgress,
@@ -50,7 +49,7 @@ impl<'a> Export<'a> {
     /// The file of these results.
     pub fn new(
         results: Results<'a>,
-        kind: Kind,
+        kind: ResultKind,
         sheet: Sheet,
         rate: Option<RowsPerSecond>,
         progress: &'a ExportProgress,
@@ -88,14 +87,18 @@ impl<'a> Export<'a> {
 
     fn lines(&self, page: &ResultsPage) -> String {
         // Lines are about so long.
-        let mut lines = String::with_capacity(320 * (page.orders.len() + page.recharges.len()));
-        let mut rows = page.recharges.len();
+        let others = page.recharges.len() + page.entries.len();
+        let mut lines = String::with_capacity(320 * (page.orders.len() + others));
+        let mut rows = others;
         for order in &page.orders {
             let campaign = self.results.campaign(order.version);
             rows += usize::from(self.sheet.add_draw(&mut lines, order, campaign));
         }
         for order in &page.recharges {
             self.sheet.add_recharge(&mut lines, order);
+        }
+        for entry in &page.entries {
+            self.sheet.add_entry(&mut lines, entry);
         }
         self.progress.add(page.calls, rows);
         lines

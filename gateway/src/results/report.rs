@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use market::batch::Prize;
+use market::batch::StockItem;
 use market::campaign::{Campaign, Published};
 use market::draw::Rule;
-use market::{AwardId, Order};
+use market::{ActivityId, AwardId, Order};
 use serde::Serialize;
 use shards::results::{Results, ResultsError};
 
@@ -99,8 +99,14 @@ impl Tally {
         self.versions.entry(order.version).or_default().add(cost);
     }
 
-    /// The report, with the prizes of the current version first and their stock's totals.
-    pub fn report(&self, published: &Published, totals: &BTreeMap<Prize, u64>) -> Report {
+    /// The report, with the prizes of the current version first and their stock's totals. `last_left`
+    /// is what was left when a server last said so.
+    pub fn report(
+        &self,
+        published: &Published,
+        totals: &BTreeMap<StockItem, u64>,
+        last_left: &BTreeMap<StockItem, u64>,
+    ) -> Report {
         let Campaign {
             activity, strategy, ..
         } = &published.campaign;
@@ -111,10 +117,7 @@ impl Tally {
             let given = self.awards.get(&id);
             let now = strategy.awards.iter().find(|award| award.id == id);
             let title = now.map(|award| award.title.to_string());
-            let total = totals.get(&Prize {
-                activity: activity.id,
-                award: id,
-            });
+            let total = totals.get(&StockItem::award(activity.id, id));
             let stocked = given.map_or(0, |given| given.stocked);
             AwardLine {
                 award: id.get(),
@@ -136,6 +139,7 @@ impl Tally {
             users: self.users,
             cost_minor: self.all.cost_minor,
             awards: current.chain(earlier).map(award).collect(),
+            skus: sku_lines(activity.id, totals, last_left),
             rules: RuleCounts {
                 pool: rule(Rule::Default),
                 weight: rule(Rule::Weight),
@@ -164,6 +168,23 @@ impl Tally {
     }
 }
 
+/// The skus of an activity, also those that its current version has no more.
+fn sku_lines(
+    activity: ActivityId,
+    totals: &BTreeMap<StockItem, u64>,
+    last_left: &BTreeMap<StockItem, u64>,
+) -> Vec<SkuLine> {
+    let of_activity = totals.iter().filter(|(item, _)| item.activity == activity);
+    let line = |(item, &total): (&StockItem, &u64)| {
+        Some(SkuLine {
+            sku: item.good.sku()?.get(),
+            total,
+            left: last_left.get(item).copied(),
+        })
+    };
+    of_activity.filter_map(line).collect()
+}
+
 /// The beginning of the local hour of a moment.
 fn hour_of(at: Timestamp, zone: &TimeZone) -> Timestamp {
     let offset_s = i64::from(zone.to_offset(at).seconds());
@@ -183,6 +204,7 @@ pub struct Report {
     users: u64,
     cost_minor: u64,
     awards: Vec<AwardLine>,
+    skus: Vec<SkuLine>,
     rules: RuleCounts,
     hours: Vec<HourLine>,
     versions: Vec<VersionLine>,
@@ -197,6 +219,16 @@ struct AwardLine {
     cost_minor: u64,
     /// Null for a prize without limit.
     total: Option<u64>,
+    left: Option<u64>,
+}
+
+/// A sku. It has no title.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SkuLine {
+    sku: u64,
+    total: u64,
+    /// Null where no server has said it yet.
     left: Option<u64>,
 }
 
@@ -258,6 +290,13 @@ impl Report {
                 money(line.cost_minor),
                 printable(&line.title)
             );
+        }
+        if !self.skus.is_empty() {
+            let _ = writeln!(text, "\n{:>10} {:>25} {:>12}", "sku", "total", "left");
+        }
+        for line in &self.skus {
+            let left = number(line.left);
+            let _ = writeln!(text, "{:>10} {:>25} {left:>12}", line.sku, line.total);
         }
         let _ = writeln!(text, "\n{:<32} {:>12}", "decided by", "draws");
         let rules = &self.rules;

@@ -1,9 +1,12 @@
-//! The fields of a row: of a draw, and of a recharge order.
+//! The fields of a row: of a draw, of a recharge order, of an entry of a ledger.
+use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use jiff::tz::TimeZone;
 use market::campaign::Campaign;
-use market::{Order, RechargeOrder};
+use market::draw::Promise;
+use market::points::{Amount, Points, PointsEntry};
+use market::{ActivityId, Order, RechargeOrder, SkuId};
 use serde::Serialize;
 
 use super::csv::Cell;
@@ -33,13 +36,11 @@ impl PrizeState {
         }
     }
 
-    /// That of an order which was drawn under this version of its campaign. What its prize is
-    /// delivered by is known from there.
-    pub fn of(order: &Order, campaign: Option<&Campaign>) -> Self {
-        let award = campaign.and_then(|campaign| order.award_in(&campaign.strategy));
-        match award {
-            Some(award) if !award.key.is_empty() => Self::Created,
-            _ => Self::None,
+    /// That of an order. Orders from before promise nothing.
+    pub const fn of(order: &Order) -> Self {
+        match order.promise {
+            None | Some(Promise::Nothing) => Self::None,
+            Some(Promise::Points(_) | Promise::Delivery) => Self::Created,
         }
     }
 }
@@ -75,8 +76,8 @@ pub struct DrawRow<'a> {
     pub award_title: &'a str,
     /// Null where the version cannot be read.
     pub award_config: Option<&'a str>,
-    /// Null: no prize has points yet.
-    pub award_amount: (),
+    /// The points that it paid; null for other prizes.
+    pub award_amount: Option<Points>,
     pub state: PrizeState,
     pub rule: &'static str,
     pub version: u32,
@@ -96,8 +97,8 @@ impl<'a> DrawRow<'a> {
             award_id: order.award.get(),
             award_title: &order.award_title,
             award_config: campaign.and_then(config),
-            award_amount: (),
-            state: PrizeState::of(order, campaign),
+            award_amount: order.points(),
+            state: PrizeState::of(order),
             rule: order.rule.name(),
             version: order.version,
             ordinal: order.ordinal,
@@ -132,7 +133,7 @@ impl Row for DrawRow<'_> {
             Cell::Number(self.award_id),
             Cell::Text(self.award_title),
             self.award_config.map_or(Cell::Empty, Cell::Text),
-            Cell::Empty,
+            self.award_amount.map_or(Cell::Empty, Cell::Points),
             Cell::Plain(self.state.name()),
             Cell::Plain(self.rule),
             Cell::Number(self.version.into()),
@@ -143,7 +144,7 @@ impl Row for DrawRow<'_> {
     }
 }
 
-/// Chances that were given.
+/// What a user was given or has bought beside prizes.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RechargeRow<'a> {
@@ -151,19 +152,30 @@ pub struct RechargeRow<'a> {
     pub request_id: &'a str,
     pub user_id: &'a str,
     pub kind: &'static str,
+    pub sku: Option<u64>,
     pub chances: u32,
+    pub points: Option<Amount>,
+    pub behaviour: Option<&'a str>,
+    pub business_no: Option<&'a str>,
+    pub streak: Option<u32>,
     pub created_at: String,
 }
 
 impl<'a> RechargeRow<'a> {
     /// The row of a recharge order.
     pub fn new(order: &'a RechargeOrder, zone: &TimeZone) -> Self {
+        let reward = order.kind.reward();
         Self {
             order_id: order.id.to_string(),
             request_id: order.request.as_str(),
             user_id: order.user.as_str(),
             kind: order.kind.name(),
+            sku: order.kind.sku().map(SkuId::get),
             chances: order.chances,
+            points: order.points,
+            behaviour: reward.map(|reward| reward.behaviour.as_str()),
+            business_no: reward.map(|reward| reward.number.as_str()),
+            streak: reward.and_then(|reward| reward.streak.map(NonZeroU32::get)),
             created_at: rfc_3339(order.created_at, zone),
         }
     }
@@ -175,18 +187,90 @@ impl Row for RechargeRow<'_> {
         "requestId",
         "userId",
         "kind",
+        "sku",
         "chances",
+        "points",
+        "behaviour",
+        "businessNo",
+        "streak",
         "createdAt",
     ];
 
     fn cells(&self) -> Vec<Cell<'_>> {
+        let streak = self.streak.map(u64::from);
         vec![
             Cell::Plain(&self.order_id),
             Cell::Text(self.request_id),
             Cell::Text(self.user_id),
             Cell::Plain(self.kind),
+            self.sku.map_or(Cell::Empty, Cell::Number),
             Cell::Number(self.chances.into()),
+            self.points.map_or(Cell::Empty, Cell::Amount),
+            self.behaviour.map_or(Cell::Empty, Cell::Text),
+            self.business_no.map_or(Cell::Empty, Cell::Text),
+            streak.map_or(Cell::Empty, Cell::Number),
             Cell::Plain(&self.created_at),
+        ]
+    }
+}
+
+/// An entry of a user's ledger of points.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EntryRow<'a> {
+    pub user_id: &'a str,
+    pub entry_id: String,
+    pub trade_name: &'static str,
+    pub trade_type: &'static str,
+    pub amount: Amount,
+    pub balance: Points,
+    pub business_no: &'a str,
+    pub created_at: String,
+    pub activity_id: Option<u64>,
+}
+
+impl<'a> EntryRow<'a> {
+    /// The row of an entry.
+    pub fn new(entry: &'a PointsEntry, zone: &TimeZone) -> Self {
+        let is_taken = entry.amount.hundredths() < 0;
+        Self {
+            user_id: entry.user.as_str(),
+            entry_id: entry.number.to_string(),
+            trade_name: entry.trade.name(),
+            trade_type: if is_taken { "reverse" } else { "forward" },
+            amount: entry.amount,
+            balance: entry.balance,
+            business_no: entry.business.as_str(),
+            created_at: rfc_3339(entry.created_at, zone),
+            activity_id: entry.activity.map(ActivityId::get),
+        }
+    }
+}
+
+impl Row for EntryRow<'_> {
+    const FIELDS: &'static [&'static str] = &[
+        "userId",
+        "entryId",
+        "tradeName",
+        "tradeType",
+        "amount",
+        "balance",
+        "businessNo",
+        "createdAt",
+        "activityId",
+    ];
+
+    fn cells(&self) -> Vec<Cell<'_>> {
+        vec![
+            Cell::Text(self.user_id),
+            Cell::Plain(&self.entry_id),
+            Cell::Plain(self.trade_name),
+            Cell::Plain(self.trade_type),
+            Cell::Amount(self.amount),
+            Cell::Points(self.balance),
+            Cell::Text(self.business_no),
+            Cell::Plain(&self.created_at),
+            self.activity_id.map_or(Cell::Empty, Cell::Number),
         ]
     }
 }
@@ -198,8 +282,11 @@ mod tests {
     use jiff::Timestamp;
     use market::calendar::Day;
     use market::draw::Rule;
-    use market::{ActivityId, AwardId, DrawCount, Kind, OrderId, RequestId, UserId};
+    use market::points::Trade;
+    use market::recharge::{RechargeKind, RewardFor};
+    use market::{AwardId, Behaviour, BusinessNumber, DrawCount, OrderId, RequestId, UserId};
     use serde_json::Value;
+    use shards::results::ResultKind;
 
     use super::super::sheet::{Format, Sheet};
     use super::*;
@@ -223,6 +310,8 @@ mod tests {
             award_index: 1,
             rule,
             stocked: true,
+            promise: Some(Promise::Delivery),
+            config: None,
             created_at: Timestamp::from_millisecond(1_796_000_000_120).expect("a time"),
         }
     }
@@ -265,7 +354,7 @@ mod tests {
         let campaign = Campaign::parse(DEMO).expect("valid");
         let sheet = sheet(Format::Csv);
         assert_eq!(
-            sheet.head(Kind::Draw),
+            sheet.head(ResultKind::Draws),
             format!("{}\n", DrawRow::FIELDS.join(","))
         );
         let mut line = String::new();
@@ -276,12 +365,30 @@ mod tests {
     }
 
     #[test]
+    fn points_that_were_paid_are_an_amount() {
+        let points = Points::from_hundredths(1_230);
+        let paid = Order {
+            promise: points.map(Promise::Points),
+            ..order(102, Rule::Default)
+        };
+        let mut line = String::new();
+        sheet(Format::Ndjson).add_draw(&mut line, &paid, None);
+        assert!(line.contains("\"awardAmount\":12.3,"), "{line}");
+        line.clear();
+        sheet(Format::Csv).add_draw(&mut line, &paid, None);
+        assert!(line.contains(",12.30,"), "{line}");
+    }
+
+    #[test]
     fn a_configuration_is_that_of_the_node_that_gave_the_prize() {
         let campaign = Campaign::parse(DEMO).expect("valid");
         let trees = campaign.strategy.trees.iter();
         let mut nodes = trees.flat_map(market::tree::Tree::luck_awards);
         let (award, config) = nodes.next().expect("a luck node");
-        let given = order(campaign.strategy.award(award).id.get(), Rule::Luck);
+        let given = Order {
+            promise: None,
+            ..order(campaign.strategy.award(award).id.get(), Rule::Luck)
+        };
         assert_eq!(given.config_in(&campaign.strategy), Some(config));
         let drawn = Order {
             rule: Rule::Default,
@@ -295,8 +402,76 @@ mod tests {
         let unknown = DrawRow::new(&unknown, None, &zone);
         assert_eq!(
             (unknown.award_config, unknown.state),
-            (None, PrizeState::None)
+            (None, PrizeState::Created)
         );
+    }
+
+    #[test]
+    fn points_are_shown_and_orders_from_before_promise_nothing() {
+        let paid = Points::from_hundredths(1_250).expect("an amount");
+        let row = |promise| {
+            let order = Order {
+                promise,
+                ..order(101, Rule::Default)
+            };
+            let row = DrawRow::new(&order, None, &TimeZone::UTC);
+            (row.award_amount, row.state)
+        };
+        assert_eq!(row(None), (None, PrizeState::None));
+        assert_eq!(row(Some(Promise::Nothing)), (None, PrizeState::None));
+        let of_points = (Some(paid), PrizeState::Created);
+        assert_eq!(row(Some(Promise::Points(paid))), of_points);
+    }
+
+    #[test]
+    fn recharges_and_entries_have_all_fields() {
+        let points = |hundredths| Points::from_hundredths(hundredths).expect("an amount");
+        let entry = PointsEntry {
+            user: UserId::new("=u").expect("a user"),
+            number: 7,
+            trade: Trade::Exchange,
+            activity: ActivityId::new(100_301),
+            amount: Amount::take(points(150)),
+            balance: points(5),
+            business: BusinessNumber::new("34359740074").expect("a number"),
+            created_at: order(1, Rule::Luck).created_at,
+        };
+        let mut line = String::new();
+        let csv = sheet(Format::Csv);
+        csv.add_entry(&mut line, &entry);
+        let begin = "'=u,7,exchange,reverse,-1.50,0.05,34359740074,2026-11-30T";
+        assert!(
+            line.starts_with(begin) && line.ends_with(",100301\n"),
+            "{line}"
+        );
+        let head = |kind| csv.head(kind).trim_end().to_owned();
+        assert_eq!(head(ResultKind::Points), EntryRow::FIELDS.join(","));
+        assert_eq!(head(ResultKind::Recharges), RechargeRow::FIELDS.join(","));
+        let reward = RewardFor {
+            behaviour: Behaviour::sign(),
+            number: BusinessNumber::new("20261130").expect("a number"),
+            sku: SkuId::new(9_901),
+            streak: NonZeroU32::new(7),
+        };
+        let recharge = RechargeOrder {
+            id: OrderId::new(34_359_740_074).expect("an id"),
+            user: UserId::new("u").expect("a user"),
+            request: RequestId::new("-k").expect("a key"),
+            activity: ActivityId::new(100_301),
+            kind: RechargeKind::Reward(reward),
+            chances: 1,
+            points: None,
+            created_at: entry.created_at,
+        };
+        let mut line = String::new();
+        csv.add_recharge(&mut line, &recharge);
+        let begin = "34359740074,'-k,u,rebate_no_pay_trade,9901,1,,sign,20261130,7,2026-";
+        assert!(line.starts_with(begin), "{line}");
+        let mut object = String::new();
+        sheet(Format::Ndjson).add_entry(&mut object, &entry);
+        let object: Value = serde_json::from_str(&object).expect("JSON");
+        let fields = object.as_object().expect("an object").len();
+        assert_eq!((&object["amount"], fields), (&(-1.5).into(), 9));
     }
 
     #[test]

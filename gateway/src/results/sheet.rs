@@ -4,10 +4,12 @@ use std::str::FromStr;
 
 use jiff::tz::TimeZone;
 use market::campaign::Campaign;
-use market::{Kind, Order, RechargeOrder};
+use market::points::{Amount, PointsEntry};
+use market::{Order, RechargeOrder};
+use shards::results::ResultKind;
 
 use super::csv;
-use super::row::{DrawRow, PrizeState, RechargeRow, Row};
+use super::row::{DrawRow, EntryRow, PrizeState, RechargeRow, Row};
 use crate::text::printable;
 
 /// How rows are written.
@@ -65,18 +67,23 @@ pub struct Sheet {
 
 impl Sheet {
     /// How the file begins.
-    pub fn head(&self, kind: Kind) -> String {
+    pub fn head(&self, kind: ResultKind) -> String {
         match (self.format, kind) {
             (Format::Ndjson, _) => String::new(),
-            (Format::Csv, Kind::Draw) => self.csv_head(DrawRow::FIELDS),
-            (Format::Csv, Kind::Grant) => self.csv_head(RechargeRow::FIELDS),
-            (Format::Table, Kind::Draw) => format!(
+            (Format::Csv, ResultKind::Draws) => self.csv_head(DrawRow::FIELDS),
+            (Format::Csv, ResultKind::Recharges) => self.csv_head(RechargeRow::FIELDS),
+            (Format::Csv, ResultKind::Points) => self.csv_head(EntryRow::FIELDS),
+            (Format::Table, ResultKind::Draws) => format!(
                 "{:<32} {:<20} {:<24} {:>10} {:<8} {:<16} {:>8} {}\n",
                 "drawn", "order", "user", "award", "state", "rule", "version", "title"
             ),
-            (Format::Table, Kind::Grant) => format!(
-                "{:<32} {:<20} {:<24} {:>10} {:<10} {}\n",
-                "given", "order", "user", "chances", "kind", "request"
+            (Format::Table, ResultKind::Recharges) => format!(
+                "{:<32} {:<20} {:<24} {:>10} {:>12} {:<20} {}\n",
+                "given", "order", "user", "chances", "points", "kind", "request"
+            ),
+            (Format::Table, ResultKind::Points) => format!(
+                "{:<32} {:<24} {:>8} {:<8} {:>16} {:>16} {}\n",
+                "entered", "user", "entry", "trade", "amount", "balance", "number"
             ),
         }
     }
@@ -118,9 +125,29 @@ impl Sheet {
             let (user, request) = (printable(row.user_id), printable(row.request_id));
             let (at, order, kind, chances) =
                 (&row.created_at, &row.order_id, row.kind, row.chances);
+            let points = row
+                .points
+                .as_ref()
+                .map_or_else(String::new, Amount::to_string);
             let _ = writeln!(
                 out,
-                "{at:<32} {order:<20} {user:<24} {chances:>10} {kind:<10} {request}"
+                "{at:<32} {order:<20} {user:<24} {chances:>10} {points:>12} {kind:<20} {request}"
+            );
+        } else {
+            self.add(out, &row);
+        }
+    }
+
+    /// Adds the line of an entry.
+    pub fn add_entry(&self, out: &mut String, entry: &PointsEntry) {
+        let row = EntryRow::new(entry, &self.zone);
+        if self.format == Format::Table {
+            let (user, number) = (printable(row.user_id), printable(row.business_no));
+            let (at, entry, trade) = (&row.created_at, &row.entry_id, row.trade_name);
+            let (amount, balance) = (row.amount.to_string(), row.balance.to_string());
+            let _ = writeln!(
+                out,
+                "{at:<32} {user:<24} {entry:>8} {trade:<8} {amount:>16} {balance:>16} {number}"
             );
         } else {
             self.add(out, &row);

@@ -8,14 +8,16 @@ use jiff::tz::TimeZone;
 use market::UserId;
 use market::calendar::Day;
 use market::campaign::{
-    ActivityState, Campaign, ChainRule, Strategy, WeightGroup, WhenChancesShort,
+    ActivityState, Campaign, ChainRule, LuckNode, Strategy, WeightGroup, WhenChancesShort,
 };
 use market::draw::Rule;
 use market::ids::AwardIndex;
+use market::points::PointsRange;
 use market::tree::Tree;
 
-use super::rows::StoredOrder;
-use crate::meta::StoredCampaign;
+use super::offers::{self, Offers};
+use super::rows::{StoredOrder, StoredRecharge};
+use crate::meta::{BlacklistRecord, StoredCampaign};
 
 /// All versions of all campaigns, by the numbers that orders carry.
 #[derive(Debug, Clone, Default)]
@@ -28,8 +30,12 @@ pub(super) struct Versions {
     time_zones: HashMap<i64, TimeZone>,
     /// By activity: the welcome chances of its versions.
     welcomes: HashMap<i64, HashSet<i64>>,
+    /// What recharge orders can be of.
+    offers: Offers,
     /// Versions that cannot be read, and why.
     unreadable: Vec<String>,
+    /// Activities for which operators have ever listed users beside the file.
+    blacklisted: HashSet<i64>,
 }
 
 #[derive(Debug)]
@@ -82,6 +88,7 @@ impl Versions {
                     .entry(activity)
                     .or_default()
                     .insert(campaign.chances.welcome.into());
+                self.offers.learn(campaign);
             }
             let limits = version
                 .as_ref()
@@ -93,6 +100,18 @@ impl Versions {
                 .or_insert(limits);
             self.by_number.insert(number, version.ok().map(Arc::new));
         }
+    }
+
+    /// Adds activities for which operators list users beside the file. Who was listed when is not
+    /// kept, so any user of them may have been.
+    pub(super) fn learn_blacklists(&mut self, records: &[BlacklistRecord]) {
+        let activities = records.iter().map(|record| signed(record.activity.get()));
+        self.blacklisted.extend(activities);
+    }
+
+    /// Whether an order may be one of a user whom operators have listed, and that is not known yet.
+    pub(super) fn wonders_about(&self, order: &StoredOrder) -> bool {
+        *order.rule == *Rule::Blacklist.name() && !self.blacklisted.contains(&order.activity)
     }
 
     /// Whether the version of this activity and number is known, readable or not.
@@ -149,12 +168,27 @@ impl Versions {
         })
     }
 
+    /// Why no version of the activity can have made this recharge order.
+    pub(super) fn recharge_fault(&self, order: &StoredRecharge) -> Option<String> {
+        let of_itself = || offers::fault_of_itself(order);
+        match self.limits.get(&order.activity) {
+            _ if order.activity == 0 => of_itself(),
+            None => Some(format!("activity {} has no version", order.activity)),
+            // It is unknown what the version offered.
+            Some(None) => of_itself(),
+            Some(Some(_)) => of_itself().or_else(|| self.offers.fault(order)),
+        }
+    }
+
     /// Why this order cannot have come from the version that it names; empty when it can.
     pub(super) fn faults(&self, drawer: Drawer<'_>, order: &StoredOrder) -> Vec<String> {
         match self.by_number.get(&(drawer.activity, order.version)) {
             None => vec!["there is no such version".to_owned()],
             Some(None) => Vec::new(),
-            Some(Some(version)) => version.faults(drawer, order),
+            Some(Some(version)) => {
+                let may_be_listed = self.blacklisted.contains(&drawer.activity);
+                version.faults(drawer, may_be_listed, order)
+            }
         }
     }
 }
@@ -178,8 +212,8 @@ fn widest(one: Option<WidestLimits>, other: Option<WidestLimits>) -> Option<Wide
 }
 
 fn read(stored: &StoredCampaign) -> Result<ReadableVersion, String> {
-    let campaign =
-        Campaign::parse(&stored.text).map_err(|error| error.to_string().replace('\n', "; "))?;
+    let campaign = Campaign::parse_published(&stored.text)
+        .map_err(|error| error.to_string().replace('\n', "; "))?;
     if campaign.activity.id != stored.activity {
         return Err(format!("its file is of activity {}", campaign.activity.id));
     }
@@ -205,11 +239,12 @@ pub(super) fn signed(number: u64) -> i64 {
 }
 
 impl ReadableVersion {
-    fn faults(&self, drawer: Drawer<'_>, order: &StoredOrder) -> Vec<String> {
+    fn faults(&self, drawer: Drawer<'_>, may_be_listed: bool, order: &StoredOrder) -> Vec<String> {
         let of_moment = [self.state_fault(drawer), self.moment_fault(drawer, order)];
         let of_award = match (self.awards.get(&order.award), Rule::from_name(&order.rule)) {
             (None, _) => [
                 Some(format!("the version has no award {}", order.award)),
+                None,
                 None,
                 None,
                 None,
@@ -219,12 +254,14 @@ impl ReadableVersion {
                 None,
                 None,
                 None,
+                None,
             ],
             (Some(&award), Some(rule)) => [
                 self.title_fault(award, order),
                 self.index_fault(award, order),
                 self.stock_fault(award, rule, order),
-                self.rule_fault(award, rule, drawer, order),
+                self.promise_fault(award, rule, order),
+                self.rule_fault(award, rule, (drawer, may_be_listed), order),
             ],
         };
         of_moment.into_iter().chain(of_award).flatten().collect()
@@ -301,24 +338,74 @@ impl ReadableVersion {
         }
     }
 
+    /// Checks what the order promises: points in the range of the prize, or of the luck node that
+    /// gave it; a delivery where the prize has a key. Orders from before promise nothing.
+    fn promise_fault(&self, award: AwardIndex, rule: Rule, order: &StoredOrder) -> Option<String> {
+        let (promise, points) = (order.promise, order.points);
+        // A trial delivers nothing.
+        let has_key = !self.campaign.activity.is_trial()
+            && !self.campaign.strategy.award(award).key.is_empty();
+        let fits = |range: Option<PointsRange>| match (promise, range) {
+            (2, Some(range)) => {
+                let (least, most) = (range.least(), range.most());
+                (signed(least.hundredths())..=signed(most.hundredths())).contains(&points)
+            }
+            (1, None) => points == 0 && !has_key,
+            (3, None) => points == 0 && has_key,
+            _ => false,
+        };
+        let possible = match promise {
+            0 => points == 0,
+            _ => self.ranges_of(award, rule).any(fits),
+        };
+        (!possible).then(|| {
+            format!(
+                "award {} is not given with promise {promise} and {points} hundredths of a point",
+                order.award
+            )
+        })
+    }
+
+    /// The points that an award may pay; `None` where it pays none.
+    fn ranges_of(
+        &self,
+        award: AwardIndex,
+        rule: Rule,
+    ) -> impl Iterator<Item = Option<PointsRange>> {
+        let strategy = &self.campaign.strategy;
+        let nodes = strategy.trees.iter().enumerate().flat_map(|(tree, nodes)| {
+            let nodes = nodes.luck_nodes();
+            nodes.map(move |(node, award)| (LuckNode { tree, node }, award))
+        });
+        let consoles = rule == Rule::Luck;
+        let by_nodes = nodes.filter(move |(_, given)| consoles && *given == award);
+        let by_nodes = by_nodes.map(move |(node, _)| strategy.points_of(award, Some(node)));
+        let of_award = (!consoles).then(|| strategy.points_of(award, None));
+        by_nodes.chain(of_award)
+    }
+
     fn rule_fault(
         &self,
         award: AwardIndex,
         rule: Rule,
-        drawer: Drawer<'_>,
+        (drawer, may_be_listed): (Drawer<'_>, bool),
         order: &StoredOrder,
     ) -> Option<String> {
         let strategy = &self.campaign.strategy;
         let award_of = strategy.award(award);
-        let possible = match (rule, Decider::of(strategy, drawer.user, order.ordinal)) {
-            (Rule::Luck, _) => self.consolations.contains(&award),
-            (Rule::Blacklist, Decider::Blacklist(forced)) => award == forced,
-            (Rule::Weight, Decider::Weight(group)) => {
-                !award_of.rate.is_zero() && group.awards.contains(&award)
+        let is_possible = |is_listed: bool| {
+            let decider = Decider::of(strategy, drawer.user, is_listed, order.ordinal);
+            match (rule, decider) {
+                (Rule::Luck, _) => self.consolations.contains(&award),
+                (Rule::Blacklist, Decider::Blacklist(forced)) => award == forced,
+                (Rule::Weight, Decider::Weight(group)) => {
+                    !award_of.rate.is_zero() && group.awards.contains(&award)
+                }
+                (Rule::Default, Decider::Pool) => award_of.is_drawn(),
+                (Rule::Blacklist | Rule::Weight | Rule::Default, _) => false,
             }
-            (Rule::Default, Decider::Pool) => award_of.is_drawn(),
-            (Rule::Blacklist | Rule::Weight | Rule::Default, _) => false,
         };
+        let possible = is_possible(false) || may_be_listed && is_possible(true);
         let (name, ordinal) = (rule.name(), order.ordinal);
         (!possible).then(|| {
             format!(
@@ -337,11 +424,12 @@ enum Decider<'c> {
 }
 
 impl<'c> Decider<'c> {
-    fn of(strategy: &'c Strategy, user: Option<&UserId>, ordinal: i64) -> Self {
+    fn of(strategy: &'c Strategy, user: Option<&UserId>, is_listed: bool, ordinal: i64) -> Self {
         let decides = |rule: &'c ChainRule| match rule {
-            ChainRule::Blacklist { award, users } => user
-                .is_some_and(|user| users.contains(user))
-                .then_some(Self::Blacklist(*award)),
+            ChainRule::Blacklist { award, users } => {
+                let is_named = user.is_some_and(|user| users.contains(user));
+                (is_listed || is_named).then_some(Self::Blacklist(*award))
+            }
             ChainRule::Weight(groups) => groups
                 .iter()
                 .find(|group| i64::from(group.ordinal) == ordinal)

@@ -5,7 +5,7 @@ use super::checks::{RowCheck, RowChecks};
 use super::history::{DrawHistory, RowContext, TableLocation};
 use super::pages::Stored;
 use super::report::CheckReport;
-use super::rows::{StoredAccount, StoredCall, StoredOrder};
+use super::rows::{StoredAccount, StoredCall, StoredEntry, StoredOrder};
 
 /// Hands rows to the checks, in the order of the walk.
 pub(super) struct Walk<'a> {
@@ -27,7 +27,32 @@ impl<'a> Walk<'a> {
             self.call(context.at, user, call);
         }
         let stored = stored.by_ordinal();
+        self.beside_draws(context, user, &stored);
         self.part(context, user, &stored, true);
+        for entry in &stored.entries {
+            self.entry(context, user, entry);
+        }
+        self.entries_over(context, user, true);
+    }
+
+    /// Takes what is stored of a user beside orders and entries.
+    pub(super) fn beside_draws(&mut self, context: &RowContext<'_>, user: &str, stored: &Stored) {
+        let beside = stored.beside_draws(user);
+        self.each(|check, report| check.user(report, context, &beside));
+        for order in beside.recharges {
+            self.checks.count_sku(order);
+        }
+    }
+
+    /// Takes the user's next entry, after some of the user's orders or all.
+    pub(super) fn entry(&mut self, context: &RowContext<'_>, user: &str, entry: &StoredEntry) {
+        self.each(|check, report| check.entry(report, context, user, entry));
+    }
+
+    /// All entries were taken. The user may have more orders after them unless they came after the
+    /// `last` part.
+    pub(super) fn entries_over(&mut self, context: &RowContext<'_>, user: &str, last: bool) {
+        self.each(|check, report| check.entries_over(report, context, user, last));
     }
 
     /// Takes the next call of a user.
@@ -94,12 +119,11 @@ impl<'a> Walk<'a> {
             .copied()
             .filter(|repair| repair.activity == activity)
             .collect();
-        let history = DrawHistory::new(user, activity, account, repairs);
+        let mut history = DrawHistory::new(user, activity, account, repairs);
+        let recharges = stored.recharges.iter();
+        let of_activity = recharges.filter(|order| order.activity == activity);
+        history.recharged = of_activity.map(|order| order.chances).sum();
         self.each(|check, report| check.begin(report, context, &history));
-        let others = stored.others.iter();
-        for made in others.filter(|made| made.activity() == activity) {
-            self.each(|check, report| check.made(report, context, &history, made));
-        }
         self.history = Some(history);
     }
 

@@ -67,6 +67,8 @@ pub(super) struct DrawHistory {
     pub(super) id: Option<UserId>,
     pub(super) activity: i64,
     pub(super) account: Option<StoredAccount>,
+    /// The chances of the user's recharge orders there.
+    pub(super) recharged: i64,
     pub(super) orders: i64,
     /// The version of the first order.
     pub(super) first_version: Option<i64>,

@@ -1,6 +1,7 @@
-//! What orders name in the meta database: campaign versions and claimed runs.
+//! What orders name in the meta database: campaign versions, claimed runs, and activities with a
+//! blacklist of operators.
 //!
-//! Both are only ever added, and an order names ones that existed before it. So it is enough to
+//! All are only ever added, and an order names ones that existed before it. So it is enough to
 //! look for what an order names after the order was read.
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use super::campaigns::Versions;
-use super::rows::StoredOrder;
+use super::rows::{StoredOrder, StoredRecharge};
 use crate::meta::Meta;
 use crate::store::{Database, StoreError};
 
@@ -37,21 +38,29 @@ impl<D: Database> Learner<D> {
         }
     }
 
-    /// Everything that these orders name. They were read before.
+    /// Everything that these orders name. They were read before. A recharge order names no version:
+    /// where no known one explains it, all are read.
     pub(super) async fn know(
         &self,
         orders: impl Iterator<Item = &StoredOrder>,
+        recharges: impl Iterator<Item = &StoredRecharge>,
     ) -> Result<Arc<Known>, StoreError> {
         let mut known = self.known.lock().await;
-        let (mut named, mut last_run) = (HashSet::new(), 0);
+        let (mut named, mut last_run, mut wonders) = (HashSet::new(), 0, false);
         for order in orders {
             let version = (order.activity, order.version);
             if !known.versions.has(version) && !known.missing.contains(&version) {
                 named.insert(version);
             }
-            last_run = last_run.max(run_of(order));
+            last_run = last_run.max(run_of(order.id));
+            wonders |= known.versions.wonders_about(order);
         }
-        if !named.is_empty() {
+        let mut unexplained = false;
+        for order in recharges {
+            last_run = last_run.max(run_of(order.id));
+            unexplained |= known.versions.recharge_fault(order).is_some();
+        }
+        if unexplained || !named.is_empty() {
             let known = Arc::make_mut(&mut known);
             let campaigns = self.meta.campaigns();
             campaigns
@@ -61,6 +70,12 @@ impl<D: Database> Learner<D> {
                 .into_iter()
                 .filter(|version| !known.versions.has(*version));
             known.missing.extend(missing);
+        }
+        if wonders {
+            let records = self.meta.blacklists().records().await?;
+            Arc::make_mut(&mut known)
+                .versions
+                .learn_blacklists(&records);
         }
         if last_run > known.claimed_runs {
             Arc::make_mut(&mut known).claimed_runs = self.meta.runs().claimed().await?;
@@ -76,13 +91,15 @@ impl<D: Database> Learner<D> {
         campaigns
             .each_page_of_versions(|page| learned.versions.learn(page))
             .await?;
+        let records = self.meta.blacklists().records().await?;
+        learned.versions.learn_blacklists(&records);
         learned.claimed_runs = self.meta.runs().claimed().await?;
         Ok(known.clone())
     }
 }
 
-/// The run in the order's id; 0 where no lane can have made the id.
-fn run_of(order: &StoredOrder) -> u64 {
-    let run = u64::try_from(order.id).ok().and_then(router::run_of);
+/// The run in an order's id; 0 where no lane can have made the id.
+fn run_of(id: i64) -> u64 {
+    let run = u64::try_from(id).ok().and_then(router::run_of);
     run.map_or(0, |run| run.get().into())
 }

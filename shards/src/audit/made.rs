@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use market::Kind;
 
 use super::paged_tables::{PagedTables, json};
-use super::rows::{StoredCall, StoredOrder};
+use super::rows::{StoredCall, StoredOrder, StoredRecharge};
 use crate::store::{Columns, Connection, MadeTable, StoreError, StoredMade};
 
 /// Calls of a page, and what they made; each with its user.
@@ -13,8 +13,7 @@ pub(super) struct Made {
     pub(super) calls: Vec<(String, StoredCall)>,
     /// In the order of their calls.
     pub(super) orders: Vec<(String, StoredOrder)>,
-    /// What else they made.
-    pub(super) others: Vec<(String, StoredMade)>,
+    pub(super) recharges: Vec<(String, StoredRecharge)>,
 }
 
 /// Reads what calls made. A row counts for the call that names its id, if it is of the call's user.
@@ -73,11 +72,9 @@ impl Made {
                 continue;
             }
             call.found += 1;
-            let made = StoredMade::read(&row, kind, call, seq)?;
-            if let StoredMade::Order(order) = made {
-                self.orders.push((user.clone(), order));
-            } else {
-                self.others.push((user.clone(), made));
+            match StoredMade::read(&row, kind, call, seq)? {
+                StoredMade::Order(order) => self.orders.push((user.clone(), order)),
+                StoredMade::Recharge(order) => self.recharges.push((user.clone(), order)),
             }
         }
         Ok(())

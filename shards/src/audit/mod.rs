@@ -14,7 +14,7 @@
 //!   before it. So they are read after the orders (`known`).
 //! * A shard's counters of issued units and the orders that took them grow together. So the
 //!   counters are read before the orders and after them (`sums`).
-//! * A prize's total is never below what is issued of it at that moment. An addition is recorded
+//! * An item's total is never below what is issued of it at that moment. An addition is recorded
 //!   before its units can be drawn, a withdrawal after its units can no longer be drawn. Issued
 //!   units only grow. So totals are read after the orders: then even additions and withdrawals in
 //!   between cannot make sound stock look oversold.
@@ -29,6 +29,7 @@ mod draws;
 mod history;
 mod known;
 mod made;
+mod offers;
 mod paged_tables;
 mod pages;
 mod progress;

@@ -19,6 +19,10 @@ impl PagedTables {
             &mut sql.calls.page,
             &mut sql.calls.of_user,
             &mut sql.label_repairs.page,
+            &mut sql.points_accounts.page,
+            &mut sql.points_entries.page,
+            &mut sql.points_entries.of_user,
+            &mut sql.sign_ins.page,
         ] {
             *text = text.replace("{rows_max}", &rows_max.to_string());
         }

@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use super::made::{Made, made_by};
 use super::paged_tables::{PagedTables, json};
 use super::rows::{
-    LabelRepair, OfUser, OrderPlace, StoredAccount, StoredCall, StoredOrder, of_user,
+    BesideDraws, LabelRepair, OfUser, OrderPlace, StoredAccount, StoredCall, StoredEntry,
+    StoredOrder, StoredPoints, StoredRecharge, StoredSignIn, of_user,
 };
-use crate::store::{Connection, StoreError, StoredMade};
+use crate::store::{Connection, StoreError};
 
 /// Rows of a kind in one page: some milliseconds of reading.
 pub(super) const ROWS_MAX: usize = 2_000;
@@ -27,8 +28,11 @@ pub(super) struct Stored {
     pub(super) calls: Vec<StoredCall>,
     /// In the order of their calls.
     pub(super) orders: Vec<StoredOrder>,
-    /// What calls made that are not for draws.
-    pub(super) others: Vec<StoredMade>,
+    pub(super) recharges: Vec<StoredRecharge>,
+    pub(super) points: Option<StoredPoints>,
+    /// By number.
+    pub(super) entries: Vec<StoredEntry>,
+    pub(super) sign_ins: Vec<StoredSignIn>,
     pub(super) repairs: Vec<LabelRepair>,
 }
 
@@ -147,6 +151,13 @@ impl<'a> Pages<'a> {
             let repairs: Vec<(_, LabelRepair)> = self
                 .rows(connection, &sql.label_repairs.page, &mut end)
                 .await?;
+            let sign_ins = self.rows(connection, &sql.sign_ins.page, &mut end).await?;
+            let points: Vec<(_, StoredPoints)> = self
+                .rows(connection, &sql.points_accounts.page, &mut end)
+                .await?;
+            let entries = self
+                .rows(connection, &sql.points_entries.page, &mut end)
+                .await?;
             // What was read before the end was known may go beyond it.
             if end != of_calls {
                 continue;
@@ -155,11 +166,16 @@ impl<'a> Pages<'a> {
             let Made {
                 calls,
                 orders,
-                others,
+                recharges,
             } = made_by(connection, self.tables, calls).await?;
             gather(&mut users, calls, |stored| &mut stored.calls);
             gather(&mut users, orders, |stored| &mut stored.orders);
-            gather(&mut users, others, |stored| &mut stored.others);
+            gather(&mut users, recharges, |stored| &mut stored.recharges);
+            gather(&mut users, entries, |stored| &mut stored.entries);
+            gather(&mut users, sign_ins, |stored| &mut stored.sign_ins);
+            for (user, account) in points {
+                users.entry(user).or_default().points = Some(account);
+            }
             gather(&mut users, accounts, |stored| &mut stored.accounts);
             gather(&mut users, repairs, |stored| &mut stored.repairs);
             self.ended = end == End::of_table();
@@ -197,19 +213,28 @@ fn gather<T>(
 }
 
 /// A user with more rows than a page holds. The orders are read several times, each time in a
-/// snapshot of its own. Each time those are kept that come next by activity and ordinal.
+/// snapshot of its own. Each time those are kept that come next by activity and ordinal. The entries
+/// are read after each part, page by page ([`Giant::entries`]).
 #[derive(Debug)]
 pub(super) struct Giant<'a> {
     tables: &'a PagedTables,
     orders_max: usize,
     pub(super) user: String,
-    /// The accounts at the first read. Orders that were made later are left out.
-    accounts: Option<Vec<StoredAccount>>,
-    /// And what calls had made by then that are not for draws.
-    others: Vec<StoredMade>,
+    first: Option<FirstRead>,
     /// The last order that was returned.
     after: Option<OrderPlace>,
     ended: bool,
+}
+
+/// A giant's rows at the first read. Orders and entries that were made later are left out.
+#[derive(Debug)]
+struct FirstRead {
+    accounts: Vec<StoredAccount>,
+    recharges: Vec<StoredRecharge>,
+    points: Option<StoredPoints>,
+    sign_ins: Vec<StoredSignIn>,
+    /// The number of the last entry.
+    last_entry: i64,
 }
 
 impl<'a> Giant<'a> {
@@ -218,8 +243,7 @@ impl<'a> Giant<'a> {
             tables,
             orders_max,
             user,
-            accounts: None,
-            others: Vec::new(),
+            first: None,
             after: None,
             ended: false,
         }
@@ -255,8 +279,13 @@ impl<'a> Giant<'a> {
         let sql = &self.tables.sql;
         let now: Vec<StoredAccount> = all_of(connection, &sql.accounts.of_user, &self.user).await?;
         let repairs = all_of(connection, &sql.label_repairs.of_user, &self.user).await?;
-        let first_time = self.accounts.is_none();
-        let accounts = self.accounts.get_or_insert_with(|| now.clone()).clone();
+        let first_time = self.first.is_none();
+        let first = match self.first.take() {
+            Some(first) => first,
+            None => self.first_read(connection, now.clone()).await?,
+        };
+        let first = self.first.insert(first);
+        let accounts = first.accounts.clone();
         let used = |accounts: &[StoredAccount], activity| {
             accounts
                 .iter()
@@ -273,8 +302,8 @@ impl<'a> Giant<'a> {
         while let Some(made) = calls.next(connection).await? {
             if first_time {
                 made.calls.iter().for_each(|(_, call)| each(call));
-                self.others
-                    .extend(made.others.into_iter().map(|(_, other)| other));
+                let recharges = made.recharges.into_iter().map(|(_, order)| order);
+                first.recharges.extend(recharges);
             }
             for (_, order) in made.orders {
                 if after.is_none_or(|after| order.place() > after) && !came_later(&order) {
@@ -286,15 +315,85 @@ impl<'a> Giant<'a> {
                 }
             }
         }
+        let (recharges, sign_ins) = (first.recharges.clone(), first.sign_ins.clone());
+        let points = first.points;
         self.after = next.last_key_value().map(|(place, _)| *place).or(after);
         self.ended = !more;
         Ok(Stored {
             accounts,
             calls: Vec::new(),
             orders: next.into_values().collect(),
-            others: self.others.clone(),
+            recharges,
+            points,
+            entries: Vec::new(),
+            sign_ins,
             repairs,
         })
+    }
+
+    /// All but the recharge orders, which come with the calls.
+    async fn first_read(
+        &self,
+        connection: &mut impl Connection,
+        accounts: Vec<StoredAccount>,
+    ) -> Result<FirstRead, StoreError> {
+        let (sql, user) = (&self.tables.sql, &self.user);
+        let points: Vec<StoredPoints> =
+            all_of(connection, &sql.points_accounts.of_user, user).await?;
+        let latest = json(&(user, i64::MAX));
+        let latest = connection.rows(&sql.points_entries.latest, &latest).await?;
+        let latest = latest.first().map(StoredEntry::of).transpose()?;
+        Ok(FirstRead {
+            accounts,
+            recharges: Vec::new(),
+            points: points.first().copied(),
+            sign_ins: all_of(connection, &sql.sign_ins.of_user, user).await?,
+            last_entry: latest.map_or(0, |entry| entry.number),
+        })
+    }
+
+    /// The user's entries, once more from the first one on.
+    pub(super) fn entries(&self) -> EntriesOf<'_> {
+        EntriesOf {
+            tables: self.tables,
+            user: &self.user,
+            after: i64::MIN,
+            last: self.first.as_ref().map_or(0, |first| first.last_entry),
+            ended: false,
+        }
+    }
+}
+
+/// The entries of one user up to a number, page by page. They are never changed, so each page may
+/// be read at a moment of its own.
+#[derive(Debug)]
+pub(super) struct EntriesOf<'a> {
+    tables: &'a PagedTables,
+    user: &'a str,
+    /// The last number that was read.
+    after: i64,
+    last: i64,
+    ended: bool,
+}
+
+impl EntriesOf<'_> {
+    /// The next page; `None` after the last.
+    pub(super) async fn next(
+        &mut self,
+        connection: &mut impl Connection,
+    ) -> Result<Option<Vec<StoredEntry>>, StoreError> {
+        if self.ended {
+            return Ok(None);
+        }
+        let key = json(&(self.user, self.after));
+        let sql = &self.tables.sql.points_entries.of_user;
+        let rows = connection.rows(sql, &key).await?;
+        let mut entries: Vec<StoredEntry> =
+            rows.iter().map(StoredEntry::of).collect::<Result<_, _>>()?;
+        self.ended = entries.len() < self.tables.rows_max;
+        self.after = entries.last().map_or(self.after, |entry| entry.number);
+        entries.retain(|entry| entry.number <= self.last);
+        Ok(Some(entries))
     }
 }
 
@@ -355,6 +454,17 @@ pub(super) async fn all_of<T: OfUser>(
 }
 
 impl Stored {
+    /// What is not an order or an entry.
+    pub(super) fn beside_draws<'s>(&'s self, user: &'s str) -> BesideDraws<'s> {
+        BesideDraws {
+            user,
+            accounts: &self.accounts,
+            recharges: &self.recharges,
+            points: self.points,
+            sign_ins: &self.sign_ins,
+        }
+    }
+
     /// Sorts the orders by activity and ordinal.
     pub(super) fn by_ordinal(mut self) -> Self {
         self.orders.sort_unstable_by_key(StoredOrder::place);

@@ -111,9 +111,10 @@ impl<'a, A: Audited> Audit<'a, A> {
         let mut pages = Pages::new(&table.tables);
         while let Some(page) = pages.next(&mut connection).await.map_err(failed)? {
             let orders = || page.users.values().flat_map(|stored| &stored.orders);
+            let recharges = page.users.values().flat_map(|stored| &stored.recharges);
             let known = self
                 .learner
-                .know(orders())
+                .know(orders(), recharges)
                 .await
                 .map_err(|error| self.installation.meta_failed(error))?;
             let context = table.context(&known);
@@ -141,7 +142,7 @@ impl<'a, A: Audited> Audit<'a, A> {
         checks: &mut RowChecks,
     ) -> Result<(), AuditError> {
         let failed = |error| self.installation.shard_failed(table.at.shard, error);
-        let mut walk = Walk::new(checks);
+        let (mut walk, mut begun) = (Walk::new(checks), false);
         let mut giant = Giant::new(&table.tables, user.to_owned(), GIANT_ORDERS_MAX);
         loop {
             let next = giant
@@ -152,11 +153,22 @@ impl<'a, A: Audited> Audit<'a, A> {
             };
             let known = self
                 .learner
-                .know(stored.orders.iter())
+                .know(stored.orders.iter(), stored.recharges.iter())
                 .await
                 .map_err(|error| self.installation.meta_failed(error))?;
             self.progress.orders_read(stored.orders.len());
-            walk.part(&table.context(&known), user, &stored, giant.is_over());
+            let context = table.context(&known);
+            if !std::mem::replace(&mut begun, true) {
+                walk.beside_draws(&context, user, &stored);
+            }
+            walk.part(&context, user, &stored, giant.is_over());
+            let mut entries = giant.entries();
+            while let Some(page) = entries.next(connection).await.map_err(failed)? {
+                for entry in &page {
+                    walk.entry(&context, user, entry);
+                }
+            }
+            walk.entries_over(&context, user, giant.is_over());
         }
     }
 

@@ -1,16 +1,87 @@
-//! Units of stock by prize, as orders, counters and operations have them.
+//! Units of stock by item, as orders, counters and operations have them.
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
-/// Activity and award, as stored.
-pub(super) type PrizeKey = (i64, i64);
+use market::batch::StockItem;
 
-/// Units by prize.
-pub(super) type Counts = BTreeMap<PrizeKey, i64>;
+use crate::store::{Columns, StoreError};
+
+/// Which good of which activity, as stored: an audit takes rows as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ItemKey {
+    activity: i64,
+    kind: i64,
+    good: i64,
+}
+
+impl ItemKey {
+    const AWARD: i64 = 0;
+    const SKU: i64 = 1;
+
+    /// An award, which orders of draws name.
+    pub(super) fn award(activity: i64, award: i64) -> Self {
+        Self {
+            activity,
+            kind: Self::AWARD,
+            good: award,
+        }
+    }
+
+    /// A sku, which recharge orders name.
+    pub(super) fn sku(activity: i64, sku: i64) -> Self {
+        Self {
+            activity,
+            kind: Self::SKU,
+            good: sku,
+        }
+    }
+
+    /// An item that the program knows.
+    pub(super) fn named(item: StockItem) -> Self {
+        Self {
+            activity: item.activity.get().cast_signed(),
+            kind: item.good.kind().into(),
+            good: item.good.id().cast_signed(),
+        }
+    }
+
+    /// Columns 0 to 2: activity, kind of the good, good.
+    pub(super) fn of(row: &impl Columns) -> Result<Self, StoreError> {
+        Ok(Self {
+            activity: row.integer(0)?,
+            kind: row.integer(1)?,
+            good: row.integer(2)?,
+        })
+    }
+
+    /// Whether recharge orders take its units, and not draws.
+    pub(super) fn is_sku(&self) -> bool {
+        self.kind == Self::SKU
+    }
+}
+
+/// How violations name an item.
+impl fmt::Display for ItemKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (activity, good) = (self.activity, self.good);
+        match self.kind {
+            Self::AWARD => write!(f, "activity {activity}, award {good}"),
+            Self::SKU => write!(f, "activity {activity}, sku {good}"),
+            kind => write!(
+                f,
+                "activity {activity}, good {good} of the unknown kind {kind}"
+            ),
+        }
+    }
+}
+
+/// Units by item.
+pub(super) type Counts = BTreeMap<ItemKey, i64>;
 
 /// The units that one shard has issued, by its orders and by its counters.
 #[derive(Debug, Default)]
 pub(super) struct ShardUnits {
-    /// Units in the orders of each table.
+    /// Units in the orders of each table: of awards in orders of draws, of skus in recharge orders.
     pub(super) tables: Vec<Counts>,
     pub(super) counters: IssuedCounters,
 }
@@ -36,14 +107,14 @@ impl ShardUnits {
 
 /// Adds the units of `more` to `counts`.
 pub(super) fn add(counts: &mut Counts, more: &Counts) {
-    for (&prize, units) in more {
-        let count = counts.entry(prize).or_default();
+    for (&item, units) in more {
+        let count = counts.entry(item).or_default();
         *count = count.saturating_add(*units);
     }
 }
 
-/// All prizes that appear in these counts.
-pub(super) fn prizes<const N: usize>(counts: [&Counts; N]) -> BTreeSet<PrizeKey> {
+/// All items that appear in these counts.
+pub(super) fn items<const N: usize>(counts: [&Counts; N]) -> BTreeSet<ItemKey> {
     counts
         .into_iter()
         .flat_map(BTreeMap::keys)
@@ -51,12 +122,7 @@ pub(super) fn prizes<const N: usize>(counts: [&Counts; N]) -> BTreeSet<PrizeKey>
         .collect()
 }
 
-/// The units of a prize.
-pub(super) fn units(counts: &Counts, prize: PrizeKey) -> i64 {
-    counts.get(&prize).copied().unwrap_or(0)
-}
-
-/// How violations name a prize.
-pub(super) fn name((activity, award): PrizeKey) -> String {
-    format!("activity {activity}, award {award}")
+/// The units of an item.
+pub(super) fn units(counts: &Counts, item: ItemKey) -> i64 {
+    counts.get(&item).copied().unwrap_or(0)
 }

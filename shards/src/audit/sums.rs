@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::audited::{AuditError, Audited};
 use super::counts::read_counts;
-use super::stock::{Counts, ShardUnits, add};
+use super::stock::{Counts, ItemKey, ShardUnits, add};
 use crate::meta::StockOperationStatements;
 use crate::store::tables::issued::IssuedStatements;
 use crate::store::{Columns, Connection, Database};
@@ -96,15 +96,9 @@ impl<'a, A: Audited> StoredSums<'a, A> {
         let database = self.installation.shard(shard);
         let mut connection = database.connect().await.map_err(failed)?;
         for row in connection.rows(sql, "[]").await.map_err(failed)? {
-            let read = || {
-                Ok((
-                    row.integer(2)?,
-                    (row.integer(0)?, row.integer(1)?),
-                    row.integer(3)?,
-                ))
-            };
-            let (lane, prize, issued) = read().map_err(failed)?;
-            by_lane.entry(lane).or_default().insert(prize, issued);
+            let read = || Ok((row.integer(3)?, ItemKey::of(&row)?, row.integer(4)?));
+            let (lane, item, issued) = read().map_err(failed)?;
+            by_lane.entry(lane).or_default().insert(item, issued);
         }
         Ok(by_lane)
     }

@@ -1,14 +1,26 @@
 //! Which results are wanted, and how hard to look for them.
 use jiff::Timestamp;
-use market::{ActivityId, AwardId, Call, Kind, Order};
+use market::points::PointsEntry;
+use market::{ActivityId, AwardId, Call, Kind, Order, RechargeOrder};
+
+/// Results of which kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResultKind {
+    /// Orders of draws.
+    Draws,
+    /// Recharge orders: what users were given or have bought.
+    Recharges,
+    /// Entries of the ledgers of points.
+    Points,
+}
 
 /// Which results.
 #[derive(Debug, Clone)]
 pub struct ResultsFilter {
-    /// What calls of this kind made.
-    pub kind: Kind,
-    /// In this activity.
-    pub activity: ActivityId,
+    /// Of which kind.
+    pub kind: ResultKind,
+    /// In this activity; `None` for all, and for what is of none.
+    pub activity: Option<ActivityId>,
     /// Draws of this prize only.
     pub award: Option<AwardId>,
     /// Made then or later.
@@ -18,11 +30,11 @@ pub struct ResultsFilter {
 }
 
 impl ResultsFilter {
-    /// All that calls of a kind made in an activity.
-    pub fn all(kind: Kind, activity: ActivityId) -> Self {
+    /// All of a kind, in an activity or everywhere.
+    pub fn all(kind: ResultKind, activity: impl Into<Option<ActivityId>>) -> Self {
         Self {
             kind,
-            activity,
+            activity: activity.into(),
             award: None,
             since: None,
             until: None,
@@ -31,10 +43,31 @@ impl ResultsFilter {
 
     /// Whether what a call made may be wanted.
     pub(super) fn wants_call(&self, call: &Call) -> bool {
-        call.kind == self.kind
-            && call.activity == self.activity
-            && self.since.is_none_or(|since| call.created_at >= since)
-            && self.until.is_none_or(|until| call.created_at < until)
+        let of_kind = match self.kind {
+            ResultKind::Draws => call.kind == Kind::Draw && self.is_in(call.activity),
+            // Such a call may name no activity, and make recharge orders in several.
+            ResultKind::Recharges => call.kind != Kind::Draw,
+            ResultKind::Points => false,
+        };
+        of_kind && self.is_of_time(call.created_at)
+    }
+
+    fn is_in(&self, activity: Option<ActivityId>) -> bool {
+        self.activity.is_none() || self.activity == activity
+    }
+
+    fn is_of_time(&self, at: Timestamp) -> bool {
+        self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at < until)
+    }
+
+    /// Whether an entry of a ledger is wanted.
+    pub(super) fn wants_entry(&self, entry: &PointsEntry) -> bool {
+        self.is_in(entry.activity) && self.is_of_time(entry.created_at)
+    }
+
+    /// Whether a recharge order of such a call is wanted.
+    pub(super) fn wants_recharge(&self, order: &RechargeOrder) -> bool {
+        self.is_in(order.activity)
     }
 
     /// Whether an order of such a call is wanted.
@@ -47,7 +80,7 @@ impl ResultsFilter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Effort {
     pub(super) tables_at_once: usize,
-    /// Calls in a page.
+    /// Calls or entries in a page.
     pub(crate) rows_max: usize,
 }
 

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use market::campaign::Campaign;
+use market::points::PointsEntry;
 use market::{Order, RechargeOrder};
 use router::{ShardId, SlotMap, TableId};
 use tokio::sync::mpsc;
@@ -44,7 +45,7 @@ pub enum ResultsError {
 /// A page of results of one table. Pages of different tables come in any order.
 #[derive(Debug, Default)]
 pub struct ResultsPage {
-    /// The calls that were read for it, wanted or not.
+    /// The calls or entries that were read for it, wanted or not.
     pub calls: usize,
     /// Users of wanted calls who were in no page before.
     pub users: usize,
@@ -52,6 +53,8 @@ pub struct ResultsPage {
     pub orders: Vec<Order>,
     /// The recharge orders of it.
     pub recharges: Vec<RechargeOrder>,
+    /// The entries of it.
+    pub entries: Vec<PointsEntry>,
 }
 
 /// A table and the walk through it.
@@ -105,6 +108,7 @@ impl<'a> Results<'a> {
             users: page.users,
             orders: page.orders,
             recharges: page.recharges,
+            entries: page.entries,
         }))
     }
 

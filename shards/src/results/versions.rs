@@ -12,13 +12,14 @@ use crate::store::StoreError;
 /// before it: so it is enough to look for what an order names after the order was read.
 pub(crate) struct Versions<'a> {
     meta: &'a InstalledMeta,
-    activity: ActivityId,
+    /// Without one there are no draws.
+    activity: Option<ActivityId>,
     /// `None` for one that cannot be read, or is not there.
     known: HashMap<u32, Option<Arc<Campaign>>>,
 }
 
 impl<'a> Versions<'a> {
-    pub(crate) fn new(meta: &'a InstalledMeta, activity: ActivityId) -> Self {
+    pub(crate) fn new(meta: &'a InstalledMeta, activity: Option<ActivityId>) -> Self {
         Self {
             meta,
             activity,
@@ -34,10 +35,10 @@ impl<'a> Versions<'a> {
             .filter(is_new)
             .map(|order| order.version)
             .collect();
-        if named.is_empty() {
+        let Some(activity) = self.activity.filter(|_| !named.is_empty()) else {
             return Ok(());
-        }
-        for stored in self.meta.versions_of(self.activity).await? {
+        };
+        for stored in self.meta.versions_of(activity).await? {
             let campaign = || stored.parse().map(|parsed| Arc::new(parsed.campaign));
             self.known.entry(stored.version).or_insert_with(campaign);
         }

@@ -7,33 +7,13 @@
 use super::row_check::RowCheck;
 use crate::audit::history::{DrawHistory, RowContext};
 use crate::audit::report::CheckReport;
-use crate::store::StoredMade;
 
-#[derive(Debug, Default)]
-pub(super) struct ChancesGrantedAsPublished {
-    /// The chances of the recharge orders that were read in the activity at hand.
-    recharged: i64,
-}
+#[derive(Debug)]
+pub(super) struct ChancesGrantedAsPublished;
 
 impl RowCheck for ChancesGrantedAsPublished {
     fn name(&self) -> &'static str {
         "chances_granted_as_published"
-    }
-
-    fn begin(&mut self, _: &mut CheckReport, _: &RowContext<'_>, _: &DrawHistory) {
-        self.recharged = 0;
-    }
-
-    fn made(
-        &mut self,
-        _: &mut CheckReport,
-        _: &RowContext<'_>,
-        _: &DrawHistory,
-        made: &StoredMade,
-    ) {
-        if let StoredMade::Recharge(order) = made {
-            self.recharged += order.chances;
-        }
     }
 
     fn end(&mut self, report: &mut CheckReport, context: &RowContext<'_>, history: &DrawHistory) {
@@ -41,9 +21,9 @@ impl RowCheck for ChancesGrantedAsPublished {
             return;
         };
         report.checked += 1;
-        let (at, recharged) = (context.at, self.recharged);
+        let (at, recharged) = (context.at, history.recharged);
         let welcome = account.granted - recharged;
-        if let Some(expected) = self.unexpected(context, history, welcome) {
+        if let Some(expected) = unexpected(context, history, welcome) {
             report.violation(|| {
                 format!(
                     "{at}: {history} was granted {welcome} chances and {recharged} by recharge \
@@ -54,26 +34,19 @@ impl RowCheck for ChancesGrantedAsPublished {
     }
 }
 
-impl ChancesGrantedAsPublished {
-    /// What was expected instead of these welcome chances; `None` where they are right.
-    fn unexpected(
-        &self,
-        context: &RowContext<'_>,
-        history: &DrawHistory,
-        welcome: i64,
-    ) -> Option<String> {
-        let (versions, activity) = (&context.known.versions, history.activity);
-        match history.first_version.filter(|_| self.recharged == 0) {
-            // A version that cannot be read is a violation of its own, and what it granted is
-            // unknown.
-            Some(version) => {
-                let published = versions.welcome(activity, version)?;
-                (published != welcome).then(|| {
-                    format!("version {version}, which the first order names, grants {published}")
-                })
-            }
-            None => (!versions.may_welcome_with(activity, welcome))
-                .then(|| "no version of the activity grants this number".to_owned()),
+/// What was expected instead of these welcome chances; `None` where they are right.
+fn unexpected(context: &RowContext<'_>, history: &DrawHistory, welcome: i64) -> Option<String> {
+    let (versions, activity) = (&context.known.versions, history.activity);
+    match history.first_version.filter(|_| history.recharged == 0) {
+        // A version that cannot be read is a violation of its own, and what it granted is
+        // unknown.
+        Some(version) => {
+            let published = versions.welcome(activity, version)?;
+            (published != welcome).then(|| {
+                format!("version {version}, which the first order names, grants {published}")
+            })
         }
+        None => (!versions.may_welcome_with(activity, welcome))
+            .then(|| "no version of the activity grants this number".to_owned()),
     }
 }

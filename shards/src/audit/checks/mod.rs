@@ -6,13 +6,17 @@ mod chances_match_orders;
 mod day_and_month_limits;
 pub(super) mod issued_counters_match_orders;
 mod one_order_per_request;
+mod one_reward_per_behaviour;
 mod order_ids_are_unique;
 mod orders_match_their_campaign;
 mod orders_not_in_the_future;
+mod points_equal_entries;
+mod purchases_equal_chances;
 mod row_check;
 mod row_checks;
 mod rows_on_their_shard;
 pub(super) mod segments_match_operations;
+pub(super) mod skus_not_oversold;
 pub(super) mod stock_adds_up;
 pub(super) mod stock_not_oversold;
 
@@ -24,9 +28,12 @@ use self::chances_granted_as_published::ChancesGrantedAsPublished;
 use self::chances_match_orders::ChancesMatchOrders;
 use self::day_and_month_limits::DayAndMonthLimits;
 use self::one_order_per_request::OneOrderPerRequest;
+use self::one_reward_per_behaviour::OneRewardPerBehaviour;
 use self::order_ids_are_unique::OrderIdsAreUnique;
 use self::orders_match_their_campaign::OrdersMatchTheirCampaign;
 use self::orders_not_in_the_future::OrdersNotInTheFuture;
+use self::points_equal_entries::PointsEqualEntries;
+use self::purchases_equal_chances::PurchasesEqualChances;
 pub(super) use self::row_check::{OrderCounts, RowCheck};
 pub(super) use self::row_checks::RowChecks;
 use self::rows_on_their_shard::RowsOnTheirShard;
@@ -35,9 +42,10 @@ use super::report::CheckReport;
 use super::sums::StoredSums;
 
 /// All checks, in the order of the report.
-pub(super) fn all<A: Audited>() -> [RegisteredCheck<A>; 13] {
+pub(super) fn all<A: Audited>() -> [RegisteredCheck<A>; 17] {
     [
         Sums(|sums| Box::pin(stock_not_oversold::check(sums))),
+        Sums(|sums| Box::pin(skus_not_oversold::check(sums))),
         Sums(|sums| Box::pin(issued_counters_match_orders::check(sums))),
         Sums(|sums| Box::pin(stock_adds_up::check(sums))),
         Rows(|| Box::new(OneOrderPerRequest::default())),
@@ -46,7 +54,10 @@ pub(super) fn all<A: Audited>() -> [RegisteredCheck<A>; 13] {
         Rows(|| Box::new(DayAndMonthLimits)),
         Rows(|| Box::new(OrdersMatchTheirCampaign)),
         Rows(|| Box::new(CallsAreWhole::default())),
-        Rows(|| Box::new(ChancesGrantedAsPublished::default())),
+        Rows(|| Box::new(ChancesGrantedAsPublished)),
+        Rows(|| Box::new(PurchasesEqualChances)),
+        Rows(|| Box::new(PointsEqualEntries::default())),
+        Rows(|| Box::new(OneRewardPerBehaviour)),
         Rows(|| Box::new(OrdersNotInTheFuture::default())),
         Rows(|| Box::new(OrderIdsAreUnique)),
         Sums(|sums| Box::pin(segments_match_operations::check(sums))),

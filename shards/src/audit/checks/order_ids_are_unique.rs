@@ -7,7 +7,7 @@ use router::{run_of, slot_of};
 use super::row_check::RowCheck;
 use crate::audit::history::{DrawHistory, RowContext, TableLocation};
 use crate::audit::report::CheckReport;
-use crate::audit::rows::StoredOrder;
+use crate::audit::rows::{BesideDraws, StoredOrder};
 
 #[derive(Debug)]
 pub(super) struct OrderIdsAreUnique;
@@ -15,6 +15,21 @@ pub(super) struct OrderIdsAreUnique;
 impl RowCheck for OrderIdsAreUnique {
     fn name(&self) -> &'static str {
         "order_ids_are_unique"
+    }
+
+    fn user(
+        &mut self,
+        report: &mut CheckReport,
+        context: &RowContext<'_>,
+        beside: &BesideDraws<'_>,
+    ) {
+        for order in beside.recharges {
+            report.checked += 1;
+            if let Some(fault) = fault(context, order.id) {
+                let (at, id, user) = (context.at, order.id, beside.user);
+                report.violation(|| format!("{at}: recharge order {id} of user {user:?}: {fault}"));
+            }
+        }
     }
 
     fn order(

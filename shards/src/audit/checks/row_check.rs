@@ -2,10 +2,9 @@
 use crate::audit::campaigns::Versions;
 use crate::audit::history::{DrawHistory, RowContext, TableLocation};
 use crate::audit::report::CheckReport;
-use crate::audit::rows::{StoredCall, StoredOrder};
-use crate::store::StoredMade;
+use crate::audit::rows::{BesideDraws, StoredCall, StoredEntry, StoredOrder};
 
-/// A check that goes by the rows of accounts, calls and orders. It notes violations in the report
+/// A check that goes by the rows of users. It notes violations in the report
 /// that each method gets. Each table pair has checks of its own; their reports are added up.
 pub(in crate::audit) trait RowCheck: Send {
     /// Its name in the report.
@@ -14,11 +13,12 @@ pub(in crate::audit) trait RowCheck: Send {
     /// The next call of a user. A user's calls come before the user's other rows.
     fn call(&mut self, _: &mut CheckReport, _: TableLocation, _: &str, _: &StoredCall) {}
 
+    /// A user's rows beside orders and entries. They come once, after the calls, and before all
+    /// orders.
+    fn user(&mut self, _: &mut CheckReport, _: &RowContext<'_>, _: &BesideDraws<'_>) {}
+
     /// A user's rows in one activity begin. The history holds the account and no orders yet.
     fn begin(&mut self, _: &mut CheckReport, _: &RowContext<'_>, _: &DrawHistory) {}
-
-    /// What a call made in that activity that is not an order. These rows come before the orders.
-    fn made(&mut self, _: &mut CheckReport, _: &RowContext<'_>, _: &DrawHistory, _: &StoredMade) {}
 
     /// The next order, which the history does not contain yet.
     fn order(&mut self, _: &mut CheckReport, _: &RowContext<'_>, _: &DrawHistory, _: &StoredOrder) {
@@ -32,6 +32,13 @@ pub(in crate::audit) trait RowCheck: Send {
 
     /// The history is complete.
     fn end(&mut self, _: &mut CheckReport, _: &RowContext<'_>, _: &DrawHistory) {}
+
+    /// The next entry of a user. All entries come in their order, after the user's orders; of a
+    /// user who is read in parts, after each part.
+    fn entry(&mut self, _: &mut CheckReport, _: &RowContext<'_>, _: &str, _: &StoredEntry) {}
+
+    /// All entries of a user came, after the last part of the user's orders or an earlier one.
+    fn entries_over(&mut self, _: &mut CheckReport, _: &RowContext<'_>, _: &str, _last: bool) {}
 
     /// All users of a table pair were read, and its orders were counted after that.
     fn table_over(&mut self, _: &mut CheckReport, _: TableLocation, _: &OrderCounts) {}

@@ -2,8 +2,8 @@
 use super::row_check::RowCheck;
 use crate::audit::campaigns::Versions;
 use crate::audit::report::CheckReport;
-use crate::audit::rows::StoredOrder;
-use crate::audit::stock::Counts;
+use crate::audit::rows::{StoredOrder, StoredRecharge};
+use crate::audit::stock::{Counts, ItemKey};
 
 /// The checks that go by rows and their reports, for one table pair or the sum of several.
 pub(in crate::audit) struct RowChecks {
@@ -37,11 +37,22 @@ impl RowChecks {
     /// Counts the unit of stock that an order took, if it took one.
     pub(in crate::audit) fn count_unit(&mut self, activity: i64, order: &StoredOrder) {
         if order.stocked == 1 {
-            *self.stocked.entry((activity, order.award)).or_default() += 1;
+            *self
+                .stocked
+                .entry(ItemKey::award(activity, order.award))
+                .or_default() += 1;
         }
     }
 
-    /// How many orders took a unit of stock, by prize.
+    /// Counts the unit of its sku that a recharge order took, if it is for one.
+    pub(in crate::audit) fn count_sku(&mut self, order: &StoredRecharge) {
+        if order.sku > 0 {
+            let sku = ItemKey::sku(order.activity, order.sku);
+            *self.stocked.entry(sku).or_default() += 1;
+        }
+    }
+
+    /// How many orders took a unit of stock, by item.
     pub(in crate::audit) fn stocked(&self) -> &Counts {
         &self.stocked
     }

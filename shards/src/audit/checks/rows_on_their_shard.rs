@@ -1,11 +1,11 @@
 //! Every row is on the shard and in the table of its user, and an order's id carries the user's
 //! slot.
-use router::{Slot, slot_of};
+use router::{Route, Slot, slot_of};
 
 use super::row_check::RowCheck;
 use crate::audit::history::{DrawHistory, RowContext, TableLocation};
 use crate::audit::report::CheckReport;
-use crate::audit::rows::StoredOrder;
+use crate::audit::rows::{BesideDraws, StoredOrder};
 
 #[derive(Debug)]
 pub(super) struct RowsOnTheirShard;
@@ -15,9 +15,37 @@ impl RowCheck for RowsOnTheirShard {
         "rows_on_their_shard"
     }
 
+    fn user(
+        &mut self,
+        report: &mut CheckReport,
+        context: &RowContext<'_>,
+        beside: &BesideDraws<'_>,
+    ) {
+        let route = context.map.route(beside.user);
+        let of = || format!("user {:?}", beside.user);
+        if beside.points.is_some() {
+            compare(report, context, route, || {
+                format!("the account of points of {}", of())
+            });
+        }
+        for row in beside.sign_ins {
+            let activity = row.activity;
+            let row = || format!("the sign-in of {} in activity {activity}", of());
+            compare(report, context, route, row);
+        }
+        for order in beside.recharges {
+            let row = || format!("recharge order {} of {}", order.id, of());
+            compare(report, context, route, row);
+            compare_slot(report, context, route, order.id, row);
+        }
+    }
+
     fn begin(&mut self, report: &mut CheckReport, context: &RowContext<'_>, history: &DrawHistory) {
         if history.account.is_some() {
-            compare(report, context, history, || "the account".to_owned());
+            let route = history.route(context.map);
+            compare(report, context, route, || {
+                format!("the account of {history}")
+            });
         }
     }
 
@@ -28,18 +56,10 @@ impl RowCheck for RowsOnTheirShard {
         history: &DrawHistory,
         order: &StoredOrder,
     ) {
-        let id = order.id;
-        compare(report, context, history, || format!("order {id}"));
-        let (at, expected) = (context.at, history.route(context.map).slot());
-        let slot = u64::try_from(id).map(slot_of);
-        if slot != Ok(expected) {
-            let slot = slot.map_or_else(|_| "none".to_owned(), |slot: Slot| slot.to_string());
-            report.violation(|| {
-                format!(
-                    "{at}: order {id} of {history} carries the slot {slot}, its user's is {expected}"
-                )
-            });
-        }
+        let route = history.route(context.map);
+        let row = || format!("order {} of {history}", order.id);
+        compare(report, context, route, row);
+        compare_slot(report, context, route, order.id, row);
     }
 }
 
@@ -47,12 +67,33 @@ impl RowCheck for RowsOnTheirShard {
 fn compare(
     report: &mut CheckReport,
     context: &RowContext<'_>,
-    history: &DrawHistory,
+    route: Route,
     row: impl Fn() -> String,
 ) {
     report.checked += 1;
-    let (at, home) = (context.at, TableLocation::of(history.route(context.map)));
+    let (at, home) = (context.at, TableLocation::of(route));
     if home != at {
-        report.violation(|| format!("{at}: {} of {history} belongs to {home}", row()));
+        report.violation(|| format!("{at}: {} belongs to {home}", row()));
+    }
+}
+
+/// Compares the slot in an order's id with that of its user.
+fn compare_slot(
+    report: &mut CheckReport,
+    context: &RowContext<'_>,
+    route: Route,
+    id: i64,
+    row: impl Fn() -> String,
+) {
+    let (at, expected) = (context.at, route.slot());
+    let slot = u64::try_from(id).map(slot_of);
+    if slot != Ok(expected) {
+        let slot = slot.map_or_else(|_| "none".to_owned(), |slot: Slot| slot.to_string());
+        report.violation(|| {
+            format!(
+                "{at}: {} carries the slot {slot}, its user's is {expected}",
+                row()
+            )
+        });
     }
 }

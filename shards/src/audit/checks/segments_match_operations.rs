@@ -1,4 +1,4 @@
-//! In a cluster a prize's units are in segments. Their totals sum to the stock operations, less
+//! In a cluster an item's units are in segments. Their totals sum to the stock operations, less
 //! what servers have given to withdrawals that are not done yet. Each segment is one of the layout,
 //! and on its server.
 use std::collections::BTreeMap;
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::audit::audited::{AuditError, Audited};
 use crate::audit::counts::read_counts;
 use crate::audit::report::CheckReport;
-use crate::audit::stock::{Counts, PrizeKey, name, prizes, units};
+use crate::audit::stock::{Counts, ItemKey, items, units};
 use crate::audit::sums::StoredSums;
 use crate::meta::StockOperationStatements;
 use crate::stock::ServerId;
@@ -16,10 +16,10 @@ use crate::store::{Columns, Connection, Database, StoreError};
 const READ_SEGMENTS: &str = include_str!("../../../sql/mysql/audit/read_segments.sql");
 const READ_WITHDRAWING: &str = include_str!("../../../sql/mysql/audit/read_withdrawing.sql");
 
-/// A segment of a prize, as stored.
+/// A segment of an item, as stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::audit) struct StoredSegment {
-    pub(in crate::audit) prize: PrizeKey,
+    pub(in crate::audit) item: ItemKey,
     pub(in crate::audit) number: i64,
     pub(in crate::audit) server: i64,
     pub(in crate::audit) total: i64,
@@ -59,10 +59,10 @@ async fn read<D: Database>(meta: &D) -> Result<StoredSegments, StoreError> {
     connection.rollback().await?;
     let segment = |row: &<D::Connection as Connection>::Row| {
         Ok(StoredSegment {
-            prize: (row.integer(0)?, row.integer(1)?),
-            number: row.integer(2)?,
-            server: row.integer(3)?,
-            total: row.integer(4)?,
+            item: ItemKey::of(row)?,
+            number: row.integer(3)?,
+            server: row.integer(4)?,
+            total: row.integer(5)?,
         })
     };
     let segments = rows
@@ -81,16 +81,16 @@ pub(in crate::audit) fn segments_match_operations(
     spread: Spread,
 ) -> CheckReport {
     let mut report = CheckReport::new("segments_match_operations");
-    let mut sums: BTreeMap<PrizeKey, i64> = BTreeMap::new();
+    let mut sums: BTreeMap<ItemKey, i64> = BTreeMap::new();
     for StoredSegment {
-        prize,
+        item,
         number,
         server,
         total,
     } in &read.rows
     {
         report.checked += 1;
-        let sum = sums.entry(*prize).or_default();
+        let sum = sums.entry(*item).or_default();
         *sum = sum.saturating_add(*total);
         let belongs = u16::try_from(*number)
             .ok()
@@ -102,20 +102,16 @@ pub(in crate::audit) fn segments_match_operations(
                 |expected| format!("it belongs on server {expected}"),
             );
             report.violation(|| {
-                format!(
-                    "{}: segment {number} is on server {server}; {expected}",
-                    name(*prize)
-                )
+                format!("{item}: segment {number} is on server {server}; {expected}")
             });
         }
         if *total < 0 {
-            report
-                .violation(|| format!("{}: segment {number} has a total of {total}", name(*prize)));
+            report.violation(|| format!("{item}: segment {number} has a total of {total}"));
         }
     }
-    for prize in prizes([&sums, &read.withdrawing, &read.totals]) {
-        let (sum, total) = (units(&sums, prize), units(&read.totals, prize));
-        let given = units(&read.withdrawing, prize);
+    for item in items([&sums, &read.withdrawing, &read.totals]) {
+        let (sum, total) = (units(&sums, item), units(&read.totals, item));
+        let given = units(&read.withdrawing, item);
         if sum.saturating_add(given) != total {
             let given = if given == 0 {
                 String::new()
@@ -124,8 +120,7 @@ pub(in crate::audit) fn segments_match_operations(
             };
             report.violation(|| {
                 format!(
-                    "{}: its segments have {sum} units{given}, stock operations sum to {total}",
-                    name(prize)
+                    "{item}: its segments have {sum} units{given}, stock operations sum to {total}"
                 )
             });
         }

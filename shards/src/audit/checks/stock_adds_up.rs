@@ -1,4 +1,4 @@
-//! The units left of each prize and the units issued of it sum to its total.
+//! The units left of each item and the units issued of it sum to its total.
 //!
 //! Where nothing changes, that is an exact sum. While draws go on, a snapshot shows the stock at
 //! one moment, and the shards' counters are read before and after it. What was issued by that
@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use crate::audit::audited::{AuditError, Audited};
 use crate::audit::campaigns::signed;
 use crate::audit::report::CheckReport;
-use crate::audit::stock::{Counts, PrizeKey, name, prizes, units};
+use crate::audit::stock::{Counts, ItemKey, items, units};
 use crate::audit::sums::StoredSums;
 use crate::stock::Snapshot;
 
@@ -72,10 +72,10 @@ pub(in crate::audit) struct StockObservation {
     pub(in crate::audit) totals: Counts,
 }
 
-/// The least and the most units of a prize that can be missing.
+/// The least and the most units of an item that can be missing.
 type Missing = (i64, i64);
 
-/// What an observation says about a prize.
+/// What an observation says about an item.
 enum Finding {
     Missing(Missing),
     Fault(String),
@@ -94,7 +94,7 @@ pub(in crate::audit) struct StockAddsUp {
     /// Whether anything has changed between two observations.
     moves: bool,
     /// Prizes that were wrong in each observation since this time, under this total.
-    wrong: BTreeMap<PrizeKey, (Instant, i64)>,
+    wrong: BTreeMap<ItemKey, (Instant, i64)>,
 }
 
 impl StockAddsUp {
@@ -175,17 +175,17 @@ impl StockAddsUp {
             return Some(report(findings.len(), Vec::new()));
         }
         let mut lasting = Vec::new();
-        for (prize, finding) in &findings {
-            let total = units(&observed.totals, *prize);
+        for (item, finding) in &findings {
+            let total = units(&observed.totals, *item);
             if finding.may_be_right() {
-                self.wrong.remove(prize);
+                self.wrong.remove(item);
                 continue;
             }
-            let (since, of_total) = *self.wrong.entry(*prize).or_insert((now, total));
+            let (since, of_total) = *self.wrong.entry(*item).or_insert((now, total));
             if of_total != total {
-                self.wrong.insert(*prize, (now, total));
+                self.wrong.insert(*item, (now, total));
             } else if now - since >= QUIET {
-                lasting.push(observed.fault(*prize, finding));
+                lasting.push(observed.fault(*item, finding));
             }
         }
         if !lasting.is_empty() {
@@ -208,7 +208,7 @@ impl StockAddsUp {
             |snapshot| {
                 format!(
                     "{}: {} units are under open grants",
-                    name(key(snapshot)),
+                    key(snapshot),
                     snapshot.open
                 )
             },
@@ -222,9 +222,9 @@ impl Finding {
     }
 }
 
-fn report(prizes: usize, faults: Vec<String>) -> CheckReport {
+fn report(items: usize, faults: Vec<String>) -> CheckReport {
     let mut report = CheckReport::new("stock_adds_up");
-    report.checked = prizes as u64;
+    report.checked = items as u64;
     for fault in faults {
         report.violation(|| fault);
     }
@@ -249,21 +249,20 @@ impl StockObservation {
 
     /// Checks what the next server will start with.
     fn at_rest(&self) -> CheckReport {
-        let prizes = prizes([&self.issued, &self.totals]);
-        let faults = prizes.iter().filter_map(|&prize| {
-            let (issued, total) = (units(&self.issued, prize), units(&self.totals, prize));
-            let name = name(prize);
+        let items = items([&self.issued, &self.totals]);
+        let faults = items.iter().filter_map(|&item| {
+            let (issued, total) = (units(&self.issued, item), units(&self.totals, item));
             if total < 0 {
-                Some(format!("{name}: its stock operations sum to {total}"))
+                Some(format!("{item}: its stock operations sum to {total}"))
             } else if issued > total {
                 Some(format!(
-                    "{name}: {issued} units are issued, but the total is {total}"
+                    "{item}: {issued} units are issued, but the total is {total}"
                 ))
             } else {
                 None
             }
         });
-        report(prizes.len(), faults.collect())
+        report(items.len(), faults.collect())
     }
 
     /// Why the running stock cannot be judged.
@@ -277,23 +276,23 @@ impl StockObservation {
         }
     }
 
-    /// What the observation says about each prize.
-    fn findings(&self) -> BTreeMap<PrizeKey, Finding> {
+    /// What the observation says about each item.
+    fn findings(&self) -> BTreeMap<ItemKey, Finding> {
         let snapshots: BTreeMap<_, _> = self
             .snapshots
             .iter()
             .flatten()
             .map(|snapshot| (key(snapshot), snapshot))
             .collect();
-        let mut all: BTreeSet<_> = prizes([&self.issued, &self.totals]);
+        let mut all: BTreeSet<_> = items([&self.issued, &self.totals]);
         all.extend(snapshots.keys());
         all.into_iter()
-            .map(|prize| (prize, self.finding(prize, snapshots.get(&prize).copied())))
+            .map(|item| (item, self.finding(item, snapshots.get(&item).copied())))
             .collect()
     }
 
-    fn finding(&self, prize: PrizeKey, snapshot: Option<&Snapshot>) -> Finding {
-        let total = units(&self.totals, prize);
+    fn finding(&self, item: ItemKey, snapshot: Option<&Snapshot>) -> Finding {
+        let total = units(&self.totals, item);
         let Some(snapshot) = snapshot else {
             return Finding::Fault(format!(
                 "the running server has no stock of it, stock operations sum to {total}"
@@ -309,26 +308,25 @@ impl StockObservation {
         let least = total
             .saturating_sub(left)
             .saturating_sub(open)
-            .saturating_sub(units(&self.issued, prize));
+            .saturating_sub(units(&self.issued, item));
         let most = self.issued_before.as_ref().map_or(i64::MAX, |before| {
             total
                 .saturating_sub(left)
-                .saturating_sub(units(before, prize))
+                .saturating_sub(units(before, item))
         });
         Finding::Missing((least, most))
     }
 
-    fn fault(&self, prize: PrizeKey, finding: &Finding) -> String {
-        let name = name(prize);
+    fn fault(&self, item: ItemKey, finding: &Finding) -> String {
         match finding {
-            Finding::Fault(fault) => format!("{name}: {fault}"),
+            Finding::Fault(fault) => format!("{item}: {fault}"),
             Finding::Missing(_) => {
-                let (issued, total) = (units(&self.issued, prize), units(&self.totals, prize));
+                let (issued, total) = (units(&self.issued, item), units(&self.totals, item));
                 let snapshot = self
                     .snapshots
                     .iter()
                     .flatten()
-                    .find(|snapshot| key(snapshot) == prize);
+                    .find(|snapshot| key(snapshot) == item);
                 let (left, open) =
                     snapshot.map_or((0, 0), |snapshot| (snapshot.left, snapshot.open));
                 let open = if open == 0 {
@@ -337,16 +335,13 @@ impl StockObservation {
                     format!(", {open} under open grants")
                 };
                 format!(
-                    "{name}: {left} units left{open} and {issued} issued do not sum to the total of {total}"
+                    "{item}: {left} units left{open} and {issued} issued do not sum to the total of {total}"
                 )
             }
         }
     }
 }
 
-fn key(snapshot: &Snapshot) -> PrizeKey {
-    (
-        signed(snapshot.prize.activity.get()),
-        signed(snapshot.prize.award.get()),
-    )
+fn key(snapshot: &Snapshot) -> ItemKey {
+    ItemKey::named(snapshot.item)
 }

@@ -1,7 +1,8 @@
-//! No prize has more units in orders than its stock operations sum to.
+//! No award has more units in orders than its stock operations sum to. Of skus
+//! `skus_not_oversold` says the same.
 use crate::audit::audited::{AuditError, Audited};
 use crate::audit::report::CheckReport;
-use crate::audit::stock::{Counts, name, prizes, units};
+use crate::audit::stock::{Counts, items, units};
 use crate::audit::sums::StoredSums;
 
 /// Reads the totals after the orders. So additions and withdrawals in between cannot make sound
@@ -16,15 +17,15 @@ pub(super) async fn check<A: Audited>(
 /// `issued` are the units in the orders of all shards.
 pub(in crate::audit) fn stock_not_oversold(issued: &Counts, totals: &Counts) -> CheckReport {
     let mut report = CheckReport::new("stock_not_oversold");
-    for prize in prizes([issued, totals]) {
+    for item in items([issued, totals])
+        .into_iter()
+        .filter(|item| !item.is_sku())
+    {
         report.checked += 1;
-        let (issued, total) = (units(issued, prize), units(totals, prize).max(0));
+        let (issued, total) = (units(issued, item), units(totals, item).max(0));
         if issued > total {
             report.violation(|| {
-                format!(
-                    "{}: {issued} units are in orders, but the total is {total}",
-                    name(prize)
-                )
+                format!("{item}: {issued} units are in orders, but the total is {total}")
             });
         }
     }

@@ -9,14 +9,17 @@ use tokio::time::sleep;
 
 use super::super::AuditProgress;
 use super::super::run::run as audit;
-use super::folder::{SIZES, draw};
+use super::folder::{SIZES, SKU, draw};
 use super::{CAMPAIGN, check};
 use crate::Shards;
 use crate::installation::ClusterOptions;
 use crate::installation::serving::{Kept, Serving};
 use crate::meta::Meta;
 use crate::store::{Columns, Connection, Database};
-use crate::testing::{Redis, TestRedis, shared_database, undo_calls};
+use crate::testing::{
+    Redis, TestRedis, redis_command, shared_database, undo_calls, undo_goods_in_meta,
+    without_promises,
+};
 
 const TABLES: u16 = 2;
 
@@ -37,7 +40,7 @@ async fn published(redis: &Redis) -> ClusterOptions {
     options.migrate().await.expect("laid out");
     let meta = Meta::new(options.meta.clone());
     meta.campaigns()
-        .publish(&[CAMPAIGN], "test", Timestamp::now())
+        .publish(&[&format!("{CAMPAIGN}\n{SKU}")], "test", Timestamp::now())
         .await
         .expect("published");
     options
@@ -102,6 +105,8 @@ async fn a_cluster_of_the_version_before_is_green_after_its_conversion() {
     for shard in &options.shards {
         undo_calls(shard, TABLES).await;
     }
+    undo_goods_in_meta(&options.meta).await;
+    redis_command(&redis.options(), &["HDEL", "test:stock", "form"]).await;
     let orders = u64::from(USERS * 4);
     assert_eq!(
         orders_of_the_version_before(&options).await.cast_unsigned(),
@@ -110,6 +115,7 @@ async fn a_cluster_of_the_version_before_is_green_after_its_conversion() {
 
     options.migrate().await.expect("converted");
     let server = start(&options).await;
+    let before = without_promises(&before);
     assert_eq!(executed(&server.shards, three("s7")).await, before);
     let cluster = options.open().await.expect("laid out");
     let report = audit(&cluster, &AuditProgress::default()).await;
@@ -120,6 +126,8 @@ async fn a_cluster_of_the_version_before_is_green_after_its_conversion() {
         check(&report, "chances_match_orders").checked,
         u64::from(USERS * 2)
     );
+    assert_eq!(check(&report, "stock_not_oversold").checked, 1);
+    assert_eq!(check(&report, "skus_not_oversold").checked, 1);
     // Each call is checked by itself and with its orders.
     assert_eq!(
         check(&report, "calls_are_whole").checked,

@@ -3,9 +3,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use market::batch::Prize;
+use market::batch::StockItem;
 use market::draw::DrawAsk;
-use market::{ActivityId, Ask, AwardId, Command, DrawCount, RequestId, UserId};
+use market::{ActivityId, Ask, AwardId, Command, DrawCount, RequestId, SkuId, UserId};
 use prometheus::Registry;
 use tempfile::TempDir;
 use tokio::time::sleep;
@@ -18,7 +18,7 @@ use crate::installation::embedded::{EmbeddedOptions, Folder};
 use crate::installation::serving::{Kept, Serving};
 use crate::meta::StockChange;
 use crate::store::{Access, Connection, Database, SqliteFile};
-use crate::testing::undo_calls;
+use crate::testing::{undo_calls, undo_goods, undo_goods_in_meta, without_promises};
 use crate::{GatewaySizes, LaneLimits, ReadLimits, Shards, Timeouts};
 
 const SHARDS: u16 = 2;
@@ -160,6 +160,7 @@ async fn a_folder_of_the_version_before_is_green_after_its_conversion() {
         undo_calls(&folder.shard(number, Access::Write), 2).await;
     }
     let server = start(&folder).await;
+    let before = before.map(|made| without_promises(&made));
     assert_eq!(server.shards.execute(several(7, 3)).await, before);
     server.drain().await;
     let report = audited(&folder).await;
@@ -169,6 +170,51 @@ async fn a_folder_of_the_version_before_is_green_after_its_conversion() {
         checked(&report, "one_order_per_request"),
         u64::from(USERS * 2 + 20 * 3)
     );
+}
+
+/// A sku with the number of the limited award.
+pub(super) const SKU: &str = "[[sku]]\nid = 102\nstock = 7\nprice_minor = 500\nchances = 1\n";
+
+/// Its issued awards are counted on, and the skus that it had published become stock.
+#[tokio::test]
+async fn a_folder_from_before_skus_had_stock_adds_up_after_its_start() {
+    let (_place, folder) = published().await;
+    let meta = folder.meta().await.expect("meta");
+    let text = format!("{CAMPAIGN}\n{SKU}");
+    let published = meta.campaigns();
+    let published = published.publish(&[&text], "test", Timestamp::now()).await;
+    published.expect("published");
+    let server = start(&folder).await;
+    play(&server.shards, "r", 2).await;
+    server.drain().await;
+    let issued = crate::installation::embedded::issued_in(&folder).await;
+    let issued = issued.expect("read");
+    for number in 0..SHARDS {
+        undo_goods(&folder.shard(number, Access::Write), 2).await;
+    }
+    undo_goods_in_meta(&folder.meta_file(Access::Write)).await;
+    let server = start(&folder).await;
+    let activity = ActivityId::new(1).expect("id");
+    let (mug, sku) = (
+        StockItem::award(activity, AwardId::new(102).expect("id")),
+        StockItem::sku(activity, SkuId::new(102).expect("id")),
+    );
+    let left = |item| server.shards.left(item).units();
+    assert_eq!((left(mug), left(sku)), (Some(50 - issued[&mug]), Some(7)));
+    play(&server.shards, "s", 1).await;
+    server.drain().await;
+    let report = audited(&folder).await;
+    assert!(report.ok(), "{report}");
+    assert_eq!(checked(&report, "stock_not_oversold"), 1);
+    assert_eq!(checked(&report, "skus_not_oversold"), 1);
+}
+
+#[tokio::test]
+async fn an_oversold_sku_is_found() {
+    let sql = "INSERT INTO stock_issued VALUES (1, 1, 102, 1)";
+    let (red, report) = red_after(shard, sql).await;
+    // The next server would start with a negative number of units.
+    assert_eq!(red, ["skus_not_oversold", "stock_adds_up"], "{report}");
 }
 
 #[tokio::test]
@@ -227,12 +273,9 @@ async fn change(folder: &Folder, shards: &Shards) {
         CAMPAIGN.replace("Audited", "Audited again"),
         Timestamp::now(),
     );
-    let prize = Prize {
-        activity,
-        award: AwardId::new(102).expect("id"),
-    };
+    let item = StockItem::award(activity, AwardId::new(102).expect("id"));
     let some = |units| StockChange {
-        prize,
+        item,
         units,
         who: "test".to_owned(),
         why: "test".to_owned(),
@@ -335,7 +378,7 @@ async fn a_counter_that_differs_from_its_orders_is_found() {
     for number in 0..SHARDS {
         plant(
             folder.shard(number, Access::Write),
-            "UPDATE award_issued SET issued = issued - 1",
+            "UPDATE stock_issued SET issued = issued - 1",
         )
         .await;
     }
@@ -353,7 +396,7 @@ async fn oversold_stock_is_found() {
 #[tokio::test]
 async fn a_negative_total_is_found() {
     let sql =
-        "INSERT INTO stock_operation VALUES (99, 1, 104, 'withdraw', 1, -1, 'test', 'test', 0)";
+        "INSERT INTO stock_operation VALUES (99, 1, 0, 104, 'withdraw', 1, -1, 'test', 'test', 0)";
     let (red, report) = red_after(meta, sql).await;
     assert_eq!(red, ["stock_adds_up"], "{report}");
 }

@@ -2,6 +2,7 @@
 mod cluster;
 mod folder;
 mod pages;
+mod points;
 mod repair;
 mod sums;
 mod walk;
@@ -10,6 +11,9 @@ use super::{AuditReport, CheckReport};
 use crate::meta::StoredCampaign;
 
 const CAMPAIGN: &str = include_str!("campaign.toml");
+
+/// With skus, rewards, and a prize that pays points.
+const PLATFORM: &str = include_str!("platform.toml");
 
 fn stored(version: u32, text: &str) -> StoredCampaign {
     StoredCampaign {

@@ -11,29 +11,30 @@ use crate::store::{
 };
 use crate::testing::shared_database;
 
-/// Users in the order of their keys, each with its number of accounts, orders and repairs.
-const USERS: [(&str, i64, i64, i64); 15] = [
-    ("A", 1, 2, 0),
-    ("Big", 1, 9, 0),
-    ("Z", 0, 1, 0),
-    ("a", 1, 0, 0),
-    ("a b", 1, 3, 1),
-    ("a!", 2, 2, 0),
-    ("b", 1, 0, 0),
-    ("c", 6, 0, 0),
-    ("d", 1, 1, 3),
-    ("e", 1, 0, 0),
-    ("ee", 1, 8, 0),
-    ("f", 1, 0, 0),
-    ("\u{e9}", 1, 1, 0),
-    ("\u{6f22}", 3, 7, 2),
-    ("\u{1f3b0}", 1, 1, 0),
+/// Users in the order of their keys, each with its number of accounts, orders, repairs and entries.
+const USERS: [(&str, i64, i64, i64, i64); 16] = [
+    ("A", 1, 2, 0, 0),
+    ("Big", 1, 9, 0, 3),
+    ("Rich", 0, 0, 0, 11),
+    ("Z", 0, 1, 0, 0),
+    ("a", 1, 0, 0, 1),
+    ("a b", 1, 3, 1, 2),
+    ("a!", 2, 2, 0, 0),
+    ("b", 1, 0, 0, 7),
+    ("c", 6, 0, 0, 0),
+    ("d", 1, 1, 3, 1),
+    ("e", 1, 0, 0, 0),
+    ("ee", 1, 8, 0, 0),
+    ("f", 1, 0, 0, 1),
+    ("\u{e9}", 1, 1, 0, 4),
+    ("\u{6f22}", 3, 7, 2, 2),
+    ("\u{1f3b0}", 1, 1, 0, 0),
 ];
 
 async fn fill<D: Database>(database: &D) {
     migrate_shard(database, 2).await.expect("a fresh database");
     let (mut sql, mut id) = (String::new(), 0);
-    for (user, accounts, orders, repairs) in USERS {
+    for (user, accounts, orders, repairs, entries) in USERS {
         for activity in 1..=accounts {
             writeln!(
                 sql,
@@ -48,14 +49,29 @@ async fn fill<D: Database>(database: &D) {
             writeln!(
                 sql,
                 "INSERT INTO raffle_call_1 VALUES ('{user}', 'r{request}', 1, {activity}, 1, {id}, 1, 8);
-                 INSERT INTO raffle_order_1 VALUES ({id}, '{user}', {activity}, 1, {ordinal}, 5, 6, 't', 7, 'r', 0);"
+                 INSERT INTO raffle_order_1 VALUES ({id}, '{user}', {activity}, 1, {ordinal}, 5, 6, 't', 7, 'r', 0, 1, 0, '');"
             )
             .expect("text");
         }
         for used in 1..=repairs {
             writeln!(
                 sql,
-                "INSERT INTO label_repair_1 VALUES ('{user}', 1, {used}, 4, 5, 6);"
+                "INSERT INTO label_repair_1 VALUES ('{user}', 1, {used}, 4, 5, 6);
+                 INSERT INTO sign_in_1 VALUES ('{user}', {used}, 7, 8);"
+            )
+            .expect("text");
+        }
+        for number in 1..=entries {
+            writeln!(
+                sql,
+                "INSERT INTO points_entry_1 VALUES ('{user}', {number}, 't', 1, 2, 3, '4', 5);"
+            )
+            .expect("text");
+        }
+        if entries > 0 {
+            writeln!(
+                sql,
+                "INSERT INTO points_account_1 VALUES ('{user}', 9, {entries}, 0);"
             )
             .expect("text");
         }
@@ -80,6 +96,8 @@ async fn read<D: Database>(database: &D, rows_max: usize) -> (BTreeMap<String, S
             rows(|user| user.calls.len()),
             rows(|user| user.accounts.len()),
             rows(|user| user.repairs.len()),
+            rows(|user| user.entries.len()),
+            rows(|user| user.sign_ins.len()),
         ];
         assert!(
             longest.into_iter().all(|rows| rows < rows_max),
@@ -109,6 +127,12 @@ async fn giant(connection: &mut impl Connection, giant: &mut Giant<'_>) -> Store
         assert!(part.orders.len() <= 2);
         whole.orders.extend(part.orders);
         (whole.accounts, whole.repairs) = (part.accounts, part.repairs);
+        (whole.points, whole.sign_ins) = (part.points, part.sign_ins);
+        whole.entries.clear();
+        let mut entries = giant.entries();
+        while let Some(page) = entries.next(connection).await.expect("read") {
+            whole.entries.extend(page);
+        }
     }
     assert!(
         giant.is_over() && seen.is_sorted_by_key(|call| call.request.clone()),
@@ -122,16 +146,18 @@ async fn pages_are_whole<D: Database>(database: &D) {
     fill(database).await;
     let (expected, giants) = read(database, 1_000).await;
     assert_eq!((expected.len(), giants), (USERS.len(), 0));
-    for (user, accounts, orders, repairs) in USERS {
+    for (user, accounts, orders, repairs, entries) in USERS {
         let stored = &expected[user];
         let counts = [
             stored.accounts.len(),
             stored.orders.len(),
             stored.repairs.len(),
+            stored.sign_ins.len(),
+            stored.entries.len(),
         ];
         assert_eq!(
             counts.map(|count| i64::try_from(count).expect("few")),
-            [accounts, orders, repairs],
+            [accounts, orders, repairs, repairs, entries],
             "{user}"
         );
         assert!(stored.orders.is_sorted_by_key(StoredOrder::place), "{user}");
@@ -139,10 +165,12 @@ async fn pages_are_whole<D: Database>(database: &D) {
     for rows_max in 1..12 {
         let (all, giants) = read(database, rows_max).await;
         assert_eq!(all, expected, "{rows_max}");
-        let longer = USERS.iter().filter(|(_, accounts, orders, repairs)| {
-            let longest = *accounts.max(orders).max(repairs);
-            longest >= i64::try_from(rows_max).expect("few")
-        });
+        let longer = USERS
+            .iter()
+            .filter(|(_, accounts, orders, repairs, entries)| {
+                let longest = *accounts.max(orders).max(repairs).max(entries);
+                longest >= i64::try_from(rows_max).expect("few")
+            });
         assert_eq!(giants, longer.count(), "{rows_max}");
     }
 }
@@ -162,7 +190,8 @@ async fn giants_are_read_as_of_their_first_part<D: Database>(database: &D) {
         .expect("read")
         .expect("a part");
     let draw = "INSERT INTO raffle_call_1 VALUES ('Big', 'z', 1, 1, 1, 999, 1, 8);
-         INSERT INTO raffle_order_1 VALUES (999, 'Big', 1, 1, 10, 5, 6, 't', 7, 'r', 0);
+         INSERT INTO raffle_order_1 VALUES (999, 'Big', 1, 1, 10, 5, 6, 't', 7, 'r', 0, 1, 0, '');
+                INSERT INTO points_entry_1 VALUES ('Big', 4, 't', 1, 2, 3, '999', 5);
                 UPDATE raffle_account_1 SET used = 10 WHERE user_id = 'Big'";
     database
         .connect()
@@ -176,7 +205,11 @@ async fn giants_are_read_as_of_their_first_part<D: Database>(database: &D) {
         assert_eq!(part.accounts, first.accounts);
         orders.extend(part.orders);
     }
-    assert_eq!(orders.len(), 9);
+    let (mut reading, mut entries) = (parts.entries(), Vec::new());
+    while let Some(page) = reading.next(&mut connection).await.expect("read") {
+        entries.extend(page);
+    }
+    assert_eq!((orders.len(), entries.len()), (9, 3));
     assert!(orders.iter().all(|order| order.id != 999));
 }
 
@@ -237,13 +270,18 @@ async fn pages_of_a_mysql_database() {
 }
 
 /// The statements that go through tables, with a value.
-fn paged(tables: &PagedTables) -> [(&str, String); 6] {
+fn paged(tables: &PagedTables) -> [(&str, String); 11] {
     let (between, of) = (json(&("B", "d")), json(&("Big", "r")));
     let sql = &tables.sql;
     [
         (&sql.accounts.page, between.clone()),
         (&sql.calls.page, between.clone()),
-        (&sql.label_repairs.page, between),
+        (&sql.label_repairs.page, between.clone()),
+        (&sql.points_accounts.page, between.clone()),
+        (&sql.points_entries.page, between.clone()),
+        (&sql.sign_ins.page, between),
+        (&sql.points_entries.of_user, json(&("Big", 1))),
+        (&sql.sign_ins.of_user, of.clone()),
         (&sql.accounts.of_user, of.clone()),
         (&sql.calls.of_user, of.clone()),
         (&sql.label_repairs.of_user, of),

@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use market::batch::Prize;
+use market::batch::StockItem;
 use market::{ActivityId, AwardId};
 use tokio::time::Instant;
 
@@ -11,22 +11,23 @@ use super::super::checks::issued_counters_match_orders::issued_counters_match_or
 use super::super::checks::segments_match_operations::{
     StoredSegment, StoredSegments, segments_match_operations,
 };
+use super::super::checks::skus_not_oversold::skus_not_oversold;
 use super::super::checks::stock_adds_up::{StockAddsUp, StockObservation};
 use super::super::checks::stock_not_oversold::stock_not_oversold;
-use super::super::stock::{Counts, IssuedCounters, ShardUnits};
+use super::super::stock::{Counts, IssuedCounters, ItemKey, ShardUnits};
 use crate::stock::Snapshot;
 use crate::stock::cluster::Spread;
 
 #[test]
 fn overselling_is_found() {
     let check = stock_not_oversold(
-        &Counts::from([((1, 102), 50)]),
-        &Counts::from([((1, 102), 50), ((1, 105), 9)]),
+        &Counts::from([(ItemKey::award(1, 102), 50)]),
+        &Counts::from([(ItemKey::award(1, 102), 50), (ItemKey::award(1, 105), 9)]),
     );
     assert_eq!((check.ok(), check.checked), (true, 2));
     let check = stock_not_oversold(
-        &Counts::from([((1, 102), 51), ((1, 103), 1)]),
-        &Counts::from([((1, 102), 50)]),
+        &Counts::from([(ItemKey::award(1, 102), 51), (ItemKey::award(1, 103), 1)]),
+        &Counts::from([(ItemKey::award(1, 102), 50)]),
     );
     assert_eq!(
         check.violations,
@@ -37,8 +38,54 @@ fn overselling_is_found() {
     );
 }
 
+/// A shard whose counters say this of award 102 and sku 102, beside what its recharge orders say.
+fn sold(award: i64, sku: i64, recharged: i64) -> ShardUnits {
+    let counted = Counts::from([(ItemKey::award(1, 102), award), (ItemKey::sku(1, 102), sku)]);
+    ShardUnits {
+        counters: IssuedCounters {
+            before: counted.clone(),
+            after: counted,
+            by_lane: BTreeMap::new(),
+        },
+        tables: vec![Counts::from([
+            (ItemKey::award(1, 102), award),
+            (ItemKey::sku(1, 102), recharged),
+        ])],
+    }
+}
+
+/// Award 102 and sku 102 are two items: units of one say nothing of the other.
+#[test]
+fn overselling_of_skus_is_found() {
+    let totals = Counts::from([(ItemKey::award(1, 102), 3), (ItemKey::sku(1, 102), 50)]);
+    let check = skus_not_oversold(&[sold(99, 20, 20), sold(0, 30, 30)], &totals);
+    assert_eq!((check.ok(), check.checked), (true, 1));
+    let check = skus_not_oversold(&[sold(0, 20, 20), sold(0, 31, 31)], &totals);
+    assert_eq!(
+        check.violations,
+        ["activity 1, sku 102: 51 units are issued, but the total is 50"]
+    );
+    let awards = stock_not_oversold(&Counts::new(), &totals);
+    assert_eq!((awards.ok(), awards.checked), (true, 1), "skus are not its");
+    let awards = issued_counters_match_orders(&[sold(0, 20, 7)]);
+    assert_eq!((awards.ok(), awards.checked), (true, 1), "nor that one's");
+}
+
+#[test]
+fn units_of_skus_are_those_of_recharge_orders() {
+    let totals = Counts::from([(ItemKey::sku(1, 102), 50)]);
+    assert!(skus_not_oversold(&[sold(0, 20, 20)], &totals).ok());
+    let check = skus_not_oversold(&[sold(0, 20, 19)], &totals);
+    assert_eq!(
+        check.violations,
+        [
+            "shard 0, activity 1, sku 102: the counters of issued units are 20, 19 recharge orders took a unit"
+        ]
+    );
+}
+
 fn counted(before: i64, after: i64) -> IssuedCounters {
-    let counts = |units| Counts::from([((1, 1), units)]);
+    let counts = |units| Counts::from([(ItemKey::award(1, 1), units)]);
     IssuedCounters {
         before: counts(before),
         after: counts(after),
@@ -47,7 +94,7 @@ fn counted(before: i64, after: i64) -> IssuedCounters {
 }
 
 fn compared(orders: i64, counters: IssuedCounters) -> Vec<String> {
-    let tables = vec![Counts::from([((1, 1), orders)])];
+    let tables = vec![Counts::from([(ItemKey::award(1, 1), orders)])];
     issued_counters_match_orders(&[ShardUnits { tables, counters }]).violations
 }
 
@@ -61,7 +108,7 @@ fn counters_are_compared_both_ways() {
         "shard 0, activity 1, award 1: the counters of issued units are 5, 6 orders took a unit";
     assert_eq!(compared(6, counted(5, 5)), [more]);
     let other = ShardUnits {
-        tables: vec![Counts::from([((1, 2), 1)])],
+        tables: vec![Counts::from([(ItemKey::award(1, 2), 1)])],
         counters: counted(0, 0),
     };
     let check = issued_counters_match_orders(&[other, ShardUnits::default()]);
@@ -71,7 +118,7 @@ fn counters_are_compared_both_ways() {
 /// Another lane counted two units of a lane: the sum does not show it.
 #[test]
 fn counters_of_lanes_are_compared_with_their_tables() {
-    let counts = |units| Counts::from([((1, 1), units)]);
+    let counts = |units| Counts::from([(ItemKey::award(1, 1), units)]);
     let lanes = |first, second| {
         let by_lane = BTreeMap::from([(0, counts(first)), (1, counts(second))]);
         let counters = IssuedCounters {
@@ -103,12 +150,12 @@ fn orders_are_between_the_counters_before_and_after() {
 const QUIET_AWAITED: Duration = Duration::from_secs(6);
 
 fn snapshot(left: u64, open: u64, issued: u64) -> Snapshot {
-    let prize = Prize {
-        activity: ActivityId::new(1).expect("id"),
-        award: AwardId::new(102).expect("id"),
-    };
+    let item = StockItem::award(
+        ActivityId::new(1).expect("id"),
+        AwardId::new(102).expect("id"),
+    );
     Snapshot {
-        prize,
+        item,
         total: left + open + issued,
         left,
         open,
@@ -117,7 +164,7 @@ fn snapshot(left: u64, open: u64, issued: u64) -> Snapshot {
 }
 
 fn counts(units: i64) -> Counts {
-    Counts::from([((1, 102), units)])
+    Counts::from([(ItemKey::award(1, 102), units)])
 }
 
 /// An observation of a stock that is held, with snapshots of that moment.
@@ -167,13 +214,13 @@ fn the_running_stock_adds_up_or_not() {
         unknown.violations,
         ["activity 1, award 102: the running server has 50 units, stock operations sum to 60"]
     );
-    let other = Prize {
-        award: AwardId::new(103).expect("id"),
-        ..snapshot(0, 0, 0).prize
-    };
+    let other = StockItem::award(
+        ActivityId::new(1).expect("id"),
+        AwardId::new(103).expect("id"),
+    );
     let missing = at_rest(
         Snapshot {
-            prize: other,
+            item: other,
             ..snapshot(0, 0, 0)
         },
         10,
@@ -304,7 +351,7 @@ fn at_rest_the_next_start_must_have_enough_units() {
 
 fn segment(number: i64, server: i64, total: i64) -> StoredSegment {
     StoredSegment {
-        prize: (1, 102),
+        item: ItemKey::award(1, 102),
         number,
         server,
         total,

@@ -4,7 +4,9 @@ mod calls;
 mod campaigns;
 mod future;
 mod places;
+mod points;
 
+use crate::audit::stock::ItemKey;
 use jiff::Timestamp;
 use router::{OrderNumbers, Run, Slot, SlotMap};
 
@@ -91,6 +93,8 @@ fn points() -> StoredOrder {
         award_index: 1,
         rule: "rule_default".into(),
         stocked: 0,
+        promise: 1,
+        points: 0,
         created_at_ms: 0,
         request: "k".into(),
         seq: 0,
@@ -105,8 +109,8 @@ impl UserRows {
             accounts,
             calls: Vec::new(),
             orders: self.orders.clone(),
-            others: Vec::new(),
             repairs: self.repairs.clone(),
+            ..Stored::default()
         }
     }
 
@@ -189,7 +193,7 @@ fn assert_red(report: &AuditReport, name: &str, violation: &str) {
 fn sound_rows_are_all_green_and_counted() {
     let (report, stocked) = walk_at(home(), &[CAMPAIGN], &[sound()]);
     assert_eq!(red(&report), [""; 0], "{report}");
-    assert_eq!(stocked, Counts::from([((1, 102), 1)]));
+    assert_eq!(stocked, Counts::from([(ItemKey::award(1, 102), 1)]));
     let checked: Vec<_> = report
         .checks
         .iter()
@@ -206,6 +210,9 @@ fn sound_rows_are_all_green_and_counted() {
             ("orders_match_their_campaign", 5),
             ("calls_are_whole", 4),
             ("chances_granted_as_published", 1),
+            ("purchases_equal_chances", 0),
+            ("points_equal_entries", 0),
+            ("one_reward_per_behaviour", 0),
             // The account and its orders.
             ("orders_not_in_the_future", 5),
             ("order_ids_are_unique", 4),
