@@ -1,9 +1,10 @@
 //! Looks users' rows up in stored data, while a server may run beside it.
 use std::collections::BTreeMap;
 
-use market::batch::Prize;
+use market::batch::StockItem;
 use market::campaign::Catalogue;
 use market::chances::Account;
+use market::points::{PointsAccount, PointsEntry};
 use market::{ActivityId, Order, UserId};
 use router::SlotMap;
 
@@ -13,7 +14,9 @@ use crate::installation::cluster::Cluster;
 use crate::installation::embedded::Folder;
 use crate::installation::opened::{BackEnd, Installation};
 use crate::meta::InstalledMeta;
-use crate::reads::{FoundRecords, OrderKey, ReadLimits, ReadQuestion, Reader, Reads};
+use crate::reads::{
+    FoundRecords, LedgerPage, OrderKey, PageSize, ReadLimits, ReadQuestion, Reader, Reads,
+};
 use crate::results::{Effort, Results, ResultsFilter, walks};
 use crate::store::{Access, MysqlDatabase, StoreError};
 
@@ -46,6 +49,24 @@ impl LookUp {
             .account)
     }
 
+    /// A user's points; `None` for a user who never had any.
+    pub async fn points(&self, user: &UserId) -> Result<Option<PointsAccount>, ReadError> {
+        let found = self.ask(user, ReadQuestion::Points(user.clone())).await?;
+        Ok(found.points)
+    }
+
+    /// The latest entries of a user's ledger of points, as many as one page has.
+    pub async fn latest_entries(&self, user: &UserId) -> Result<Vec<PointsEntry>, ReadError> {
+        let page = LedgerPage {
+            size: PageSize::MAX,
+            before: None,
+        };
+        let question = ReadQuestion::Ledger(user.clone(), page);
+        let mut entries = self.ask(user, question).await?.entries;
+        entries.truncate(page.size.get());
+        Ok(entries)
+    }
+
     /// What was made, over all shards.
     pub fn results(&self, filter: ResultsFilter, effort: Effort) -> Results<'_> {
         let walks = walks(&self.map, |shard, table| {
@@ -54,9 +75,14 @@ impl LookUp {
         Results::new(walks, filter, effort, &self.meta)
     }
 
-    /// Each prize's total: what was published and added, less what was withdrawn.
-    pub async fn stock_totals(&self) -> Result<BTreeMap<Prize, u64>, StoreError> {
+    /// Each item's total: what was published and added, less what was withdrawn.
+    pub async fn stock_totals(&self) -> Result<BTreeMap<StockItem, u64>, StoreError> {
         self.meta.totals().await
+    }
+
+    /// What was left of each item when a running server last said so.
+    pub async fn stock_last_left(&self) -> Result<BTreeMap<StockItem, u64>, StoreError> {
+        self.meta.last_left().await
     }
 
     /// The published campaigns.

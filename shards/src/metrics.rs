@@ -1,6 +1,7 @@
 //! Metrics of the shards. docs/metrics.md lists them.
 use std::time::Duration;
 
+use market::batch::StockItem;
 use prometheus::{
     Gauge, GaugeVec, Histogram, HistogramOpts, HistogramTimer, HistogramVec, IntCounter,
     IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
@@ -8,6 +9,10 @@ use prometheus::{
 
 use crate::breaker::BreakerMetrics;
 use crate::stock::snapshot::Snapshot;
+
+/// Of what stock is: `award` or `sku`, and its number. The word is between two numbers because the
+/// values of all labels together are the key of a series.
+const STOCK_LABELS: [&str; 3] = ["activity", "good", "id"];
 
 /// Metrics of all lanes, of the stock and of the breakers.
 #[derive(Debug, Clone)]
@@ -26,11 +31,11 @@ pub struct Metrics {
     pub queue_draws: IntGaugeVec,
     /// Draws that may wait there just now.
     pub queue_bound_draws: IntGaugeVec,
-    /// Units of a prize that can be taken.
+    /// Units of an item that can be taken.
     pub stock_left_units: IntGaugeVec,
-    /// Units of a prize under grants of batches that are under way.
+    /// Units of an item under grants of batches that are under way.
     pub stock_open_units: IntGaugeVec,
-    /// Units of a prize that orders took.
+    /// Units of an item that orders took.
     pub stock_issued_units: IntGaugeVec,
     /// Metrics of the breakers.
     pub(crate) breakers: BreakerMetrics,
@@ -131,15 +136,15 @@ impl Metrics {
         );
         let left = Opts::new(
             "drawbridge_stock_left_units",
-            "Units of a prize that can be taken",
+            "Units of a prize or sku that can be taken",
         );
         let open = Opts::new(
             "drawbridge_stock_open_units",
-            "Units of a prize that batches under way hold",
+            "Units of a prize or sku that batches under way hold",
         );
         let issued = Opts::new(
             "drawbridge_stock_issued_units",
-            "Units of a prize that orders took",
+            "Units of a prize or sku that orders took",
         );
         let metrics = Self {
             batch_draws: HistogramVec::new(draws, &["shard"])?,
@@ -153,9 +158,9 @@ impl Metrics {
             queue_draws: IntGaugeVec::new(queue, &["shard"])?,
             queue_bound_draws: IntGaugeVec::new(bound, &["shard"])?,
             clock_skew_seconds: GaugeVec::new(skew, &["shard"])?,
-            stock_left_units: IntGaugeVec::new(left, &["activity", "award"])?,
-            stock_open_units: IntGaugeVec::new(open, &["activity", "award"])?,
-            stock_issued_units: IntGaugeVec::new(issued, &["activity", "award"])?,
+            stock_left_units: IntGaugeVec::new(left, &STOCK_LABELS)?,
+            stock_open_units: IntGaugeVec::new(open, &STOCK_LABELS)?,
+            stock_issued_units: IntGaugeVec::new(issued, &STOCK_LABELS)?,
             breakers: BreakerMetrics::new(registry)?,
             meta_followed: Gauge::new(
                 "drawbridge_meta_followed_timestamp_seconds",
@@ -219,9 +224,11 @@ impl Metrics {
     pub(crate) fn show_stock(&self, snapshots: &[Snapshot]) {
         let shown = |units: u64| i64::try_from(units).unwrap_or(i64::MAX);
         for snapshot in snapshots {
+            let StockItem { activity, good } = snapshot.item;
             let labels = [
-                snapshot.prize.activity.to_string(),
-                snapshot.prize.award.to_string(),
+                activity.to_string(),
+                good.word().to_owned(),
+                good.id().to_string(),
             ];
             self.stock_left_units
                 .with_label_values(&labels)

@@ -13,13 +13,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use market::chances::Account;
+use market::points::{PointsAccount, PointsEntry};
+use market::sign_in::SignIn;
 use market::{ActivityId, Order, OrderId, UserId};
 use router::{SlotMap, TableId};
 use tokio::sync::Semaphore;
 
 use crate::error::ReadError;
 use crate::results::walk::{Walk, Walker};
-use crate::store::tables::{Numbered, accounts};
+use crate::store::tables::locked::LockedTable as _;
+use crate::store::tables::points_accounts::PointsAccounts;
+use crate::store::tables::sign_ins::SignIns;
+use crate::store::tables::{Numbered, accounts, points_entries};
 use crate::store::{Connection, Database, Pool, PoolLimits, StoreError, json_rows};
 
 pub use self::orders::{FoundPage, OrderKey, OrdersPage, PageSize};
@@ -40,15 +45,31 @@ pub struct ReadLimits {
 #[derive(Debug, Clone)]
 pub(crate) enum ReadQuestion {
     Account(UserId, ActivityId),
+    Points(UserId),
+    Ledger(UserId, LedgerPage),
+    SignIns(UserId),
     Order(UserId, OrderKey),
     Page(UserId, OrdersPage),
     OrderOfAnyone(OrderId),
+}
+
+/// Which entries of a user's ledger: a page of them, the newest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LedgerPage {
+    /// At most so many.
+    pub size: PageSize,
+    /// Those with a smaller number than this one.
+    pub before: Option<u64>,
 }
 
 /// The answer: an account, or orders.
 #[derive(Debug, Default)]
 pub(crate) struct FoundRecords {
     pub(crate) account: Option<Account>,
+    pub(crate) points: Option<PointsAccount>,
+    /// The newest first; one more than the page has, where there are more.
+    pub(crate) entries: Vec<PointsEntry>,
+    pub(crate) sign_ins: Vec<(ActivityId, SignIn)>,
     /// In the order in which they were drawn.
     pub(crate) orders: Vec<Order>,
     /// `None` also where the page's beginning is not known.
@@ -130,6 +151,9 @@ impl FoundRecords {
     fn is_empty(&self) -> bool {
         let page = self.page.as_ref();
         self.account.is_none()
+            && self.points.is_none()
+            && self.entries.is_empty()
+            && self.sign_ins.is_empty()
             && self.orders.is_empty()
             && page.is_none_or(|page| page.orders.is_empty())
     }
@@ -178,6 +202,41 @@ async fn read<C: Connection>(
                     .first()
                     .map(|row| accounts::read_state(row, 1))
                     .transpose()?,
+                ..FoundRecords::default()
+            })
+        }
+        ReadQuestion::Points(user) => {
+            let rows = connection
+                .rows(&sql.points_accounts.of_user, &json_rows([user.as_str()]))
+                .await?;
+            Ok(FoundRecords {
+                points: rows.first().map(PointsAccounts::read_state).transpose()?,
+                ..FoundRecords::default()
+            })
+        }
+        ReadQuestion::Ledger(user, page) => {
+            let before = page.before.unwrap_or(i64::MAX.unsigned_abs());
+            let key = serde_json::json!([user.as_str(), before]).to_string();
+            let rows = connection.rows(&sql.points_entries.latest, &key).await?;
+            let entries = rows
+                .iter()
+                .take(page.size.get() + 1)
+                .map(points_entries::read);
+            Ok(FoundRecords {
+                entries: entries.collect::<Result<_, _>>()?,
+                ..FoundRecords::default()
+            })
+        }
+        ReadQuestion::SignIns(user) => {
+            let rows = connection
+                .rows(&sql.sign_ins.of_user, &json_rows([user.as_str()]))
+                .await?;
+            let sign_in = |row| Ok((SignIns::read_key(row)?.1, SignIns::read_state(row)?));
+            Ok(FoundRecords {
+                sign_ins: rows
+                    .iter()
+                    .map(sign_in)
+                    .collect::<Result<_, StoreError>>()?,
                 ..FoundRecords::default()
             })
         }

@@ -7,10 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 use jiff::Timestamp;
-use market::batch::Prize;
+use market::batch::StockItem;
 use market::campaign::{Campaign, Catalogue};
 use market::chances::Account;
 use market::draw::DrawAsk;
+use market::points::{PointsAccount, PointsEntry};
+use market::sign_in::SignIn;
 use market::{ActivityId, Command, Made, Order, OrderId, Orders, RequestId, TypedAsk, UserId};
 use router::{Route, SlotMap};
 use tokio::sync::watch;
@@ -26,10 +28,14 @@ use crate::meta::{
 };
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
-use crate::reads::{FoundPage, FoundRecords, OrderKey, OrdersPage, ReadQuestion, Reads};
+use crate::reads::{
+    FoundPage, FoundRecords, LedgerPage, OrderKey, OrdersPage, ReadQuestion, Reads,
+};
 use crate::results::versions::Versions;
 use crate::results::{Effort, Results, ResultsFilter, walks};
 use crate::shares::Shares;
+use crate::stock::Left;
+use crate::stock::live::LiveStock;
 use crate::store::StoreError;
 
 /// The lanes and readers of all shards, and the campaigns they follow.
@@ -45,6 +51,7 @@ pub struct Shards {
     pub(crate) shares: Shares,
     pub(crate) catalogue: Arc<ArcSwap<Catalogue>>,
     pub(crate) meta: InstalledMeta,
+    pub(crate) live_stock: LiveStock,
     /// Notifies the other gateways that the meta database has changed. Nothing depends on it: they
     /// read it twice a second.
     pub(crate) announce_change: Box<dyn Fn() + Send + Sync>,
@@ -132,6 +139,31 @@ impl Shards {
             .account)
     }
 
+    /// A user's points; `None` for a user who never had any.
+    pub async fn points(&self, user: &UserId) -> Result<Option<PointsAccount>, ReadError> {
+        let found = self.ask(user, ReadQuestion::Points(user.clone())).await?;
+        Ok(found.points)
+    }
+
+    /// A page of the entries of a user's ledger, the newest first, and whether there are more.
+    pub async fn ledger(
+        &self,
+        user: &UserId,
+        page: LedgerPage,
+    ) -> Result<(Vec<PointsEntry>, bool), ReadError> {
+        let question = ReadQuestion::Ledger(user.clone(), page);
+        let mut entries = self.ask(user, question).await?.entries;
+        let more = entries.len() > page.size.get();
+        entries.truncate(page.size.get());
+        Ok((entries, more))
+    }
+
+    /// When a user last signed in, by activity.
+    pub async fn sign_ins(&self, user: &UserId) -> Result<Vec<(ActivityId, SignIn)>, ReadError> {
+        let found = self.ask(user, ReadQuestion::SignIns(user.clone())).await?;
+        Ok(found.sign_ins)
+    }
+
     /// Earlier draws, in the order in which they were made.
     pub async fn orders(&self, user: &UserId, key: OrderKey) -> Result<Vec<Order>, ReadError> {
         Ok(self
@@ -170,14 +202,31 @@ impl Shards {
 
     /// The version of the campaign under which an order was drawn, if it can be read.
     pub async fn version_of(&self, order: &Order) -> Result<Option<Arc<Campaign>>, StoreError> {
-        Versions::new(&self.meta, order.activity)
+        Versions::new(&self.meta, Some(order.activity))
             .of_order(order)
             .await
     }
 
-    /// Each prize's total: what was published and added, less what was withdrawn.
-    pub async fn stock_totals(&self) -> Result<BTreeMap<Prize, u64>, StoreError> {
+    /// Each item's total: what was published and added, less what was withdrawn.
+    pub async fn stock_totals(&self) -> Result<BTreeMap<StockItem, u64>, StoreError> {
         self.meta.totals().await
+    }
+
+    /// What was left of each item when a running server last said so.
+    pub async fn stock_last_left(&self) -> Result<BTreeMap<StockItem, u64>, StoreError> {
+        self.meta.last_left().await
+    }
+
+    /// How many units of a limited item can be taken, as far as this gateway knows. Never waits and
+    /// never fails: while the stock is unavailable the last known number stands, with its age.
+    pub fn left(&self, item: StockItem) -> Left {
+        self.live_stock.left(item)
+    }
+
+    /// Sees to it that [`Shards::left`] knows the present. Its cost does not grow with the calls.
+    /// Waits for a fifth of a second at most.
+    pub async fn refresh_left(&self) {
+        self.live_stock.refresh().await;
     }
 
     /// The present campaigns and switches, for short use only.

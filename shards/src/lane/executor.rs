@@ -10,7 +10,7 @@ use market::batch::{
 };
 use market::campaign::Catalogue;
 use market::random::Randomness;
-use market::{Call, Command, Order, OrderId, UserId};
+use market::{Call, Command, Made, OrderId, RowCount, UserId};
 use router::nth_after;
 use tokio::time::Instant;
 
@@ -108,8 +108,11 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
         self.resolve_in_doubt()
             .await
             .map_err(|_| Failure::Final(CommandError::ShardUnavailable))?;
-        self.cover(commands.iter().map(Taken::weight).sum()).await?;
-        let batch = gather(commands);
+        let catalogue = self.around.catalogue.load_full();
+        let gathered_at = (self.around.clock)();
+        let batch = gather(commands, &catalogue, gathered_at);
+        let rows = batch.makes().map(|rows| usize::from(rows.most()));
+        self.cover(rows.sum()).await?;
         let (keys, claims) = self.claim(&batch);
         let (known, read_at) = self.prefetch(&batch, keys, on_lock).await?;
         let now = match claims.made_at {
@@ -121,7 +124,15 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
                 return Err(Failure::Conflict(why));
             }
         };
-        let plan = self.plan(batch, known, commands, supply, now);
+        let published = self.around.catalogue.load_full();
+        if !Arc::ptr_eq(&published, &catalogue)
+            && !gather(commands, &published, gathered_at).needs_the_same_as(&batch)
+        {
+            self.store.undo().await;
+            let why = "other campaigns were published".to_owned();
+            return Err(Failure::Conflict(why));
+        }
+        let plan = self.plan(batch, known, commands, (&published, supply, now));
         let (grant, granted) = self.take(&plan).await?;
         let settlement = self.settle(plan, &granted, &claims);
         for (command, makes) in commands.iter().zip(settlement.made_now()) {
@@ -142,7 +153,14 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
                 StoreError::Held(why) => Failure::Conflict(why),
                 error => error.into(),
             })?;
-            self.ids = Some(LaneIds::new(block));
+            let ids = LaneIds::new(block);
+            let covers = ids.cover(rows);
+            self.ids = Some(ids);
+            if !covers {
+                // Halved until it fits: one command makes far fewer rows.
+                let why = format!("a batch makes {rows} rows, more than a block of ids covers");
+                return Err(Failure::Data(why));
+            }
         }
         Ok(())
     }
@@ -162,14 +180,15 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
         }
         let (planned_at, since) = ((self.around.clock)(), Instant::now());
         let ids = self.ids();
-        let call = |command: &Command| {
+        let call = |(command, rows): (&Command, RowCount)| {
             let first = ids.next_order(&command.user);
-            for _ in 1..command.weight() {
+            for _ in 1..rows.most() {
                 ids.next_order(&command.user);
             }
-            Call::of_command(command, first, planned_at)
+            Call::new(command, first, rows.usual(), planned_at)
         };
-        let calls: Vec<Call> = batch.commands().iter().map(call).collect();
+        let calls = batch.commands().iter().zip(batch.makes()).map(call);
+        let calls: Vec<Call> = calls.collect();
         let claims = Claims {
             first_ids: calls.iter().map(|call| call.first_id).collect(),
             made_at: Some((planned_at, since)),
@@ -229,12 +248,10 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
         batch: Batch,
         known: Known,
         commands: &mut [Taken],
-        supply: &Supply,
-        now: Timestamp,
+        (catalogue, supply, now): (&Catalogue, &Supply, Timestamp),
     ) -> Plan {
-        let catalogue = self.around.catalogue.load();
         let around = Circumstances {
-            catalogue: &catalogue,
+            catalogue,
             supply,
             now,
         };
@@ -280,7 +297,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
         };
         let settlement = settle(plan, &granted.units(), mint);
         debug_assert!(
-            (settlement.rows.made.iter()).all(|made| follow(made.made.orders())),
+            (settlement.rows.made.iter()).all(|made| follow(&made.made)),
             "stores find what a call made by its first id"
         );
         settlement
@@ -382,7 +399,9 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
 
     /// For each command whether another process has locked a row of its user.
     pub(super) async fn held(&mut self, commands: &[Taken]) -> Result<Vec<bool>, StoreError> {
-        self.store.held(&gather(commands)).await
+        let catalogue = self.around.catalogue.load_full();
+        let batch = gather(commands, &catalogue, (self.around.clock)());
+        self.store.held(&batch).await
     }
 
     /// Whether the last try was to delete receipts. Resets that.
@@ -431,16 +450,15 @@ impl Claims {
     }
 }
 
-/// Whether the ids of a call's orders follow from the first.
-fn follow(orders: &[Order]) -> bool {
-    let Some(first) = orders.first() else {
-        return true;
-    };
-    let follows =
-        |(order, nth): (&Order, u16)| nth_after(first.id.get(), nth) == Some(order.id.get());
-    orders.iter().zip(0..).all(follows)
+/// Whether the ids of what a call made follow from the first.
+fn follow(made: &Made) -> bool {
+    let first = made.first_id().get();
+    let follows = |(id, nth): (OrderId, u16)| nth_after(first, nth) == Some(id.get());
+    made.ids().zip(0..).all(follows)
 }
 
-fn gather(commands: &[Taken]) -> Batch {
-    Batch::gather(commands.iter().map(|taken| taken.command.clone()).collect())
+/// What the commands need, of what is published and open at a moment.
+fn gather(commands: &[Taken], catalogue: &Catalogue, now: Timestamp) -> Batch {
+    let commands = commands.iter().map(|taken| taken.command.clone());
+    Batch::gather(commands.collect(), catalogue, now)
 }

@@ -2,7 +2,7 @@
 use std::time::Duration;
 
 use market::Refusal;
-use market::batch::Prize;
+use market::batch::StockItem;
 
 use crate::error::CommandError;
 use crate::stock::StockUnavailable;
@@ -23,8 +23,8 @@ pub(super) enum Failure {
     Held(Lock),
     /// The stock cannot be asked: plan again without it.
     StockUnavailable,
-    /// Units of these prizes are still on their way: plan again without them.
-    Undelivered(Vec<Prize>),
+    /// Units of these items are still on their way: plan again without them.
+    Undelivered(Vec<StockItem>),
     /// Answer every caller with this.
     Final(CommandError),
 }
@@ -99,7 +99,7 @@ impl From<StoreError> for Failure {
 impl From<StockUnavailable> for Failure {
     fn from(error: StockUnavailable) -> Self {
         match error {
-            StockUnavailable::Undelivered(prizes) => Self::Undelivered(prizes),
+            StockUnavailable::Undelivered(items) => Self::Undelivered(items),
             StockUnavailable::Unavailable(_) | StockUnavailable::EndedAtOnce(_) => {
                 Self::StockUnavailable
             }

@@ -43,7 +43,7 @@ impl PageSize {
         }
     }
 
-    fn get(self) -> usize {
+    pub(crate) fn get(self) -> usize {
         self.0.into()
     }
 }

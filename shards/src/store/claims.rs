@@ -62,7 +62,7 @@ mod tests {
             user: UserId::new(user).expect("a user"),
             request: RequestId::new("k").expect("a key"),
             kind: Kind::Draw,
-            activity: ActivityId::new(1).expect("an id"),
+            activity: ActivityId::new(1),
             asked: 10,
             first_id: OrderId::new(1).expect("an id"),
             made,

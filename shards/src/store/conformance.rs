@@ -1,7 +1,8 @@
 //! What every shard store must do, whatever the database: suites by topic, run over each of them.
 //!
 //! * `bench.rs`: a shard, and what tests put into it
-//! * `rows.rs`, `keys.rs`, `claims.rs`, `verdicts.rs`, `grants.rs`, `latest.rs`: what lanes and readers rely on
+//! * `rows.rs`, `keys.rs`, `claims.rs`, `verdicts.rs`, `grants.rs`, `goods.rs`, `latest.rs`, `points.rs`: what lanes and
+//!   readers rely on
 //! * `kinds.rs`: what each kind of command makes, by the examples of its table; over the fake store
 //!   of the simulation too
 //! * `schema.rs`, `conversion.rs`, `plans.rs`: schema versions, conversions, keys
@@ -9,12 +10,14 @@
 mod bench;
 mod claims;
 mod conversion;
+mod goods;
 mod grants;
 mod keys;
 pub(crate) mod kinds;
 mod latest;
 mod pages;
 mod plans;
+mod points;
 mod rows;
 mod schema;
 mod verdicts;
@@ -70,9 +73,18 @@ over_each_database! {
         what_each_kind_makes_is_found_in_databases,
         kinds_under_one_request_id_collide_in_databases,
     }
+    points {
+        points_and_sign_ins_are_found,
+        points_and_sign_ins_that_came_meanwhile_are_conflicts,
+        a_ledger_is_read_from_its_end,
+    }
     verdicts {
         a_verdict_is_final,
         a_batch_without_units_gets_its_verdict_too,
+    }
+    goods {
+        units_of_awards_and_skus_are_counted_apart,
+        units_that_were_issued_before_there_were_skus_are_of_awards,
     }
     grants {
         a_grant_is_found_with_its_chances,

@@ -2,7 +2,7 @@
 //! rows is explained in `stock`.
 use std::collections::BTreeMap;
 
-use market::batch::Prize;
+use market::batch::StockItem;
 
 use super::rows::{json_rows, number};
 use super::tables::epochs::EPOCHS;
@@ -26,7 +26,7 @@ pub(crate) struct GrantNote<'r> {
     /// The units as the receipt's row has them.
     text: String,
     /// What each counter grows by, in the order of their keys.
-    counts: BTreeMap<(ServerId, Prize, u16), u64>,
+    counts: BTreeMap<(ServerId, StockItem, u16), u64>,
 }
 
 impl<'r> GrantNote<'r> {
@@ -34,12 +34,12 @@ impl<'r> GrantNote<'r> {
         let mut counts = BTreeMap::new();
         for Part {
             server,
-            prize,
+            item,
             segment,
             count,
         } in &receipt.used
         {
-            *counts.entry((*server, *prize, *segment)).or_default() += u64::from(*count);
+            *counts.entry((*server, *item, *segment)).or_default() += u64::from(*count);
         }
         Self {
             grant,
@@ -55,7 +55,7 @@ impl<'r> GrantNote<'r> {
     pub(crate) fn write<'a>(&'a self, dialect: &Dialect, writes: &mut Writes<'a>) {
         match dialect.issuing {
             Issuing::FromServers => self.write_receipt(dialect, writes),
-            Issuing::FromMemory => write_counts(dialect, self.prize_counts(), writes),
+            Issuing::FromMemory => write_counts(dialect, self.item_counts(), writes),
         }
         if dialect.issuing == Issuing::FromServers && !self.receipt.closed.is_empty() {
             let step = SqlStep {
@@ -130,11 +130,12 @@ impl<'r> GrantNote<'r> {
     fn lane_counts(&self) -> Rows<'_> {
         let run = run_of_grant(self.grant);
         let mut rows = Rows::default();
-        for ((server, prize, segment), &count) in &self.counts {
+        for ((server, item, segment), &count) in &self.counts {
             rows.push([
                 server.0.into(),
-                number(prize.activity.get()),
-                number(prize.award.get()),
+                number(item.activity.get()),
+                item.good.kind().into(),
+                number(item.good.id()),
                 u32::from(*segment).into(),
                 number(run),
                 u32::from(self.lane).into(),
@@ -144,16 +145,17 @@ impl<'r> GrantNote<'r> {
         rows
     }
 
-    fn prize_counts(&self) -> Rows<'_> {
-        let mut counts: BTreeMap<Prize, u64> = BTreeMap::new();
-        for ((_, prize, _), count) in &self.counts {
-            *counts.entry(*prize).or_default() += count;
+    fn item_counts(&self) -> Rows<'_> {
+        let mut counts: BTreeMap<StockItem, u64> = BTreeMap::new();
+        for ((_, item, _), count) in &self.counts {
+            *counts.entry(*item).or_default() += count;
         }
         let mut rows = Rows::default();
-        for (prize, count) in counts {
+        for (item, count) in counts {
             rows.push([
-                number(prize.activity.get()),
-                number(prize.award.get()),
+                number(item.activity.get()),
+                item.good.kind().into(),
+                number(item.good.id()),
                 number(count),
             ]);
         }
@@ -161,7 +163,7 @@ impl<'r> GrantNote<'r> {
     }
 }
 
-/// `[[server, epoch, [[activity, award, segment, count], ...]], ...]`
+/// `[[server, epoch, [[activity, kind, good, segment, count], ...]], ...]`
 fn units_text(receipt: &Receipt) -> String {
     let of_server = |(&server, &epoch): (&ServerId, &Epoch)| {
         let parts = receipt
@@ -170,8 +172,9 @@ fn units_text(receipt: &Receipt) -> String {
             .filter(move |part| part.server == server);
         let units = parts.map(|part| {
             (
-                part.prize.activity.get(),
-                part.prize.award.get(),
+                part.item.activity.get(),
+                part.item.good.kind(),
+                part.item.good.id(),
                 part.segment,
                 part.count,
             )

@@ -93,7 +93,7 @@ pub struct Layout {
     pub tables: u16,
     /// Stock servers; 0 where the stock is in memory.
     pub servers: u8,
-    /// Segments of each prize; 0 likewise.
+    /// Segments of each item; 0 likewise.
     pub segments: u16,
 }
 

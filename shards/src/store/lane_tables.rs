@@ -1,16 +1,15 @@
 //! The tables that a lane writes, and which users' rows belong to which of them.
 use std::ops::Range;
 
-use market::batch::{AccountKey, Batch};
-use market::chances::Account;
-use market::{Call, Command, MadeCall, OrderId, UserId};
+use market::batch::{Batch, Slots};
+use market::{Call, MadeCall, OrderId, RequestId, UserId};
 use router::{ShardId, SlotMap};
 
 use super::makings::{NewRows, add_new_rows};
 use super::rows::json_rows;
 use super::shard_store::OnLock;
-use super::tables::accounts::{self, Accounts};
 use super::tables::calls::Calls;
+use super::tables::locked::LockedTable;
 use super::tables::{InOrder, Numbered, OfUsers, Writes};
 use super::{Dialect, ExpectedRows, Input, Rows, SqlStep, StoreError};
 
@@ -24,33 +23,28 @@ pub(super) struct LaneTables {
     pub(super) first: u16,
     /// The statements on each of them.
     pub(super) statements: Vec<Numbered>,
-    /// The statements that lock a batch's rows in each of them and do not wait.
-    no_wait: Vec<LockingReads>,
+    /// The same, with locking reads that do not wait.
+    impatient: Vec<Numbered>,
 }
 
-/// The statements that lock a batch's rows in the tables of one number.
-#[derive(Debug)]
-struct LockingReads {
-    accounts: String,
-    calls: String,
-}
+/// For each table the indexes of the keys that belong to it.
+pub(super) type ByTable = Vec<Vec<usize>>;
 
 impl LaneTables {
     /// The users that `map` sends to these tables of `shard`.
     pub(super) fn new(dialect: &Dialect, map: SlotMap, shard: ShardId, tables: Range<u16>) -> Self {
         let first = tables.start;
         let statements: Vec<_> = tables.map(|table| Numbered::of(dialect, table)).collect();
-        let no_wait = |sql: &Numbered| LockingReads {
-            accounts: format!("{}{}", sql.accounts.lock_batch, dialect.no_wait),
-            calls: format!("{}{}", sql.calls.lock_batch, dialect.no_wait),
-        };
-        let no_wait = statements.iter().map(no_wait).collect();
+        let impatient = statements
+            .iter()
+            .map(|sql| sql.impatient(dialect))
+            .collect();
         Self {
             map,
             shard,
             first,
             statements,
-            no_wait,
+            impatient,
         }
     }
 
@@ -68,57 +62,60 @@ impl LaneTables {
         Ok(())
     }
 
-    /// For each table the statement that locks and reads accounts.
-    pub(super) fn lock_accounts(&self, on_lock: OnLock) -> impl Iterator<Item = &String> {
-        let both = self.no_wait.iter().zip(&self.statements);
-        both.map(move |(no_wait, waiting)| match on_lock {
-            OnLock::Refuse => &no_wait.accounts,
-            OnLock::Wait => &waiting.accounts.lock_batch,
-        })
+    /// For each table the statements whose locking reads do this about rows that are locked.
+    pub(super) fn reading(&self, on_lock: OnLock) -> &[Numbered] {
+        match on_lock {
+            OnLock::Refuse => &self.impatient,
+            OnLock::Wait => &self.statements,
+        }
     }
 
-    /// For each table the statement that locks and reads accounts and calls.
-    pub(super) fn lock_calls(&self, on_lock: OnLock) -> impl Iterator<Item = &String> {
-        let both = self.no_wait.iter().zip(&self.statements);
-        both.map(move |(no_wait, waiting)| match on_lock {
-            OnLock::Refuse => &no_wait.calls,
-            OnLock::Wait => &waiting.calls.lock_batch,
-        })
+    /// For each table the indexes of these keys that belong to it.
+    pub(super) fn keys_by_table<T: LockedTable>(&self, keys: &[T::Key]) -> ByTable {
+        self.by_table(keys.iter().map(|key| (T::user(key), key)))
     }
 
-    /// For each table the indexes of the accounts that belong to it.
-    pub(super) fn accounts_by_table(&self, accounts: &[AccountKey]) -> Vec<Vec<usize>> {
-        self.by_table(accounts.iter().map(|(user, activity)| (user, *activity)))
+    /// For each table the indexes of these calls that belong to it.
+    pub(super) fn calls_by_table(&self, calls: &[(UserId, RequestId)]) -> ByTable {
+        self.by_table(calls.iter().map(|(user, request)| (user, request)))
     }
 
-    /// For each table the indexes of the calls that belong to it.
-    pub(super) fn calls_by_table(&self, commands: &[Command]) -> Vec<Vec<usize>> {
-        self.by_table(
-            commands
-                .iter()
-                .map(|command| (&command.user, (command.ask.activity(), &command.request))),
-        )
-    }
-
-    /// Adds what writes accounts. A batch without any has no statement on them.
-    pub(super) fn write_accounts<'a>(
+    /// Adds what writes the rows of a table that are new or changed. A table without any has no
+    /// statement.
+    pub(super) fn write_slots<'a, T: LockedTable + InOrder>(
         &'a self,
-        changes: &[(&'a AccountKey, &'a Account)],
+        slots: &'a Slots<T::Key, T::State>,
+        writes: &mut Writes<'a>,
+    ) {
+        let new: Vec<_> = slots.new_rows().collect();
+        self.write_states::<T>(
+            &new,
+            |sql| T::statements(sql).insert,
+            ExpectedRows::Rows,
+            writes,
+        );
+        let changed: Vec<_> = slots.changed_rows().collect();
+        let update = |sql| T::statements(sql).update;
+        self.write_states::<T>(&changed, update, ExpectedRows::Changed, writes);
+    }
+
+    fn write_states<'a, T: LockedTable + InOrder>(
+        &'a self,
+        rows: &[(&'a T::Key, &'a T::State)],
         statement: impl Fn(&'a Numbered) -> &'a String,
         expected: impl Fn(usize) -> ExpectedRows,
         writes: &mut Writes<'a>,
     ) {
-        if changes.is_empty() {
+        if rows.is_empty() {
             return;
         }
-        let keys = changes.iter().map(|(key, _)| (&key.0, key.1));
-        let by_table = self.by_table(keys);
+        let by_table = self.by_table(rows.iter().map(|&(key, _)| (T::user(key), key)));
         for (sql, indexes) in self.statements.iter().zip(&by_table) {
-            let mut rows = Rows::default();
-            for &(key, account) in indexes.iter().map(|&index| &changes[index]) {
-                accounts::write(key, account, &mut rows);
+            let mut written = Rows::default();
+            for &(key, state) in indexes.iter().map(|&index| &rows[index]) {
+                T::write_state(key, state, &mut written);
             }
-            writes.add::<Accounts>(statement(sql), rows, expected(indexes.len()));
+            writes.add::<T>(statement(sql), written, expected(indexes.len()));
         }
     }
 
@@ -179,7 +176,7 @@ impl LaneTables {
     pub(super) fn by_table<'k, K: Ord>(
         &self,
         keys: impl Iterator<Item = (&'k UserId, K)>,
-    ) -> Vec<Vec<usize>> {
+    ) -> ByTable {
         let keys: Vec<(&UserId, K)> = keys.collect();
         let mut tables = vec![Vec::new(); self.statements.len()];
         for (index, (user, _)) in keys.iter().enumerate() {

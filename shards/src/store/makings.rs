@@ -30,7 +30,7 @@ pub(crate) fn add_new_rows<'a>(made: &'a [MadeCall], to: &mut impl NewRows<'a>) 
     for made in made {
         match &made.made {
             Made::Draws(drawn) => orders.extend(drawn.iter()),
-            Made::Grant(order) => recharges.push(order),
+            Made::Recharges(orders) => recharges.extend(orders.iter()),
         }
     }
     to.add::<Orders>(&orders, |sql| &sql.orders.insert);
@@ -55,7 +55,7 @@ impl MadeTable {
                 name: Orders::NAME,
                 of_ids: |sql| &sql.orders.of_ids,
             },
-            Kind::Grant => Self {
+            Kind::Grant | Kind::Exchange | Kind::SignIn | Kind::Reward | Kind::Points => Self {
                 name: RechargeOrders::NAME,
                 of_ids: |sql| &sql.recharge_orders.of_ids,
             },
@@ -74,7 +74,7 @@ impl MadeRow {
     fn read(row: &impl Columns, call: &Call) -> Result<Self, StoreError> {
         match call.kind {
             Kind::Draw => orders::read(row, 0, call).map(Self::Order),
-            Kind::Grant => recharge_orders::read(row, 0).map(Self::Recharge),
+            _ => recharge_orders::read(row, 0).map(Self::Recharge),
         }
     }
 
@@ -93,20 +93,25 @@ impl MadeRow {
             Self::Recharge(_) => None,
         }
     }
+
+    fn recharge(self) -> Option<RechargeOrder> {
+        match self {
+            Self::Recharge(order) => Some(order),
+            Self::Order(_) => None,
+        }
+    }
 }
 
 /// All that a call of this kind made, out of its rows in the order of their ids.
 fn made_of(kind: Kind, rows: Vec<MadeRow>) -> Option<Made> {
-    match kind {
-        Kind::Draw => {
-            let orders: Option<Vec<Order>> = rows.into_iter().map(MadeRow::order).collect();
-            let orders = orders.filter(|orders| !orders.is_empty())?;
-            Some(Made::Draws(orders.into()))
-        }
-        Kind::Grant => match <[MadeRow; 1]>::try_from(rows) {
-            Ok([MadeRow::Recharge(order)]) => Some(Made::Grant(order)),
-            _ => None,
-        },
+    if kind == Kind::Draw {
+        let orders: Option<Vec<Order>> = rows.into_iter().map(MadeRow::order).collect();
+        let orders = orders.filter(|orders| !orders.is_empty())?;
+        Some(Made::Draws(orders.into()))
+    } else {
+        let orders: Option<Vec<_>> = rows.into_iter().map(MadeRow::recharge).collect();
+        let orders = orders.filter(|orders| !orders.is_empty())?;
+        Some(Made::Recharges(orders.into()))
     }
 }
 
@@ -224,15 +229,7 @@ impl StoredMade {
     ) -> Result<Self, StoreError> {
         match kind {
             Kind::Draw => StoredOrder::of(row, call, index).map(Self::Order),
-            Kind::Grant => StoredRecharge::of(row).map(Self::Recharge),
-        }
-    }
-
-    /// The activity that the row names.
-    pub(crate) fn activity(&self) -> i64 {
-        match self {
-            Self::Order(order) => order.activity,
-            Self::Recharge(order) => order.activity,
+            _ => StoredRecharge::of(row).map(Self::Recharge),
         }
     }
 }
@@ -242,6 +239,6 @@ impl StoredMade {
 pub(crate) fn examples(kind: Kind) -> Vec<MadeCall> {
     match kind {
         Kind::Draw => orders::examples(),
-        Kind::Grant => recharge_orders::examples(),
+        _ => recharge_orders::examples(kind),
     }
 }

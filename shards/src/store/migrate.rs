@@ -73,16 +73,12 @@ pub async fn migrate_shard_watched<D: Database>(
     .await
 }
 
-/// Whether a shard may have orders from before there were calls. No gateway of this version starts
-/// on it. Once its migration has begun, no gateway of the version before commits anything. Changes
-/// nothing.
+/// Whether a shard has a change before it that no gateway of the version before can live with: the
+/// calls of orders, or the goods of stock. No gateway of this version starts on it. Once its
+/// migration has begun, no gateway of the version before commits anything. Changes nothing.
 pub async fn awaits_conversion<D: Database>(database: &D) -> Result<bool, StoreError> {
     let found = found_version(database).await?;
-    let conversion = D::DIALECT.schema.shard.iter();
-    let conversion = conversion
-        .take_while(|change| !matches!(change, ShardChange::Calls))
-        .count();
-    Ok((1..=conversion).contains(&found))
+    Ok((1..D::DIALECT.schema.shard_fenced).contains(&found))
 }
 
 /// Whether the meta database is up to date. Changes nothing.

@@ -17,6 +17,17 @@ pub(super) fn activity_id(row: &impl Columns, index: usize) -> Result<ActivityId
     ActivityId::new(row.number(index)?).ok_or_else(|| out_of_range(index))
 }
 
+/// The activity's id in a column; `None` for 0.
+pub(super) fn optional_activity_id(
+    row: &impl Columns,
+    index: usize,
+) -> Result<Option<ActivityId>, StoreError> {
+    match row.integer(index)? {
+        0 => Ok(None),
+        _ => activity_id(row, index).map(Some),
+    }
+}
+
 /// The id of an order of any kind in a column.
 pub(super) fn order_id(row: &impl Columns, index: usize) -> Result<OrderId, StoreError> {
     OrderId::new(row.number(index)?).ok_or_else(|| out_of_range(index))

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use market::batch::{Batch, Known, Settlement};
+use market::points::PointsEntry;
 use market::{Call, MadeCall};
 use router::{ShardId, SlotMap};
 
@@ -19,9 +20,13 @@ use super::shard_store::{
     CallKeys, CommitVerdict, FetchedBatch, InDoubtBatch, OnLock, PersistError, ShardStore,
 };
 use super::tables::Writes;
+use super::tables::accounts::Accounts;
 use super::tables::calls::Calls;
+use super::tables::points_accounts::PointsAccounts;
+use super::tables::points_entries::PointsEntries;
 use super::tables::receipts::{RECEIPTS, receipt_row};
-use super::wanted_rows::{WantedRows, index_of, json_calls};
+use super::tables::sign_ins::SignIns;
+use super::wanted_rows::WantedRows;
 use super::{
     Columns, Connection, Database, ExpectedRows, Input, Issuing, RunCheck, SqlOutcome, SqlStep,
     StoreError, check_all,
@@ -88,8 +93,8 @@ impl<D: Database> SqlShard<D> {
             .map(|sql| SqlStep::read(sql, Input::Nothing));
         let clocks = usize::from(clock.is_some());
         let (wanted, claimed) = match keys {
-            CallKeys::Claim(calls) => (WantedRows::accounts(&self.tables, batch), calls),
-            CallKeys::LookUp => (WantedRows::calls(&self.tables, batch), Vec::new()),
+            CallKeys::Claim(calls) => (WantedRows::without_calls(&self.tables, batch), calls),
+            CallKeys::LookUp => (WantedRows::with_calls(&self.tables, batch), Vec::new()),
         };
         self.claimed = claimed;
         let claimed: Vec<&Call> = self.claimed.iter().collect();
@@ -107,7 +112,7 @@ impl<D: Database> SqlShard<D> {
             &mut writes,
         );
         let mut steps = Vec::from_iter(clock);
-        steps.extend(wanted.steps(&self.tables, batch, on_lock));
+        steps.extend(wanted.steps(&self.tables, on_lock));
         steps.extend(writes.in_order());
         let connection = connected(&self.database, &mut self.connection).await?;
         let found = connection.begin_with(&steps).await?;
@@ -119,10 +124,10 @@ impl<D: Database> SqlShard<D> {
             .next()
             .map(|outcome| time_of(&outcome))
             .transpose()?;
-        let (accounts, calls) = wanted.read(batch, found)?;
+        let (known, calls) = wanted.read(found)?;
         let calls = self.made_by(calls).await?;
         Ok(FetchedBatch {
-            known: Known { accounts, calls },
+            known: Known { calls, ..known },
             database_time,
         })
     }
@@ -155,26 +160,20 @@ impl<D: Database> SqlShard<D> {
     }
 
     async fn find_held(&mut self, batch: &Batch) -> Result<Vec<bool>, StoreError> {
-        let commands = batch.commands();
-        let mut held = vec![false; commands.len()];
-        for (sql, indexes) in self
-            .tables
-            .statements
-            .iter()
-            .zip(&self.tables.calls_by_table(commands))
-        {
-            if indexes.is_empty() {
-                continue;
-            }
+        let wanted = WantedRows::with_calls(&self.tables, batch);
+        let mut found = Vec::new();
+        for (sql, json) in wanted.find_held(&self.tables) {
             let connection = connected(&self.database, &mut self.connection).await?;
-            for row in connection
-                .rows_uncommitted(&sql.calls.find_held, &json_calls(commands, indexes))
-                .await?
-            {
-                held[index_of(&row, indexes)?] = true;
-            }
+            let nothing = json == "[]";
+            found.push(if nothing {
+                Vec::new()
+            } else {
+                connection.rows_uncommitted(sql, &json).await?
+            });
         }
-        Ok(held)
+        let mut held = batch.no_rows();
+        wanted.read_held(found, &mut held)?;
+        Ok(batch.with_rows(&held))
     }
 
     async fn write(
@@ -187,22 +186,15 @@ impl<D: Database> SqlShard<D> {
         let note = GrantNote::new(grant, self.tables.first, receipt);
         let mut writes = Writes::default();
         let tables = &self.tables;
-        tables.write_accounts(
-            &rows.accounts.new_rows().collect::<Vec<_>>(),
-            |sql| &sql.accounts.insert,
-            ExpectedRows::Rows,
-            &mut writes,
-        );
-        tables.write_accounts(
-            &rows.accounts.changed_rows().collect::<Vec<_>>(),
-            |sql| &sql.accounts.update,
-            ExpectedRows::Changed,
-            &mut writes,
-        );
+        tables.write_slots::<Accounts>(&rows.accounts, &mut writes);
+        tables.write_slots::<PointsAccounts>(&rows.points, &mut writes);
+        tables.write_slots::<SignIns>(&rows.sign_ins, &mut writes);
         let calls = ClaimChanges::of(&self.claimed, rows.calls());
         tables.take_back(&calls.taken_back, &mut writes);
         tables.write_new::<Calls>(&calls.inserted, |sql| &sql.calls.claim, &mut writes);
         tables.write_made(&rows.made, &mut writes);
+        let entries: Vec<&PointsEntry> = rows.entries.iter().collect();
+        tables.write_new::<PointsEntries>(&entries, |sql| &sql.points_entries.insert, &mut writes);
         note.write(&D::DIALECT, &mut writes);
         let steps = writes.in_order();
         let connection = self.connection.as_mut().ok_or_else(no_transaction)?;

@@ -9,4 +9,6 @@ pub(crate) use testkit::servers::{
 
 pub(crate) use self::mariadb::{DatabaseServer, shared_database};
 pub(crate) use self::redis::{TestRedis, make_documented_user, redis_command};
-pub(crate) use self::version_before::undo_calls;
+pub(crate) use self::version_before::{
+    undo_calls, undo_goods, undo_goods_in_meta, without_promises,
+};

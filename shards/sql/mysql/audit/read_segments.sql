@@ -1,3 +1,3 @@
-SELECT activity_id, award_id, segment, server, total
+SELECT activity_id, good_kind, good_id, segment, server, total
 FROM stock_segment
-ORDER BY activity_id, award_id, segment
+ORDER BY activity_id, good_kind, good_id, segment

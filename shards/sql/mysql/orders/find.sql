@@ -3,7 +3,7 @@
 SELECT STRAIGHT_JOIN
        c.user_id, c.request_id, c.kind, c.activity_id, c.asked, c.first_id, c.made, c.created_at_ms,
        o.order_id, o.user_id, o.activity_id, o.version, o.ordinal, o.day, o.award_id,
-       o.award_title, o.award_index, o.rule, o.stocked
+       o.award_title, o.award_index, o.rule, o.stocked, o.promise, o.points, o.award_config
 FROM JSON_TABLE(?, '$[*]' COLUMNS (
     user_id  VARCHAR(600) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[0]' ERROR ON EMPTY ERROR ON ERROR,
     order_id BIGINT PATH '$[1]' ERROR ON EMPTY ERROR ON ERROR

@@ -1,2 +1,3 @@
-INSERT INTO recharge_order_{table} (order_id, user_id, request_id, activity_id, kind, chances, created_at_ms)
+INSERT INTO recharge_order_{table} (order_id, user_id, request_id, activity_id, kind, chances, created_at_ms,
+                                    points, sku, behaviour, business_no, streak)
 VALUES {rows}

@@ -1,2 +1,2 @@
--- [[user, activity, request], ...] -> none: a file has one writer.
+-- [[user, request], ...] -> none: a file has one writer.
 SELECT key FROM json_each($1) WHERE false

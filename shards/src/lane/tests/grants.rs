@@ -8,9 +8,10 @@ async fn chances_are_given_once_and_raise_no_limit() {
     let none_left = Err(CommandError::Refused(Refusal::NoChancesLeft));
     assert_eq!(rig.draw("a", "2").await, none_left);
     let given = rig.call(grant("a", "g", 3)).await;
-    let Ok(Made::Grant(order)) = &given else {
+    let Ok(Made::Recharges(orders)) = &given else {
         panic!("{given:?}")
     };
+    let order = &orders[0];
     assert_eq!((order.chances, order.user.as_str()), (3, "a"));
     assert_eq!(rig.call(grant("a", "g", 3)).await, given, "a repeat");
     let accounts = rig.store.lock().accounts.clone();

@@ -16,7 +16,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use jiff::SignedDuration;
 use jiff::Timestamp;
-use market::batch::{Batch, Known, Prize, Settlement};
+use market::batch::{Batch, Known, Settlement, StockItem};
 use market::campaign::{Campaign, Catalogue, Published};
 use market::chances::Account;
 use market::draw::DrawAsk;
@@ -58,7 +58,7 @@ const LIMITS: LaneLimits = LaneLimits {
 /// How long a lock is waited for.
 const LOCK_WAIT: Duration = Duration::from_secs(1);
 
-/// One prize of 3 units, then the fallback; 5 chances per user.
+/// One item of 3 units, then the fallback; 5 chances per user.
 fn file() -> CampaignFile {
     CampaignFile::one_prize(1, 3).chances(5, 5, 5)
 }
@@ -121,6 +121,7 @@ impl Tables {
         Known {
             accounts: needs.accounts.iter().map(account).collect(),
             calls: needs.calls.iter().map(call).collect(),
+            ..Known::nothing(needs)
         }
     }
 
@@ -344,7 +345,7 @@ fn rig(faults: &[Fault]) -> Rig {
     store.lock().faults = faults.to_vec();
     let campaign = parsed(&file());
     let stock = Arc::new(MemoryStock::default());
-    stock.set_total(prize(), 3);
+    stock.set_total(item(), 3);
     let metrics = metrics();
     let (entrance, task, stop) = lane(store.clone(), stock.clone(), campaign, metrics.clone());
     Rig {
@@ -396,11 +397,11 @@ fn now() -> Timestamp {
     "2026-06-01T12:00:00Z".parse().expect("a time")
 }
 
-fn prize() -> Prize {
-    Prize {
-        activity: ActivityId::new(1).expect("id"),
-        award: AwardId::new(1).expect("id"),
-    }
+fn item() -> StockItem {
+    StockItem::award(
+        ActivityId::new(1).expect("id"),
+        AwardId::new(1).expect("id"),
+    )
 }
 
 fn draw(user: &str, key: &str) -> Command {

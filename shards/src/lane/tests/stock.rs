@@ -95,7 +95,7 @@ async fn draw_shaky(
         Arc::new(MemoryStock::default()),
         Arc::default(),
     );
-    stock.set_total(prize(), 3);
+    stock.set_total(item(), 3);
     let failures = Mutex::new(failures.iter().rev().cloned().collect());
     let shaky = Shaky {
         stock: stock.clone(),
@@ -143,7 +143,7 @@ async fn an_asking_that_ended_at_once_is_repeated_once_under_another_grant() {
 
 #[tokio::test]
 async fn a_prize_whose_units_are_on_their_way_is_no_consolation() {
-    let undelivered = [StockUnavailable::Undelivered(vec![prize()])];
+    let undelivered = [StockUnavailable::Undelivered(vec![item()])];
     let (answer, asked) = draw_shaky(&file(), &undelivered).await;
     assert_eq!(
         (answer, asked),
@@ -171,7 +171,7 @@ async fn no_draw_notices_that_connections_to_redis_end_at_rest() {
         },
         &redis,
     )]);
-    stock_up(&stock.nodes()[0], 1, &[(prize(), 0, 1_000)]).await;
+    stock_up(&stock.nodes()[0], 1, &[(item(), 0, 1_000)]).await;
     let campaign = parsed(&file());
     let (entrance, _task, _stop) = lane(
         Store::default(),
@@ -215,7 +215,7 @@ impl Stock for Plenty {
         let server = ServerId(1);
         let part = |units: &Units| Part {
             server,
-            prize: units.prize,
+            item: units.item,
             segment: 0,
             count: units.count,
         };

@@ -2,10 +2,11 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use market::batch::{AccountKey, Batch, Known, Prize, Rows, Settlement, Units};
+use market::batch::{AccountKey, Batch, Known, Rows, Settlement, StockItem, Units};
 use market::calendar::Day;
+use market::campaign::Catalogue;
 use market::chances::Account;
-use market::draw::{DrawAsk, Rule};
+use market::draw::{DrawAsk, Promise, Rule};
 use market::{
     ActivityId, Ask, AwardId, Command, DrawCount, MadeCall, Order, OrderId, RequestId, UserId,
 };
@@ -60,7 +61,12 @@ pub(crate) fn draw(name: &str, key: &str) -> Command {
 }
 
 pub(crate) fn gather(calls: &[(&str, &str)]) -> Batch {
-    Batch::gather(calls.iter().map(|(name, key)| draw(name, key)).collect())
+    let commands = calls.iter().map(|(name, key)| draw(name, key));
+    Batch::gather(
+        commands.collect(),
+        &Catalogue::default(),
+        Timestamp::UNIX_EPOCH,
+    )
 }
 
 impl<D: Database> Bench<D> {
@@ -102,6 +108,8 @@ impl<D: Database> Bench<D> {
             award_index: 8,
             rule: Rule::Luck,
             stocked: true,
+            promise: Some(Promise::Delivery),
+            config: None,
             created_at: Timestamp::from_millisecond(1_795_000_000_123).expect("a time"),
         }
     }
@@ -113,19 +121,17 @@ impl<D: Database> Bench<D> {
             .map(|(name, key)| MadeCall::of_orders([self.order(name, key)]))
             .collect();
         let new = |(name, _): &(&str, &str)| ((user(name), activity()), None, Some(account(1)));
-        let prize = Prize {
-            activity: activity(),
-            award: AwardId::new(101).expect("an id"),
-        };
+        let item = StockItem::award(activity(), AwardId::new(101).expect("an id"));
         Settlement {
             answers: Vec::new(),
             used: vec![Units {
-                prize,
+                item,
                 count: u32::try_from(made.len()).expect("few"),
             }],
             rows: Rows {
                 made,
-                ..Rows::new(calls.iter().map(new).collect())
+                accounts: calls.iter().map(new).collect(),
+                ..Rows::default()
             },
         }
     }
@@ -181,7 +187,7 @@ impl<D: Database> Bench<D> {
             .await
             .expect("rows");
         rows.first()
-            .map_or(0, |row| row.integer(2).expect("a count"))
+            .map_or(0, |row| row.integer(3).expect("a count"))
     }
 }
 
@@ -219,7 +225,7 @@ pub(crate) fn receipt<D: Database>(settlement: &Settlement) -> Receipt {
     };
     let part = |units: &Units| Part {
         server,
-        prize: units.prize,
+        item: units.item,
         segment: 0,
         count: units.count,
     };

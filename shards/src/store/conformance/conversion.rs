@@ -1,6 +1,6 @@
 //! Orders of the version before get their calls, page by page.
 use market::batch::Slots;
-use market::{DrawCount, Order};
+use market::{DrawCount, MadeCall, Order};
 
 use super::bench::{Bench, TABLES, calls_for, change_orders, gather};
 use crate::store::migrate::conversion::{paged, write_page};
@@ -9,7 +9,7 @@ use crate::store::{
     Columns, Connection, ConversionProgress, Database, PersistError, ShardStore, StoreError,
     check_shard, migrate_shard, migrate_shard_watched,
 };
-use crate::testing::undo_calls;
+use crate::testing::{undo_calls, without_promises};
 
 /// Request ids of each of the users, with the draws that each of them asked for.
 const REQUESTS: [(&str, u8); 4] = [("ten", 10), ("one", 1), ("three", 3), ("One", 1)];
@@ -66,7 +66,11 @@ pub(super) async fn a_conversion_that_was_cut_off_continues<D: Database>(databas
     let mut bench = Bench::of_run(database.clone(), 2);
     let after = bench.prefetch(&gather(&asked)).await.expect("read").calls;
     bench.store.undo().await;
-    assert_eq!(after, before);
+    let before = before.into_iter().flatten().map(|earlier| MadeCall {
+        made: without_promises(&earlier.made),
+        ..earlier
+    });
+    assert_eq!(after, before.map(Some).collect::<Vec<_>>());
     each_order_has_a_call(&database).await;
     // The key of calls does what the key of orders did.
     let mut again = calls_for(&mut bench, &[("u1", "ten", 1)]);

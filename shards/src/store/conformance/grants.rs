@@ -1,7 +1,8 @@
 //! Grants of chances: an account, a call and a recharge order.
 use jiff::Timestamp;
 use market::batch::{Rows, Settlement, Slots};
-use market::grant::{ChanceCount, GrantAsk, RechargeKind};
+use market::grant::{ChanceCount, GrantAsk};
+use market::recharge::RechargeKind;
 use market::{Ask, Command, Kind, MadeCall, OrderId, RechargeOrder, RequestId};
 use router::Slot;
 
@@ -17,7 +18,7 @@ impl<D: Database> Bench<D> {
         let made: Vec<MadeCall> = calls
             .iter()
             .map(|(name, key, chances)| {
-                made_with(RechargeOrder {
+                let order = RechargeOrder {
                     id: self
                         .numbers
                         .next(Slot::of(name))
@@ -25,11 +26,13 @@ impl<D: Database> Bench<D> {
                         .expect("an id"),
                     user: user(name),
                     request: RequestId::new(key).expect("a key"),
-                    activity: activity(),
+                    activity: Some(activity()),
                     kind: RechargeKind::Operator,
                     chances: *chances,
+                    points: None,
                     created_at: Timestamp::from_millisecond(1_795_000_000_123).expect("a time"),
-                })
+                };
+                made_with(Kind::Grant, order)
             })
             .collect();
         let new =
@@ -39,7 +42,8 @@ impl<D: Database> Bench<D> {
             used: Vec::new(),
             rows: Rows {
                 made,
-                ..Rows::new(calls.iter().map(new).collect())
+                accounts: calls.iter().map(new).collect(),
+                ..Rows::default()
             },
         }
     }
@@ -98,7 +102,11 @@ pub(super) async fn a_grant_and_a_draw_under_one_request_id_collide<D: Database>
         request: RequestId::new("1").expect("a key"),
         ask: Ask::Grant(ask),
     };
-    let batch = market::batch::Batch::gather(["a", "b", "c"].map(grant).into());
+    let batch = market::batch::Batch::gather(
+        ["a", "b", "c"].map(grant).into(),
+        &market::campaign::Catalogue::default(),
+        Timestamp::UNIX_EPOCH,
+    );
     let known = bench.prefetch(&batch).await.expect("read");
     bench.store.undo().await;
     let kinds: Vec<_> = known

@@ -2,11 +2,13 @@
 //! needs nothing here.
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use market::batch::{AccountKey, Batch, Known, Rows, Settlement, Slots};
+use market::campaign::Catalogue;
 use market::draw::DrawAsk;
 use market::{Ask, Command, DrawCount, Kind, MadeCall};
 
-use super::bench::{Bench, account};
+use super::bench::{Bench, account, activity};
 use crate::grant::GrantId;
 use crate::stock::grants::Receipt;
 use crate::store::makings::examples;
@@ -95,11 +97,12 @@ async fn known(store: &mut impl ShardStore, made: &[MadeCall]) -> Known {
         user: call.user.clone(),
         request: call.request.clone(),
         ask: Ask::Draw(DrawAsk {
-            activity: call.activity,
+            activity: activity(),
             count: DrawCount::ONE,
         }),
     };
-    let batch = Batch::gather(made.iter().map(command).collect());
+    let commands = made.iter().map(command).collect();
+    let batch = Batch::gather(commands, &Catalogue::default(), Timestamp::UNIX_EPOCH);
     let fetched = store
         .prefetch(&batch, CallKeys::LookUp, OnLock::Wait, true)
         .await;
@@ -112,7 +115,7 @@ async fn persist(
     grant: u64,
     settlement: &Settlement,
 ) -> Result<(), PersistError> {
-    let nothing = Batch::gather(Vec::new());
+    let nothing = Batch::gather(Vec::new(), &Catalogue::default(), Timestamp::UNIX_EPOCH);
     store
         .prefetch(&nothing, CallKeys::LookUp, OnLock::Wait, true)
         .await?;
@@ -122,9 +125,7 @@ async fn persist(
 
 /// New accounts for these calls, and what they made.
 fn settlement_of(made: Vec<MadeCall>) -> Settlement {
-    let keys = made
-        .iter()
-        .map(|made| (made.call.user.clone(), made.call.activity));
+    let keys = made.iter().map(|made| (made.call.user.clone(), activity()));
     let keys: BTreeSet<AccountKey> = keys.collect();
     let new = |key| (key, None, Some(account(1)));
     Settlement {
@@ -132,7 +133,8 @@ fn settlement_of(made: Vec<MadeCall>) -> Settlement {
         used: Vec::new(),
         rows: Rows {
             made,
-            ..Rows::new(keys.into_iter().map(new).collect())
+            accounts: keys.into_iter().map(new).collect(),
+            ..Rows::default()
         },
     }
 }

@@ -50,6 +50,9 @@ pub struct SchemaTexts {
     pub meta: &'static [&'static str],
     /// Of a shard.
     pub shard: &'static [ShardChange],
+    /// The number of the last change of a shard that no gateway of an earlier version can live
+    /// with.
+    pub shard_fenced: usize,
 }
 
 /// A schema change of a shard.

@@ -49,9 +49,14 @@ macro_rules! of_shards {
             { tables "shard_0006_tables" }
             { calls }
             { tables "shard_0008_tables" }
+            { once "shard_0009_stock_goods" }
+            { tables "shard_0010_tables" }
         }
     };
 }
+
+/// The stock of goods.
+const SHARD_FENCED: usize = 9;
 
 /// Of MySQL and MariaDB. Each change must be right when it runs twice.
 pub(super) const MYSQL_SCHEMA: SchemaTexts = SchemaTexts {
@@ -63,8 +68,11 @@ pub(super) const MYSQL_SCHEMA: SchemaTexts = SchemaTexts {
         text!("mysql", "meta_0004_fleet"),
         text!("mysql", "meta_0005_campaign_key"),
         text!("mysql", "meta_0006_campaign_change"),
+        text!("mysql", "meta_0007_stock_goods"),
+        text!("mysql", "meta_0008_blacklist"),
     ],
     shard: of_shards!("mysql"),
+    shard_fenced: SHARD_FENCED,
 };
 
 /// Of SQLite.
@@ -78,6 +86,9 @@ pub(super) const SQLITE_SCHEMA: SchemaTexts = SchemaTexts {
         text!("sqlite", "meta_0005_fleet"),
         text!("sqlite", "meta_0006_campaign_key"),
         text!("sqlite", "meta_0007_campaign_change"),
+        text!("sqlite", "meta_0008_stock_goods"),
+        text!("sqlite", "meta_0009_blacklist"),
     ],
     shard: of_shards!("sqlite"),
+    shard_fenced: SHARD_FENCED,
 };

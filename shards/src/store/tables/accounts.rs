@@ -3,9 +3,12 @@
 use market::batch::AccountKey;
 use market::calendar::Day;
 use market::chances::Account;
+use market::{ActivityId, UserId};
 
-use super::table::{NumberedTable, StoredOfUser, Table};
-use crate::store::rows::number;
+use super::Numbered;
+use super::locked::{LockedStatements, LockedTable};
+use super::table::{NumberedTable, StoredOfUser};
+use crate::store::rows::{activity_id, number};
 use crate::store::statements::numbered_statements;
 use crate::store::{Columns, Rows, StoreError};
 
@@ -14,6 +17,9 @@ numbered_statements! {
     AccountStatements in "accounts" {
         /// `(user, activity), ...`, sorted -> user, activity, account; locks the accounts.
         lock_batch,
+        /// `[[user, activity], ...]`, sorted -> the indexes of those that another transaction has
+        /// locked.
+        find_held,
         /// `[[user, activity], ...]` -> index, account; locks nothing.
         read,
         /// Writes accounts that were not there.
@@ -35,47 +41,68 @@ numbered_statements! {
 #[derive(Debug)]
 pub(crate) struct Accounts;
 
-/// A row: whose account, in which activity, and how it stands.
-pub(crate) type AccountRow = (AccountKey, Account);
-
 impl NumberedTable for Accounts {
     const NAME: &'static str = "raffle_account";
     const SHOWS_USE: bool = true;
 }
 
-impl Table for Accounts {
+impl LockedTable for Accounts {
     type Key = AccountKey;
-    type Row = AccountRow;
+    type State = Account;
+    type KeyOfRow<'r> = (&'r str, ActivityId);
 
-    fn key((key, _): &AccountRow) -> Self::Key {
-        key.clone()
+    fn user((user, _): &AccountKey) -> &UserId {
+        user
     }
 
-    fn write<'r>((key, account): &'r AccountRow, rows: &mut Rows<'r>) {
-        write(key, account, rows);
+    fn write_key<'r>((user, activity): &'r AccountKey, rows: &mut Rows<'r>) {
+        rows.push([user.as_str().into(), number(activity.get())]);
+    }
+
+    fn write_state<'r>((user, activity): &'r AccountKey, account: &Account, rows: &mut Rows<'r>) {
+        rows.push([
+            user.as_str().into(),
+            number(activity.get()),
+            account.granted.into(),
+            account.used.into(),
+            account.day.number().into(),
+            account.day_used.into(),
+            account.month_used.into(),
+        ]);
+    }
+
+    fn as_in_row((user, activity): &AccountKey) -> Self::KeyOfRow<'_> {
+        (user.as_str(), *activity)
+    }
+
+    fn read_key(row: &impl Columns) -> Result<Self::KeyOfRow<'_>, StoreError> {
+        Ok((row.text(0)?, activity_id(row, 1)?))
+    }
+
+    fn read_state(row: &impl Columns) -> Result<Account, StoreError> {
+        read_state(row, 2)
+    }
+
+    fn json_key((user, activity): &AccountKey) -> serde_json::Value {
+        serde_json::json!([user.as_str(), activity.get()])
+    }
+
+    fn statements(sql: &Numbered) -> LockedStatements<'_> {
+        let AccountStatements {
+            lock_batch,
+            find_held,
+            insert,
+            update,
+            ..
+        } = &sql.accounts;
+        LockedStatements {
+            lock_batch,
+            find_held,
+            insert,
+            update,
+        }
     }
 }
-
-/// Adds a row to be written.
-pub(crate) fn write<'r>((user, activity): &'r AccountKey, account: &Account, rows: &mut Rows<'r>) {
-    rows.push([
-        user.as_str().into(),
-        number(activity.get()),
-        account.granted.into(),
-        account.used.into(),
-        account.day.number().into(),
-        account.day_used.into(),
-        account.month_used.into(),
-    ]);
-}
-
-/// Adds the key of a row that is to be read.
-pub(crate) fn write_key<'r>((user, activity): &'r AccountKey, rows: &mut Rows<'r>) {
-    rows.push([user.as_str().into(), number(activity.get())]);
-}
-
-/// How many columns [`read_state`] reads.
-pub(crate) const STATE_COLUMNS: usize = 5;
 
 /// Columns from `first` on: chances granted, used, day, used on it, used in its month.
 pub(crate) fn read_state(row: &impl Columns, first: usize) -> Result<Account, StoreError> {

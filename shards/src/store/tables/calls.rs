@@ -6,18 +6,17 @@ use jiff::Timestamp;
 use market::{Call, Kind, OrderId, RequestId, UserId};
 
 use super::table::{NumberedTable, OfUsers, StoredOfUser, Table};
-use crate::store::rows::{activity_id, number, order_id, user_id};
+use crate::store::rows::{number, optional_activity_id, order_id, user_id};
 use crate::store::statements::numbered_statements;
 use crate::store::{Columns, Rows, StoreError, Value, out_of_range};
 
 numbered_statements! {
     /// Statements on calls.
     CallStatements in "calls" {
-        /// `[[user, activity, request], ...]`, sorted -> index, the account's state, the call's
-        /// record; locks the accounts, and then the calls.
+        /// `[[user, request], ...]`, sorted -> index, the call's record; locks the calls.
         lock_batch,
-        /// `[[user, activity, request], ...]`, sorted -> the indexes of those whose account or call
-        /// another transaction has locked.
+        /// `[[user, request], ...]`, sorted -> the indexes of those that another transaction has
+        /// locked.
         find_held,
         /// Writes calls.
         insert,
@@ -69,7 +68,7 @@ impl Table for Calls {
             row.user.as_str().into(),
             row.request.as_str().into(),
             row.kind.number().into(),
-            number(row.activity.get()),
+            number(row.activity.map_or(0, market::ActivityId::get)),
             number(row.asked),
             number(row.first_id.get()),
             u32::from(row.made).into(),
@@ -87,7 +86,7 @@ impl OfUsers for Calls {
 /// A whole row, whose columns begin with column `first`.
 pub(crate) fn read(row: &impl Columns, first: usize) -> Result<Call, StoreError> {
     let user = user_id(row, first)?;
-    let request = RequestId::new(row.text(first + 1)?).map_err(|_| out_of_range(first + 1))?;
+    let request = RequestId::stored(row.text(first + 1)?).map_err(|_| out_of_range(first + 1))?;
     read_record(row, first + 2, &user, &request)
 }
 
@@ -105,7 +104,7 @@ pub(crate) fn read_record(
         user: user.clone(),
         request: request.clone(),
         kind: Kind::from_number(row.number(first)?).ok_or_else(|| out_of_range(first))?,
-        activity: activity_id(row, first + 1)?,
+        activity: optional_activity_id(row, first + 1)?,
         asked: row.number(first + 2)?,
         first_id: order_id(row, first + 3)?,
         made: row.number(first + 4)?,

@@ -1,14 +1,14 @@
-//! How many units of each prize a shard has issued: `stock_issued`, where each lane counts in rows
-//! of its own, and `award_issued` in SQLite, which has one writer.
+//! How many units of each item a shard has issued: `stock_issued`. In MySQL each lane counts in
+//! rows of its own; SQLite has one writer.
 use crate::store::statements::table_statements;
 
 table_statements! {
     /// Statements that both have.
     IssuedStatements in "issued" {
-        /// Rows of server, activity, award, segment, run, lane, count; in SQLite of activity,
-        /// award, count: adds them.
+        /// Rows of server, activity, kind, good, segment, run, lane, count; in SQLite of activity,
+        /// kind, good, count: adds them.
         count,
-        /// Activity, award, units of each prize.
+        /// Activity, kind, good, units of each item.
         read,
     }
 }
@@ -16,15 +16,16 @@ table_statements! {
 table_statements! {
     /// Statements on the counters of lanes.
     CounterStatements in "issued" for mysql {
-        /// `[[server]]` -> activity, award, segment, units issued out of that server.
+        /// `[[server]]` -> activity, kind, good, segment, units issued out of that server.
         read_of_server,
-        /// Activity, award, lane, units of each lane that still writes or did a while ago.
+        /// Activity, kind, good, lane, units of each lane that still writes or did a while ago.
         read_by_lane,
         /// `[[idle_s]]` -> keys of at most 1,000 counters that were not changed for this long.
         idle,
-        /// `[[server, activity, award, segment, run, lane], ...]`, sorted -> index, count, locked.
+        /// `[[server, activity, kind, good, segment, run, lane], ...]`, sorted: locks them -> index,
+        /// count.
         lock,
-        /// `[[server, activity, award, segment, run, lane], ...]`: deletes them.
+        /// `[[server, activity, kind, good, segment, run, lane], ...]`: deletes them.
         delete,
     }
 }
@@ -32,5 +33,6 @@ table_statements! {
 /// The statements on the counters of lanes.
 pub(crate) const COUNTERS: CounterStatements = CounterStatements::MYSQL;
 
-/// The names that it has, by dialect. It has rows as soon as a draw took a unit.
+/// Its name, and the one that it had in SQLite before there were skus in stock. It has rows as soon
+/// as a draw took a unit.
 pub(crate) const ISSUED_TABLES: [&str; 2] = ["award_issued", "stock_issued"];

@@ -14,9 +14,13 @@ pub(crate) mod epochs;
 mod examples;
 pub(crate) mod issued;
 pub(crate) mod label_repairs;
+pub(crate) mod locked;
 pub(crate) mod orders;
+pub(crate) mod points_accounts;
+pub(crate) mod points_entries;
 pub(crate) mod receipts;
 pub(crate) mod recharge_orders;
+pub(crate) mod sign_ins;
 mod table;
 mod writes;
 
@@ -50,6 +54,21 @@ macro_rules! tables {
             pub(crate) fn of(dialect: &Dialect, table: u16) -> Self {
                 Self { $($module: $module::$statements::of(dialect, table),)* }
             }
+
+            /// The same, with the locking reads of batches refused where a row is locked, instead
+            /// of waiting for it.
+            pub(crate) fn impatient(&self, dialect: &Dialect) -> Self {
+                let mut sql = self.clone();
+                for text in [
+                    &mut sql.accounts.lock_batch,
+                    &mut sql.points_accounts.lock_batch,
+                    &mut sql.sign_ins.lock_batch,
+                    &mut sql.calls.lock_batch,
+                ] {
+                    text.push_str(dialect.no_wait);
+                }
+                sql
+            }
         }
 
         $(impl InOrder for $module::$table {
@@ -64,9 +83,12 @@ macro_rules! tables {
 tables! {
     numbered {
         accounts: Accounts, AccountStatements;
+        points_accounts: PointsAccounts, PointsAccountStatements;
+        sign_ins: SignIns, SignInStatements;
         calls: Calls, CallStatements;
         orders: Orders, OrderStatements;
         recharge_orders: RechargeOrders, RechargeOrderStatements;
+        points_entries: PointsEntries, PointsEntryStatements;
         label_repairs: LabelRepairs, LabelRepairStatements;
     }
     once {

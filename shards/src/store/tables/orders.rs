@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use market::calendar::Day;
-use market::draw::Rule;
-use market::{AwardId, Call, DrawCount, Order, OrderId, UserId};
+use market::draw::{Promise, Rule};
+use market::{AwardId, Call, DrawCount, Order, OrderId, Points, UserId};
 
 use super::calls::StoredCall;
 use super::table::{NumberedTable, OfUsers, ReadLast, Table};
@@ -65,6 +65,9 @@ impl Table for Orders {
             row.award_index.into(),
             row.rule.name().into(),
             Value::Integer(row.stocked.into()),
+            row.promise.map_or(0, Promise::number).into(),
+            number(row.points().map_or(0, Points::hundredths)),
+            row.config.as_deref().unwrap_or_default().into(),
         ]);
     }
 }
@@ -76,7 +79,7 @@ impl OfUsers for Orders {
 }
 
 /// An order that this call made. Its columns begin with column `first`: order, user, activity,
-/// version, ordinal, day, award, title, index, rule, stocked.
+/// version, ordinal, day, award, title, index, rule, stocked, promise, points, config.
 pub(crate) fn read(row: &impl Columns, first: usize, call: &Call) -> Result<Order, StoreError> {
     let id = order_id(row, first)?;
     if row.text(first + 1)? != call.user.as_str() {
@@ -97,7 +100,26 @@ pub(crate) fn read(row: &impl Columns, first: usize, call: &Call) -> Result<Orde
         award_index: row.number(first + 8)?,
         rule: Rule::from_name(row.text(first + 9)?).ok_or_else(|| out_of_range(first + 9))?,
         stocked: row.integer(first + 10)? != 0,
+        promise: promise(row, first + 11)?,
+        config: Some(row.text(first + 13)?)
+            .filter(|config| !config.is_empty())
+            .map(Arc::from),
         created_at: call.created_at,
+    })
+}
+
+/// What an order promises, in two columns.
+fn promise(row: &impl Columns, first: usize) -> Result<Option<Promise>, StoreError> {
+    let points = || {
+        let points = Points::from_hundredths(row.number(first + 1)?);
+        points.ok_or_else(|| out_of_range(first + 1))
+    };
+    Ok(match row.integer(first)? {
+        0 => None,
+        1 => Some(Promise::Nothing),
+        2 => Some(Promise::Points(points()?)),
+        3 => Some(Promise::Delivery),
+        _ => return Err(out_of_range(first)),
     })
 }
 
@@ -127,6 +149,8 @@ pub(crate) struct StoredOrder {
     pub(crate) award_index: i64,
     pub(crate) rule: Box<str>,
     pub(crate) stocked: i64,
+    pub(crate) promise: i64,
+    pub(crate) points: i64,
     pub(crate) created_at_ms: i64,
     pub(crate) request: Box<str>,
     pub(crate) seq: i64,
@@ -147,6 +171,8 @@ impl StoredOrder {
             award_index: row.integer(8)?,
             rule: row.text(9)?.into(),
             stocked: row.integer(10)?,
+            promise: row.integer(11)?,
+            points: row.integer(12)?,
             created_at_ms: call.created_at_ms,
             request: call.request.clone(),
             seq,
@@ -159,6 +185,12 @@ impl StoredOrder {
 #[cfg(test)]
 pub(crate) fn examples() -> Vec<market::MadeCall> {
     let mut ids = super::examples::Ids::of(market::Kind::Draw);
+    let promises = [
+        Some(Promise::Points(Points::MAX)),
+        None,
+        Some(Promise::Nothing),
+        Some(Promise::Delivery),
+    ];
     let call = |(user, request, asked, made): (&str, &str, u8, u8)| {
         let user = UserId::new(user).expect("a user");
         let order = |seq| Order {
@@ -176,6 +208,8 @@ pub(crate) fn examples() -> Vec<market::MadeCall> {
             award_index: 8,
             rule: Rule::Luck,
             stocked: false,
+            promise: promises[usize::from(seq) % promises.len()],
+            config: (seq == 1).then(|| Arc::from("1,100")),
             created_at: jiff::Timestamp::from_millisecond(1_795_000_000_123).expect("a time"),
         };
         market::MadeCall::of_orders((0..made).map(order).collect::<Vec<_>>())

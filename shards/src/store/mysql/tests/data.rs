@@ -148,11 +148,14 @@ async fn what_does_not_fit_is_refused_for_its_data() {
             one,
             rule.into(),
             one,
+            one,
+            one,
+            "".into(),
         ];
         let result = write(
             &mut connection,
             &sql.orders.insert,
-            rows::<11>([row.to_vec()]),
+            rows::<14>([row.to_vec()]),
         )
         .await;
         assert!(

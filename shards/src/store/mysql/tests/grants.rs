@@ -1,7 +1,7 @@
 //! Receipts, counters and epochs. What the ledgers above them must do is in `stock/cluster/tests`.
 use std::time::Duration;
 
-use market::batch::Prize;
+use market::batch::StockItem;
 use market::{ActivityId, AwardId};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -25,7 +25,7 @@ const RUN: u64 = 1 << 38;
 fn taken(closed: &[u64]) -> Receipt {
     let part = |server, award, segment, count| Part {
         server: ServerId(server),
-        prize: prize(award),
+        item: item(award),
         segment,
         count,
     };
@@ -62,12 +62,9 @@ async fn void(connection: &mut MysqlConnection, grant: u64) -> Result<(), StoreE
         .map(drop)
 }
 
-fn prize(award: u64) -> Prize {
+fn item(award: u64) -> StockItem {
     let activity = ActivityId::new(1).expect("an id");
-    Prize {
-        activity,
-        award: AwardId::new(award).expect("an id"),
-    }
+    StockItem::award(activity, AwardId::new(award).expect("an id"))
 }
 
 /// The first columns of a result, which are integers.
@@ -154,7 +151,7 @@ async fn a_batch_deletes_the_receipts_of_closed_grants_and_no_void_ones() {
     let issued = integers(&mut connection, IssuedStatements::of(&MYSQL).read, "[]").await;
     assert_eq!(
         issued,
-        [[1, 101, 24], [1, 103, 4]],
+        [[1, 0, 101, 24], [1, 0, 103, 4]],
         "counters do not go by receipts"
     );
 }
@@ -226,7 +223,7 @@ async fn lanes_of_one_shard_do_not_wait_for_each_other() {
         "[]",
     )
     .await;
-    assert_eq!(issued, [[1, 101, 72], [1, 103, 12]]);
+    assert_eq!(issued, [[1, 0, 101, 72], [1, 0, 103, 12]]);
     assert_eq!(count_receipts(&database).await, 8);
 }
 
@@ -267,7 +264,7 @@ async fn a_void_grant_never_commits_and_a_committed_one_is_never_void() {
     assert_eq!(row.integer(0), Ok(0));
     assert_eq!(
         row.text(1),
-        Ok("[[1,0,[[1,101,0,4],[1,103,2,1]]],[2,0,[[1,101,1,2]]]]")
+        Ok("[[1,0,[[1,0,101,0,4],[1,0,103,2,1]]],[2,0,[[1,0,101,1,2]]]]")
     );
     assert_eq!(
         integers(&mut sweeper, RECEIPTS.read, &grant(3)).await,
@@ -299,15 +296,15 @@ async fn a_rebuild_reads_counters_alone() {
     }
     assert_eq!(
         integers(&mut connection, COUNTERS.read_of_server, "[[1]]").await,
-        [[1, 101, 0, 4], [1, 103, 2, 1]]
+        [[1, 0, 101, 0, 4], [1, 0, 103, 2, 1]]
     );
     assert_eq!(
         integers(&mut connection, COUNTERS.read_of_server, "[[2]]").await,
-        [[1, 101, 1, 2]]
+        [[1, 0, 101, 1, 2]]
     );
     assert_eq!(
         integers(&mut connection, COUNTERS.read_of_server, "[[3]]").await,
-        [[0; 4]; 0]
+        [[0; 5]; 0]
     );
 }
 

@@ -168,25 +168,31 @@ async fn the_look_reads_by_keys_however_small_or_large_the_tables_are() {
     let mut lane = bench().await;
     with_users(&mut lane, &["a", "b", "c"]).await;
     let table = map().route("a").table().get();
-    let sql = Numbered::of(&MysqlDatabase::DIALECT, table).calls.find_held;
-    let statement =
-        sql[sql.find("SELECT").expect("a query")..].replace('?', r#"'[["a",100301,"k"]]'"#);
+    let sql = Numbered::of(&MysqlDatabase::DIALECT, table);
     let mut connection = connect(&lane.database).await;
-    for row in connection
-        .rows(&format!("EXPLAIN FORMAT=TRADITIONAL {statement}"), "[]")
-        .await
-        .expect("a plan")
-    {
-        // id, select_type, table, type in MariaDB; MySQL has the partitions before the type.
-        let table = row.text(2).expect("a table").to_owned();
-        let by_key = (3..=4).any(|column| {
-            row.text(column)
-                .is_ok_and(|how| ["eq_ref", "ref", "const"].contains(&how))
-        });
-        assert!(
-            by_key || !["a", "o", "b", "p"].contains(&&*table),
-            "{table} is not read by its key"
-        );
+    for (sql, keys) in [
+        (&sql.accounts.find_held, r#"'[["a",100301]]'"#),
+        (&sql.points_accounts.find_held, r#"'[["a"]]'"#),
+        (&sql.sign_ins.find_held, r#"'[["a",100301]]'"#),
+        (&sql.calls.find_held, r#"'[["a","k"]]'"#),
+    ] {
+        let statement = sql[sql.find("SELECT").expect("a query")..].replace('?', keys);
+        for row in connection
+            .rows(&format!("EXPLAIN FORMAT=TRADITIONAL {statement}"), "[]")
+            .await
+            .expect("a plan")
+        {
+            // id, select_type, table, type in MariaDB; MySQL has the partitions before the type.
+            let table = row.text(2).expect("a table").to_owned();
+            let by_key = (3..=4).any(|column| {
+                row.text(column)
+                    .is_ok_and(|how| ["eq_ref", "ref", "const"].contains(&how))
+            });
+            assert!(
+                by_key || !["a", "b"].contains(&&*table),
+                "{sql}\n{table} is not read by its key"
+            );
+        }
     }
 }
 
@@ -288,13 +294,9 @@ async fn freeze(database: &MysqlDatabase, users: &[&str]) -> Vec<MysqlConnection
         let mut connection = connect(database).await;
         connection.begin().await.expect("a transaction");
         let table = map().route(user).table().get();
-        let sql = Numbered::of(&MysqlDatabase::DIALECT, table)
-            .calls
-            .lock_batch;
-        connection
-            .rows(&sql, &format!(r#"[["{user}",1,"frozen"]]"#))
-            .await
-            .expect("locked");
+        let sql = Numbered::of(&MysqlDatabase::DIALECT, table).accounts;
+        let locks = sql.lock_batch.replace("{rows}", &format!("('{user}',1)"));
+        connection.rows(&locks, "[]").await.expect("locked");
         frozen.push(connection);
     }
     frozen

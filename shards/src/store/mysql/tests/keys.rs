@@ -52,16 +52,23 @@ async fn look_ups_use_their_keys_in_mariadb() {
     let many = "INSERT INTO stock_receipt (grant_id, void, units)
                 SELECT a.server + 16 * b.server + 256 * c.server + 4096 * d.server, 0, '[]'
                 FROM stock_epoch AS a, stock_epoch AS b, stock_epoch AS c, stock_epoch AS d WHERE d.server < 3;
-                INSERT INTO stock_issued (server, activity_id, award_id, segment, run, lane, issued)
-                SELECT 1, a.server, b.server, c.server, 1, 0, 1 FROM stock_epoch AS a, stock_epoch AS b, stock_epoch AS c";
+                INSERT INTO stock_issued (server, activity_id, good_kind, good_id, segment, run, lane, issued)
+                SELECT 1, a.server, 0, b.server, c.server, 1, 0, 1 FROM stock_epoch AS a, stock_epoch AS b, stock_epoch AS c";
     connect(&database).await.run(many).await.expect("rows");
     let sql = table();
-    let calls = r#"[["a",1,"b"],["c",1,"d"],["e",1,"f"]]"#;
+    let calls = r#"[["a","b"],["c","d"],["e","f"]]"#;
+    let users = r#"[["a"],["c"],["e"]]"#;
     let three = r#"[["a","b",1,2,3,4,5],["c","d",1,2,3,4,5],["e","f",1,2,3,4,5]]"#;
     let hold_epochs = EPOCHS.hold.replace("{rows}", "(1)");
-    let numbers = "[[1,2,3,4,5,6],[6,7,8,9,10,11]]";
+    let numbers = "[[1,2,3,4,5,6,7],[6,7,8,9,10,11,12]]";
     let statements = [
         (&*sql.calls.lock_batch, calls),
+        (&*sql.calls.find_held, calls),
+        (&*sql.accounts.find_held, three),
+        (&*sql.points_accounts.find_held, users),
+        (&*sql.sign_ins.find_held, three),
+        (&*sql.points_accounts.of_user, r#"["a"]"#),
+        (&*sql.sign_ins.of_user, r#"["a"]"#),
         (&*sql.accounts.read, three),
         (&*sql.calls.find, three),
         (&*sql.calls.lock, three),
@@ -105,33 +112,57 @@ async fn receipts_are_deleted_by_their_keys_in_mariadb() {
     }
 }
 
-/// A batch reads its own accounts and no others, however many they are.
+/// A batch reads its own rows and no others, however many they are.
 #[tokio::test]
-async fn accounts_are_locked_by_their_keys_in_mariadb() {
+async fn rows_are_locked_by_their_keys_in_mariadb() {
     let database = shard().await;
-    let sql = table().accounts.lock_batch;
+    let sql = table();
     // Few rows: the server would prefer to read them all.
-    let rows = "('a',1,9,0,0,0,0),('b',1,9,0,0,0,0),('c',1,9,0,0,0,0)";
-    connect(&database)
-        .await
-        .run(&table().accounts.insert.replace("{rows}", rows))
-        .await
-        .expect("rows");
+    for (insert, rows) in [
+        (
+            &sql.accounts.insert,
+            "('a',1,9,0,0,0,0),('b',1,9,0,0,0,0),('c',1,9,0,0,0,0)",
+        ),
+        (
+            &sql.points_accounts.insert,
+            "('a',1,1,0),('b',1,1,0),('c',1,1,0)",
+        ),
+        (
+            &sql.sign_ins.insert,
+            "('a',1,20260101,1),('b',1,20260101,1),('c',1,20260101,1)",
+        ),
+    ] {
+        let mut connection = connect(&database).await;
+        let insert = insert.replace("{rows}", rows);
+        connection.run(&insert).await.expect("rows");
+    }
+    are_locked_by_their_keys(&database, &sql.accounts.lock_batch, true).await;
+    are_locked_by_their_keys(&database, &sql.points_accounts.lock_batch, false).await;
+    are_locked_by_their_keys(&database, &sql.sign_ins.lock_batch, true).await;
+}
+
+/// Keys of users, or of users and activities.
+async fn are_locked_by_their_keys(database: &MysqlDatabase, sql: &str, with_activity: bool) {
     for count in [1, 2, 300, 1_024] {
         let pair = |number: usize| {
             let odd = number % 2 == 1;
             let user = if odd { "_utf8mb4 X'e6bca2'" } else { "'b'" };
-            format!("({user},{})", 1 + number / 2)
+            if with_activity {
+                format!("({user},{})", 1 + number / 2)
+            } else {
+                format!("({user})")
+            }
         };
         let pairs: Vec<String> = (0..count).map(pair).collect();
-        let scanned = scanned(&database, &sql.replace("{rows}", &pairs.join(",")), "[]").await;
+        let statement = sql.replace("{rows}", &pairs.join(","));
+        let scanned = scanned(database, &statement, "[]").await;
         assert!(
             scanned
                 .iter()
                 .all(|line| line.contains("range") && line.contains("PRIMARY")),
-            "{count}: {scanned:?}"
+            "{sql} {count}: {scanned:?}"
         );
-        assert!(count < 3 || !scanned.is_empty(), "{count}");
+        assert!(count < 3 || !scanned.is_empty(), "{sql} {count}");
     }
 }
 

@@ -112,10 +112,10 @@ async fn issued_units_of_the_version_before_are_moved_once() {
             .rows(COUNTERS.read_of_server, "[[1]]")
             .await
             .expect("read");
-        let issued = |rows: &[_]| rows.iter().map(|row| numbers(row, 4)).collect::<Vec<_>>();
+        let issued = |rows: &[_]| rows.iter().map(|row| numbers(row, 5)).collect::<Vec<_>>();
         assert_eq!(
             issued(&rows),
-            [[1, 101, 0, 44], [1, 103, 2, 2]],
+            [[1, 0, 101, 0, 44], [1, 0, 103, 2, 2]],
             "after {done}"
         );
         let rows = connection
@@ -124,7 +124,7 @@ async fn issued_units_of_the_version_before_are_moved_once() {
             .expect("read");
         assert_eq!(
             issued(&rows),
-            [[1, 101, 1, 52], [2, 9, 1, 6]],
+            [[1, 0, 101, 1, 52], [2, 0, 9, 1, 6]],
             "after {done}"
         );
         let receipts =

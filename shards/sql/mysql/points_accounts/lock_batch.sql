@@ -1,0 +1,7 @@
+-- (user), ..., sorted -> the rows that are there, locked in the order of their keys: the index is read in
+-- ranges, one for each. Without FORCE INDEX a table of a few rows is scanned, and a scan waits for the locks of
+-- others.
+SELECT user_id, balance, entries, frozen
+FROM points_account_{table} FORCE INDEX (PRIMARY)
+WHERE user_id IN ({rows})
+FOR UPDATE
