@@ -20,6 +20,12 @@ impl From<Refusal> for Code {
             | Refusal::RequestCountDiffers => Code::RequestIdReused,
             Refusal::StockUnavailable => Code::StockUnavailable,
             Refusal::TooManyChances => Code::TooManyChances,
+            Refusal::SkuUnknown => Code::SkuUnknown,
+            Refusal::SkuSoldOut => Code::SkuSoldOut,
+            Refusal::PointsShort => Code::PointsShort,
+            Refusal::PointsFrozen => Code::PointsFrozen,
+            Refusal::TooManyPoints => Code::TooManyPoints,
+            Refusal::NothingToReward => Code::NothingToReward,
         }
     }
 }

@@ -57,10 +57,14 @@ codes! {
     IllegalParameter = "0002", BAD_REQUEST, None,
         "illegal parameter",
         "参数错误";
-    /// The switch `draw` is off.
+    /// Nothing is left to give for a sign-in or another behaviour.
+    NothingToReward = "0003", CONFLICT, None,
+        "there is no reward left to give for this",
+        "没有可领取的奖励";
+    /// The switch for this kind of call is off.
     SwitchedOff = "0004", SERVICE_UNAVAILABLE, Some(5),
-        "draws are switched off",
-        "抽奖已暂停，请稍后再试";
+        "calls of this kind are switched off",
+        "该功能已暂停，请稍后再试";
     /// The user sends too many requests: the reference's limiter.
     UserLimited = "0005", TOO_MANY_REQUESTS, Some(1),
         "this user sends too many requests",
@@ -69,6 +73,10 @@ codes! {
     BreakerOpen = "0006", SERVICE_UNAVAILABLE, Some(1),
         "the breaker of this user's shard is open",
         "系统正在恢复，请稍后再试";
+    /// An application's token is missing or wrong.
+    AppTokenWrong = "0008", UNAUTHORIZED, None,
+        "the application's token is missing or wrong",
+        "应用令牌错误";
     /// The activity is a draft, paused or closed.
     ActivityNotOpen = "ERR_BIZ_003", CONFLICT, None,
         "the activity is not open",
@@ -77,6 +85,10 @@ codes! {
     ActivityOver = "ERR_BIZ_004", CONFLICT, None,
         "the activity is over",
         "活动已结束";
+    /// No unit of the sku is left.
+    SkuSoldOut = "ERR_BIZ_005", CONFLICT, None,
+        "this bundle of chances is sold out",
+        "商品库存不足";
     /// All chances are used.
     NoChancesLeft = "ERR_BIZ_006", CONFLICT, None,
         "no chances left",
@@ -93,6 +105,18 @@ codes! {
     ActivityNotBegun = "ERR_BIZ_010", CONFLICT, None,
         "the activity has not begun",
         "活动尚未开始";
+    /// The user has too few points.
+    PointsShort = "ERR_CREDIT_001", CONFLICT, None,
+        "too few points",
+        "积分不足";
+    /// An operator has frozen the user's points.
+    PointsFrozen = "ERR_CREDIT_002", CONFLICT, None,
+        "the account of points is frozen",
+        "积分账户已冻结";
+    /// More points than an account can hold.
+    TooManyPoints = "ERR_CREDIT_003", CONFLICT, None,
+        "the account cannot hold so many points",
+        "积分账户无法容纳这么多积分";
     /// No campaign with this activity or strategy id is published.
     ActivityUnknown = "ERR_REQ_001", NOT_FOUND, None,
         "no activity with this id is published",
@@ -129,6 +153,10 @@ codes! {
     TooManyChances = "ERR_REQ_009", CONFLICT, None,
         "the account cannot hold so many chances",
         "账户无法容纳这么多抽奖次数";
+    /// No published campaign has this sku.
+    SkuUnknown = "ERR_REQ_010", NOT_FOUND, None,
+        "no bundle of chances with this id is on sale",
+        "商品不存在";
     /// The request brings no identity.
     IdentityMissing = "ERR_ID_001", UNAUTHORIZED, None,
         "the request has no identity",
@@ -153,6 +181,18 @@ codes! {
     OriginNotAllowed = "ERR_ID_006", FORBIDDEN, None,
         "pages of this origin may not call",
         "不允许来自该网页来源的请求";
+    /// No application has this id.
+    AppUnknown = "ERR_ID_007", UNAUTHORIZED, None,
+        "no application with this id may call",
+        "应用不存在";
+    /// The call was signed too long ago, or is dated too far ahead.
+    TimestampOld = "ERR_ID_008", UNAUTHORIZED, None,
+        "the timestamp is more than five minutes from this server's time",
+        "请求时间戳已失效";
+    /// The signature of a call is not that of its application.
+    SignatureWrong = "ERR_ID_009", UNAUTHORIZED, None,
+        "the signature is wrong",
+        "签名错误";
     /// Too many requests are being answered.
     Overloaded = "ERR_GW_001", SERVICE_UNAVAILABLE, Some(1),
         "too many requests are being answered",

@@ -48,6 +48,20 @@ endpoints! {
     RuleWeight = "rule_weight",
     /// A look into a strategy's pool.
     RandomRaffle = "random_raffle",
+    /// The points that a user has.
+    CreditAccount = "credit_account",
+    /// A user's ledger of points, page by page.
+    CreditLedger = "credit_ledger",
+    /// The bundles of chances that an activity sells.
+    SkuList = "sku_list",
+    /// The daily sign-in.
+    SignIn = "sign_in",
+    /// Whether a user has signed in today.
+    IsSignedIn = "is_signed_in",
+    /// Points are exchanged for chances.
+    Exchange = "exchange",
+    /// An application reports what a user did.
+    Reward = "reward",
     /// The page for a browser.
     Page = "page",
     /// A browser asks what pages may send.

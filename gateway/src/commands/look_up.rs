@@ -66,17 +66,17 @@ pub struct AccountOptions {
 pub struct LookUpOptions {
     /// Print JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     #[command(flatten)]
     storage: StorageArguments,
     /// Ask this server instead of the stored data
     #[command(flatten)]
-    server: IfGiven<AdminServer>,
+    pub(super) server: IfGiven<AdminServer>,
 }
 
 /// Why there is nothing to show.
 #[derive(Debug, thiserror::Error)]
-enum LookUpError {
+pub(super) enum LookUpError {
     #[error("{0}")]
     Nothing(String),
     #[error(transparent)]
@@ -143,25 +143,25 @@ impl AccountOptions {
         let Some(published) = stored.catalogue().activity(activity) else {
             return Err(LookUpError::Nothing(unknown_activity(activity)));
         };
-        Ok(value(&account_json(
-            published,
-            stored.account(&self.user, activity).await?,
-        )))
+        let points = stored.points(&self.user).await?.unwrap_or_default();
+        let account = stored.account(&self.user, activity).await?;
+        Ok(value(&account_json(published, account, points)))
     }
 }
 
 impl LookUpOptions {
     /// The installation whose files are opened.
-    fn opened_storage(&self) -> Option<&StorageArguments> {
+    pub(super) fn opened_storage(&self) -> Option<&StorageArguments> {
         self.server.0.is_none().then_some(&self.storage)
     }
 
-    async fn open(&self) -> Result<LookUp, OpenError> {
+    pub(super) async fn open(&self) -> Result<LookUp, OpenError> {
         Ok(self.storage.open().await?.look_up(LIMITS).await?)
     }
 }
 
-fn query<'a>(fields: impl IntoIterator<Item = (&'a str, Option<String>)>) -> String {
+/// The query of a request to a server.
+pub(super) fn query<'a>(fields: impl IntoIterator<Item = (&'a str, Option<String>)>) -> String {
     let given = fields
         .into_iter()
         .filter_map(|(name, value)| value.map(|value| (name, value)));
@@ -170,7 +170,8 @@ fn query<'a>(fields: impl IntoIterator<Item = (&'a str, Option<String>)>) -> Str
         .finish()
 }
 
-fn value(json: &str) -> Value {
+/// What a server would have answered.
+pub(super) fn value(json: &str) -> Value {
     serde_json::from_str(json).expect("our own JSON")
 }
 
@@ -196,7 +197,8 @@ impl RunCommand for AccountOptions {
     }
 }
 
-fn end(result: Result<String, LookUpError>) -> ExitCode {
+/// Prints what was found.
+pub(super) fn end(result: Result<String, LookUpError>) -> ExitCode {
     match result {
         Ok(text) => {
             say(text);

@@ -4,7 +4,8 @@
 //! A subcommand is a file with its arguments, which implement `RunCommand`, and three lines here:
 //! the module, the variant, and the arm of `arguments`. The commands share `output` (what they
 //! print and their exit codes), `storage` (the installation), `record` (who changes what and why),
-//! `server` (requests to a running server) and `setting_change` (changes that all gateways obey).
+//! `server` (requests to a running server), `setting_change` (changes that all gateways obey) and
+//! `user_change` (changes of a user's rows).
 mod admin_address;
 mod announce;
 mod arguments;
@@ -26,6 +27,7 @@ mod log;
 mod look_up;
 mod migrate;
 mod output;
+mod points;
 mod progress;
 mod published;
 mod record;
@@ -40,6 +42,7 @@ mod setting_change;
 mod stock;
 mod storage;
 mod switch;
+mod user_change;
 
 use std::process::ExitCode;
 
@@ -75,6 +78,9 @@ enum DrawbridgeCommand {
     /// Give users chances; works while the server runs
     #[command(subcommand)]
     Chances(chances::ChancesCommand),
+    /// Show, change and freeze users' points; works while the server runs
+    #[command(subcommand)]
+    Points(points::PointsCommand),
     /// Show and set degrade switches of running servers
     #[command(subcommand)]
     Switch(switch::SwitchCommand),
@@ -129,6 +135,7 @@ impl DrawbridgeCommand {
             Self::Campaign(options) => options,
             Self::Stock(options) => options,
             Self::Chances(options) => options,
+            Self::Points(options) => options,
             Self::Switch(options) => options,
             Self::Cooldown(options) => options,
             Self::Limits(options) => options,

@@ -3,8 +3,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use market::{ActivityId, Kind};
-use shards::results::{Effort, ResultsError, ResultsFilter};
+use market::ActivityId;
+use shards::results::{Effort, ResultKind, ResultsError, ResultsFilter};
 use shards::store::StoreError;
 
 use super::block_on::block_on_all_cores;
@@ -56,12 +56,13 @@ impl ReportOptions {
             format!("report: {draws} draws read, {rate} a second")
         };
         let mut tally = Tally::new(published.campaign.activity.time_zone.clone());
-        let filter = ResultsFilter::all(Kind::Draw, self.activity);
+        let filter = ResultsFilter::all(ResultKind::Draws, self.activity);
         let results = stored.results(filter, Effort::ALONE);
         watched(line, tally.add_all(results, &progress)).await?;
         // After the draws: a total is never below what was issued of it.
         let totals = stored.stock_totals().await?;
-        Ok(tally.report(published, &totals))
+        let left = stored.stock_last_left().await?;
+        Ok(tally.report(published, &totals, &left))
     }
 }
 

@@ -17,6 +17,7 @@ use super::metrics::{self, MetricsConfig};
 use super::shards as lanes;
 use super::storage;
 use super::values::NamedFiles;
+use crate::identity::apps::{self, AppConfig};
 use crate::identity::{self, IdentityOptions, ListensAt};
 use crate::limits::config::{self as limits, LimitsConfig};
 
@@ -38,6 +39,8 @@ pub struct Config {
     pub admission: AdmissionConfig,
     /// How the server identifies callers.
     pub identity: IdentityOptions,
+    /// The applications that may call.
+    pub apps: Vec<AppConfig>,
     /// How much may be asked.
     pub limits: LimitsConfig,
     /// Who may use the admin address.
@@ -86,6 +89,8 @@ pub struct LiveConfig {
     pub limits: LimitsConfig,
     /// When breakers open.
     pub breakers: breaker::BreakerSettings,
+    /// The applications that may call.
+    pub apps: Vec<AppConfig>,
     /// Whose tokens the admin address takes.
     pub admin: AdminConfig,
     /// Logging; its format cannot change.
@@ -158,6 +163,7 @@ impl LiveConfig {
         let (config, effective) = Config::read(text, with_environment(options), NamedFiles::Leave)?;
         let Config {
             limits,
+            apps,
             admin,
             log,
             sizes,
@@ -167,6 +173,7 @@ impl LiveConfig {
             Self {
                 limits,
                 breakers: sizes.breakers,
+                apps,
                 admin,
                 log,
             },
@@ -205,6 +212,7 @@ fn config(root: &Section<'_>, files: NamedFiles) -> Result<Config, Faulted> {
         listens_at,
         files == NamedFiles::Read,
     );
+    let apps = apps::read(root, files == NamedFiles::Read);
     let storage = storage::read(&root.section("storage"), files);
     let of_lanes = root.section("lanes");
     let lane = lanes::lane(&of_lanes, storage.as_ref().ok());
@@ -223,6 +231,7 @@ fn config(root: &Section<'_>, files: NamedFiles) -> Result<Config, Faulted> {
         http: http?,
         admission,
         identity: identity?,
+        apps: apps?,
         limits: limits?,
         admin: admin?,
         storage: storage?,

@@ -3,11 +3,12 @@ use jiff::Timestamp;
 use market::switches::Switch;
 use market::{ActivityId, DrawCount, UserId};
 
-use super::arrival::{Arrival, CallerCheck};
+use super::arrival::{Arrival, CallerCheck, Claim};
 use super::service::Desk;
 use crate::answer::{Code, Endpoint, Failure};
 use crate::edge::InFlightRequest;
 use crate::identity::Caller;
+use crate::identity::apps::{AppClaim, AppId};
 
 impl Desk {
     /// Admits a request by its head, before its caller is known. It is in flight for as long as the
@@ -35,15 +36,38 @@ impl Desk {
         Ok(self.limits.admit(arrival.endpoint, client)?)
     }
 
-    /// Returns the caller, if the endpoint needs to know it.
-    pub fn identify(&self, arrival: &Arrival<'_>) -> Result<Caller, Failure> {
+    /// Returns who calls, if the endpoint needs to know it.
+    pub fn identify(&self, arrival: &Arrival<'_>) -> Result<Claim, Failure> {
         let Arrival {
             peer, headers, at, ..
         } = *arrival;
-        match arrival.caller {
-            CallerCheck::NoUser => Ok(Caller::Unasked),
-            CallerCheck::User => self.identity.caller(peer, headers, at),
-            CallerCheck::UserByToken => self.identity.known_caller(peer, headers, at),
+        let caller = match arrival.caller {
+            CallerCheck::NoUser => Caller::Unasked,
+            CallerCheck::User => self.identity.caller(peer, headers, at)?,
+            CallerCheck::UserByToken => self.identity.known_caller(peer, headers, at)?,
+            CallerCheck::App => return AppClaim::of(headers, at).map(Claim::App),
+        };
+        Ok(Claim::Caller(caller))
+    }
+
+    /// Checks what an application has signed, once the body is there.
+    pub fn prove(&self, claim: Claim, body: &[u8]) -> Result<Caller, Failure> {
+        match claim {
+            Claim::Caller(caller) => Ok(caller),
+            Claim::App(claim) => Ok(Caller::App(self.apps.prove(claim, body)?)),
+        }
+    }
+
+    /// Checks that a call comes from the application that it names.
+    pub fn check_app(
+        &self,
+        caller: &Caller,
+        app: &AppId,
+        token: Option<&str>,
+    ) -> Result<(), Failure> {
+        match caller {
+            Caller::App(proof) => self.apps.check(proof, app, token),
+            _ => Err(Code::IdentityMissing.into()),
         }
     }
 

@@ -4,6 +4,8 @@ use jiff::Timestamp;
 
 use crate::answer::Endpoint;
 use crate::edge::Peer;
+use crate::identity::Caller;
+use crate::identity::apps::AppClaim;
 
 /// What is known of a request by its head.
 #[derive(Debug, Clone, Copy)]
@@ -29,4 +31,15 @@ pub enum CallerCheck {
     User,
     /// The same, and what the request itself says is not enough.
     UserByToken,
+    /// Which application it is. It signs the body too.
+    App,
+}
+
+/// Who calls, as far as the head of a request says.
+#[derive(Debug)]
+pub enum Claim {
+    /// The caller.
+    Caller(Caller),
+    /// An application, which the body must prove.
+    App(AppClaim),
 }

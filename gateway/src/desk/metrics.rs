@@ -26,7 +26,7 @@ impl DeskMetrics {
         )?;
         let switches = Opts::new(
             "drawbridge_switch_effects_total",
-            "Draws that a switch changed, or would have changed",
+            "Draws and other commands that a switch changed, or would have changed",
         );
         let switches = IntCounterVec::new(switches, &["switch", "effect"])?;
         registry.register(Box::new(switches.clone()))?;
@@ -43,7 +43,7 @@ impl DeskMetrics {
         })
     }
 
-    /// Counts draws that a switch changed, or would have.
+    /// Counts draws, or other commands, that a switch changed, or would have.
     pub(super) fn switched(&self, switch: Switch, effect: Effect, draws: DrawCount) {
         self.switches[switch as usize][effect as usize].inc_by(draws.get().into());
     }

@@ -2,12 +2,16 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use market::batch::StockItem;
 use market::calendar::Day;
-use market::campaign::{Campaign, Catalogue, LifeState, Published, Stage};
+use market::campaign::{Award, Campaign, Catalogue, LifeState, Published, Stage};
 use market::chances::Account;
 use market::ids::AwardIndex;
-use market::{ActivityId, Order, StrategyId, UserId};
-use shards::{FoundPage, OrderKey, OrdersPage};
+use market::points::{PointsAccount, PointsEntry};
+use market::sign_in::{SignIn, SignInAsk};
+use market::{ActivityId, Order, SkuId, StrategyId, UserId};
+use shards::stock::Left;
+use shards::{FoundPage, LedgerPage, OrderKey, OrdersPage};
 
 use super::service::Desk;
 use crate::answer::{Code, Failure};
@@ -58,6 +62,23 @@ impl Desk {
         AwardIndex(published.campaign.strategy.pool.draw(&mut *self.random()))
     }
 
+    /// What is left of a prize: none where it has no limit.
+    pub fn left(&self, activity: ActivityId, award: &Award) -> Option<Left> {
+        award.count?;
+        Some(self.shards.left(StockItem::award(activity, award.id)))
+    }
+
+    /// What is left of a sku.
+    pub fn sku_left(&self, activity: ActivityId, sku: SkuId) -> Left {
+        self.shards.left(StockItem::sku(activity, sku))
+    }
+
+    /// Sees to it that [`Desk::left`] knows the present. It waits for a moment at most, and never
+    /// fails.
+    pub async fn refresh_left(&self) {
+        self.shards.refresh_left().await;
+    }
+
     /// The campaign and the user's account in it, as of today.
     pub async fn account_today(
         &self,
@@ -73,6 +94,40 @@ impl Desk {
     /// The orders of a user under a key; none where there are none.
     pub async fn orders(&self, user: &UserId, key: OrderKey) -> Result<Vec<Order>, Failure> {
         Ok(self.shards.orders(user, key).await?)
+    }
+
+    /// A user's points.
+    pub async fn points(&self, user: &UserId) -> Result<PointsAccount, Failure> {
+        Ok(self.shards.points(user).await?.unwrap_or_default())
+    }
+
+    /// A page of a user's ledger of points, the newest entry first, and whether there are more.
+    pub async fn ledger(
+        &self,
+        user: &UserId,
+        page: LedgerPage,
+    ) -> Result<(Vec<PointsEntry>, bool), Failure> {
+        Ok(self.shards.ledger(user, page).await?)
+    }
+
+    /// Whether no sign-in is left to the user today, in one activity or in all that reward it.
+    pub async fn is_signed_in(
+        &self,
+        user: &UserId,
+        activity: Option<ActivityId>,
+    ) -> Result<bool, Failure> {
+        if let Some(activity) = activity {
+            self.activity(activity)?;
+        }
+        let sign_ins = self.shards.sign_ins(user).await?;
+        let catalogue = self.shards.catalogue();
+        let ask = SignInAsk { activity };
+        let last = |activity| {
+            let mut known = sign_ins.iter();
+            let found = known.find(|(known, _)| *known == activity);
+            found.map_or_else(SignIn::default, |(_, sign_in)| *sign_in)
+        };
+        Ok(ask.is_used_up(user, &catalogue, Timestamp::now(), last))
     }
 
     /// A page of a user's orders.

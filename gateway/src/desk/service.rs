@@ -6,6 +6,7 @@ use shards::{OsRandom, Shards};
 use super::metrics::DeskMetrics;
 use crate::edge::{InFlight, TrustedProxies};
 use crate::identity::Identity;
+use crate::identity::apps::Apps;
 use crate::limits::RateLimits;
 
 /// What a desk is made of.
@@ -14,6 +15,8 @@ pub struct DeskParts {
     pub shards: Arc<Shards>,
     /// How callers are known.
     pub identity: Arc<Identity>,
+    /// The applications that may call.
+    pub apps: Arc<Apps>,
     /// How much may be asked.
     pub limits: Arc<RateLimits>,
     /// Believed where they say whose request they pass on.
@@ -28,6 +31,7 @@ pub struct DeskParts {
 pub struct Desk {
     pub(super) shards: Arc<Shards>,
     pub(super) identity: Arc<Identity>,
+    pub(super) apps: Arc<Apps>,
     pub(super) limits: Arc<RateLimits>,
     pub(super) proxies: TrustedProxies,
     pub(super) in_flight: InFlight,
@@ -41,6 +45,7 @@ impl Desk {
         let DeskParts {
             shards,
             identity,
+            apps,
             limits,
             proxies,
             in_flight_max,
@@ -49,6 +54,7 @@ impl Desk {
         Self {
             shards,
             identity,
+            apps,
             limits,
             proxies,
             in_flight: InFlight::new(in_flight_max, metrics.in_flight()),

@@ -23,11 +23,11 @@ use super::key::command_key;
 use super::language::LanguageChoice;
 use super::metrics::HttpMetrics;
 use super::respond::{self, RefusalLook};
-use super::route::{EndpointAnswer, EndpointRequest, RoutedCall, Serve};
+use super::route::{About, EndpointAnswer, EndpointRequest, RoutedCall, Serve};
 use super::statuses::{PREFERENCE_APPLIED, STATUS_200, Statuses};
 use super::table;
 use crate::answer::{Code, Endpoint, Failure};
-use crate::desk::{Arrival, Desk};
+use crate::desk::{Arrival, CallerCheck, Claim, Desk};
 use crate::edge::{Handler, HttpResponse, InFlightRequest, ListenerStop, Peer};
 use crate::identity::Caller;
 use crate::trace::{AccessLog, TRACE_HEADER, TraceId};
@@ -81,6 +81,9 @@ thread_local! {
 /// nothing.
 const DRAINING_BODY_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// The header `WWW-Authenticate` for an application.
+const APP_CHALLENGE: &str = r#"AppSignature realm="drawbridge""#;
+
 impl Handler for HttpApi {
     /// The life of a request. (Before it: the bound on connections and their timeouts, in
     /// `edge/server.rs`.) Reasons to refuse it stand in the order of what they cost.
@@ -107,10 +110,13 @@ impl Handler for HttpApi {
             let _in_flight = self.admit(call, &arrival, &head)?;
             // Identify: before the body, because strangers must not make us hold theirs; after the
             // limits, because a forged signature costs more than a refusal.
-            let caller = self.identify(call, &arrival)?;
+            let claim = self.identify(call, &arrival)?;
             // Read: with a bound on the size and one on the time. Bodies are the first thing that a
             // caller can make us hold.
             let body = self.read(call, &mut body).await?;
+            // Prove: applications sign the bytes of their bodies. Nothing of these is parsed before
+            // their signature is checked.
+            let caller = self.desk.prove(claim, &body)?;
             // Dispatch: binds the parameters and calls the endpoint, which asks the desk.
             self.dispatch(call, caller, &head, &body, &mut key).await
         }
@@ -175,17 +181,18 @@ impl HttpApi {
         Ok(in_flight)
     }
 
-    fn identify(&self, call: RoutedCall, arrival: &Arrival<'_>) -> Result<Caller, Failure> {
-        let caller = self.desk.identify(arrival)?;
+    fn identify(&self, call: RoutedCall, arrival: &Arrival<'_>) -> Result<Claim, Failure> {
+        let claim = self.desk.identify(arrival)?;
         // A page of any origin may send some requests, and the browser adds the user's identity.
         if call.route.is_command()
+            && call.route.about == About::User
             && self.desk.identity().is_ambient()
             && self.config.origins.may_be_forged(arrival.headers)
         {
             let detail = "send JSON, or have the origin named in http.allowed_origins";
             return Err(Failure::detailed(Code::OriginNotAllowed, detail));
         }
-        Ok(caller)
+        Ok(claim)
     }
 
     async fn read(&self, call: RoutedCall, body: &mut RequestBody) -> Result<Bytes, Failure> {
@@ -210,8 +217,10 @@ impl HttpApi {
         body: &[u8],
         key: &mut Option<RequestId>,
     ) -> Result<EndpointAnswer, Failure> {
+        // The signature of an application is about the body alone.
+        let query = head.uri.query().filter(|_| call.route.about != About::App);
         let fields = Content::of(head, body)
-            .and_then(|content| Fields::read(call.route.takes, head.uri.query(), content));
+            .and_then(|content| Fields::read(call.route.takes, query, content));
         let asked = |fields| EndpointRequest {
             call,
             caller,
@@ -225,7 +234,7 @@ impl HttpApi {
                 checked?;
                 serve(&self.desk, &asked(fields?), request).await
             }
-            Serve::Read(serve) => serve(&self.desk, &asked(fields?)).await,
+            Serve::Report(serve) | Serve::Read(serve) => serve(&self.desk, &asked(fields?)).await,
             Serve::Look(serve) => serve(&self.desk, &asked(fields?)),
         }
     }
@@ -265,7 +274,7 @@ impl HttpApi {
         key: Option<RequestId>,
     ) -> HttpResponse {
         // A command that was refused before its parameters were read has a key all the same.
-        let early = || call.route.is_command().then(|| Self::key(head, None).0);
+        let early = || call.route.has_key().then(|| Self::key(head, None).0);
         let key = key.or_else(early);
         let HttpApiConfig {
             statuses, language, ..
@@ -281,7 +290,10 @@ impl HttpApi {
             headers.insert(PREFERENCE_APPLIED, STATUS_200);
         }
         if failure.code.status() == StatusCode::UNAUTHORIZED {
-            let challenge = self.desk.identity().challenge(failure.code);
+            let challenge = match call.caller() {
+                CallerCheck::App => HeaderValue::from_static(APP_CHALLENGE),
+                _ => self.desk.identity().challenge(failure.code),
+            };
             headers.insert(WWW_AUTHENTICATE, challenge);
         }
         if failure.code == Code::MethodNotAllowed {

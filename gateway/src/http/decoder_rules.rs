@@ -168,6 +168,15 @@ fn check_object(body: &[u8]) {
     if let Some(strategy) = passed(fields.strategy()) {
         assert_number(strategy.get(), said("strategyId"));
     }
+    if let Some(number) = passed(fields.business_number()) {
+        let text = number.as_str();
+        assert!((1..=128).contains(&text.chars().count()), "{text:?}");
+        assert!(!text.chars().any(char::is_control), "{text:?}");
+        assert_eq!(text.trim(), text);
+    }
+    if let Some(sku) = passed(fields.sku()) {
+        assert!((1..=i64::MAX as u64).contains(&sku.get()), "{sku}");
+    }
     if let Some(count) = passed(fields.count()).flatten() {
         assert!((1..=10).contains(&count.get()), "{count:?}");
         assert_number(count.get().into(), said("count"));
@@ -302,6 +311,9 @@ mod tests {
             Just("requestId"),
             Just("orderId"),
             Just("count"),
+            Just("sku"),
+            Just("data"),
+            Just("outBusinessNo"),
             Just("user\\u0049d"),
             Just("other"),
         ]

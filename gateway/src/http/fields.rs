@@ -1,6 +1,7 @@
 //! The parameters of a request, bound by one rule on all paths.
 //!
-//! Each comes from the query, a form or a JSON object; one that comes twice must have one value. A
+//! Each comes from the query, a form or a JSON object, or from an object `data` within that, where
+//! the endpoint takes one. One that comes twice must have one value. A
 //! number may be written as a string, and a string as a number. An integer may have a fraction of
 //! zero or an exponent. Unknown parameters and a byte order mark are ignored. `null` is absent, as
 //! is an empty parameter of a query or a form. All else is refused with the name of the parameter.
@@ -9,7 +10,9 @@ use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
-use market::{ActivityId, DrawCount, OrderId, RequestId, StrategyId, UserId};
+use market::{
+    ActivityId, Behaviour, BusinessNumber, DrawCount, OrderId, RequestId, SkuId, StrategyId, UserId,
+};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use shards::PageSize;
@@ -17,6 +20,7 @@ use shards::PageSize;
 use super::content::Content;
 use crate::answer::Failure;
 use crate::identity::Caller;
+use crate::identity::apps::AppId;
 
 /// A mark that may stand in front of a body and is ignored.
 pub(super) const BYTE_ORDER_MARK: char = '\u{feff}';
@@ -45,13 +49,25 @@ pub enum FieldName {
     Source,
     /// So many entries of a list.
     Limit,
-    /// The draw behind which a list begins.
+    /// The entry behind which a list begins.
     Before,
+    /// A bundle of chances.
+    Sku,
+    /// The application that calls.
+    App,
+    /// What it proves itself with, where it does not sign.
+    AppToken,
+    /// An object with the parameters of a reported behaviour.
+    Data,
+    /// What a user did.
+    Behaviour,
+    /// The number under which the application knows it.
+    BusinessNumber,
 }
 
 impl FieldName {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 16] = [
         Self::User,
         Self::Activity,
         Self::Strategy,
@@ -62,6 +78,12 @@ impl FieldName {
         Self::Source,
         Self::Limit,
         Self::Before,
+        Self::Sku,
+        Self::App,
+        Self::AppToken,
+        Self::Data,
+        Self::Behaviour,
+        Self::BusinessNumber,
     ];
 
     /// As callers write it.
@@ -77,6 +99,12 @@ impl FieldName {
             Self::Source => "source",
             Self::Limit => "limit",
             Self::Before => "before",
+            Self::Sku => "sku",
+            Self::App => "appId",
+            Self::AppToken => "appToken",
+            Self::Data => "data",
+            Self::Behaviour => "behaviorType",
+            Self::BusinessNumber => "outBusinessNo",
         }
     }
 
@@ -151,6 +179,7 @@ impl<'a> Fields<'a> {
             Content::Form(form) => fields.add_pairs(form)?,
             Content::Json(json) => fields.add_object(json)?,
         }
+        fields.add_data()?;
         Ok(fields)
     }
 
@@ -179,6 +208,20 @@ impl<'a> Fields<'a> {
             .map_err(malformed)?;
         reader.end().map_err(malformed)?;
         added
+    }
+
+    /// Adds the fields of the object `data`. An object `data` in that one is not looked at.
+    fn add_data(&mut self) -> Result<(), Failure> {
+        match self.values[FieldName::Data as usize].take() {
+            None => Ok(()),
+            Some(FieldValue::Json(json)) if json.starts_with('{') => {
+                self.add_object(json.as_bytes())
+            }
+            Some(_) => Err(Failure::field(
+                FieldName::Data.as_str(),
+                "must be an object",
+            )),
+        }
     }
 
     fn add(&mut self, name: FieldName, value: FieldValue<'a>) -> Result<(), Failure> {
@@ -244,6 +287,54 @@ impl<'a> Fields<'a> {
     /// `before`, optional.
     pub fn before(&self) -> Result<Option<OrderId>, Failure> {
         self.number(FieldName::Before)
+    }
+
+    /// `before` as the number of an entry, optional.
+    pub fn before_entry(&self) -> Result<Option<u64>, Failure> {
+        let id = self.number::<OrderId>(FieldName::Before)?;
+        Ok(id.map(OrderId::get))
+    }
+
+    /// `activityId`, optional.
+    pub fn optional_activity(&self) -> Result<Option<ActivityId>, Failure> {
+        self.number(FieldName::Activity)
+    }
+
+    /// `sku`, required.
+    pub fn sku(&self) -> Result<SkuId, Failure> {
+        required(FieldName::Sku, self.number(FieldName::Sku)?)
+    }
+
+    /// `appId`, required.
+    pub fn app(&self) -> Result<AppId, Failure> {
+        required(FieldName::App, self.optional(FieldName::App, AppId::new)?)
+    }
+
+    /// `appToken`, optional.
+    pub fn app_token(&self) -> Result<Option<String>, Failure> {
+        self.optional(FieldName::AppToken, |text| {
+            Ok::<_, Infallible>(text.to_owned())
+        })
+    }
+
+    /// The user that an application names: `userId`, required.
+    pub fn reported_user(&self) -> Result<UserId, Failure> {
+        required(
+            FieldName::User,
+            self.optional(FieldName::User, UserId::new)?,
+        )
+    }
+
+    /// `behaviorType`, required.
+    pub fn behaviour(&self) -> Result<Behaviour, Failure> {
+        let name = FieldName::Behaviour;
+        required(name, self.optional(name, Behaviour::new)?)
+    }
+
+    /// `outBusinessNo`, required.
+    pub fn business_number(&self) -> Result<BusinessNumber, Failure> {
+        let name = FieldName::BusinessNumber;
+        required(name, self.optional(name, BusinessNumber::new)?)
     }
 
     /// `count`, optional.

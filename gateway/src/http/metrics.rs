@@ -32,7 +32,7 @@ impl HttpMetrics {
         let seconds = HistogramVec::new(seconds, &["endpoint"])?;
         let received = IntCounter::new(
             "drawbridge_commands_received_total",
-            "Commands (calls to draw) that have come in, whatever became of them",
+            "Commands (calls that change something) that have come in, whatever became of them",
         )?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(seconds.clone()))?;

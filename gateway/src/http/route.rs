@@ -71,6 +71,8 @@ pub enum About {
     User,
     /// No particular user's: the caller does not matter.
     NoUser,
+    /// That of users whom an application names: the caller must be that application.
+    App,
 }
 
 /// How an endpoint answers.
@@ -79,6 +81,9 @@ pub enum Serve {
     /// It changes something under a key, which each answer names. When no answer comes the change
     /// may have been made; the same call under the same key gets the answer of the first one.
     Command(for<'a> fn(&'a Desk, &'a EndpointRequest<'a>, RequestId) -> Serving<'a>),
+    /// It changes something that its parameters themselves name, so it needs no key: the same call
+    /// again gets the answer of the first one.
+    Report(for<'a> fn(&'a Desk, &'a EndpointRequest<'a>) -> Serving<'a>),
     /// It reads from a shard. It changes nothing, so a caller or a proxy may send it again.
     Read(for<'a> fn(&'a Desk, &'a EndpointRequest<'a>) -> Serving<'a>),
     /// It reads from memory.
@@ -113,6 +118,11 @@ impl From<Data> for EndpointAnswer {
 impl Route {
     /// Whether it changes something.
     pub const fn is_command(&self) -> bool {
+        matches!(self.serve, Serve::Command(_) | Serve::Report(_))
+    }
+
+    /// Whether its calls have a key, which each answer names.
+    pub const fn has_key(&self) -> bool {
         matches!(self.serve, Serve::Command(_))
     }
 }
@@ -133,6 +143,7 @@ impl RoutedCall {
     pub const fn caller(self) -> CallerCheck {
         match (self.route.about, self.by_token) {
             (About::NoUser, _) => CallerCheck::NoUser,
+            (About::App, _) => CallerCheck::App,
             (About::User, false) => CallerCheck::User,
             (About::User, true) => CallerCheck::UserByToken,
         }

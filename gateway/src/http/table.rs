@@ -4,9 +4,9 @@ use hyper::Method;
 use hyper::http::request::Parts;
 
 use super::endpoints::{
-    account, activity, armory, award_list, award_record_list, draw, draw_record, draw_records,
-    page, preflight, random_raffle, rule_weight, stage, strategy_armory, strategy_award_list,
-    unknown,
+    account, activity, armory, award_list, award_record_list, credit_account, credit_ledger, draw,
+    draw_record, draw_records, exchange, page, preflight, random_raffle, reward, rule_weight,
+    sign_in, sku_list, stage, strategy_armory, strategy_award_list, unknown,
 };
 use super::route::{About, Route, RoutedCall};
 use crate::answer::Endpoint;
@@ -33,6 +33,13 @@ static ROUTES: [Route; Endpoint::ALL.len()] = {
         strategy_award_list::ROUTE,
         rule_weight::ROUTE,
         random_raffle::ROUTE,
+        credit_account::ROUTE,
+        credit_ledger::ROUTE,
+        sku_list::ROUTE,
+        sign_in::ROUTE,
+        sign_in::LOOK_ROUTE,
+        exchange::ROUTE,
+        reward::ROUTE,
         page::ROUTE,
         preflight::ROUTE,
         unknown::ROUTE,

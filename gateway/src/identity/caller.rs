@@ -1,6 +1,7 @@
 //! Who calls, as far as the server knows.
 use market::UserId;
 
+use super::apps::AppProof;
 use crate::answer::{Code, Failure};
 
 /// Who calls. Endpoints get user ids from here, so that no caller acts for another user.
@@ -12,6 +13,8 @@ pub enum Caller {
     Known(UserId),
     /// Not identified, because the endpoint is about no user.
     Unasked,
+    /// An application that reports what users did.
+    App(AppProof),
 }
 
 impl Caller {
@@ -23,7 +26,7 @@ impl Caller {
             (Caller::Known(user), None) => Ok(user.clone()),
             (Caller::Known(user), Some(said)) if *user == said => Ok(said),
             (Caller::Known(_), Some(_)) => Err(Code::NotTheCaller.into()),
-            (Caller::Unasked, _) => Err(Code::IdentityMissing.into()),
+            (Caller::Unasked | Caller::App(_), _) => Err(Code::IdentityMissing.into()),
         }
     }
 }

@@ -1,4 +1,5 @@
 //! Identity: who calls, and how the server knows. `docs/identity.md` is its page for operators.
+pub mod apps;
 mod caller;
 mod config;
 mod crypto;

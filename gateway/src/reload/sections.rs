@@ -8,6 +8,7 @@ use crate::admin::token::TokenStore;
 use crate::config::LiveConfig;
 use crate::edge::Tls;
 use crate::identity::Identity;
+use crate::identity::apps::Apps;
 use crate::limits::RateLimits;
 use crate::log_level::LogLevel;
 use crate::trace::AccessLog;
@@ -16,6 +17,8 @@ use crate::trace::AccessLog;
 pub struct ReloadParts {
     /// Who may call.
     pub identity: Arc<Identity>,
+    /// The applications that may call.
+    pub apps: Arc<Apps>,
     /// How much may be asked.
     pub limits: Arc<RateLimits>,
     /// Their breakers.
@@ -45,7 +48,7 @@ pub struct ReloadSection {
 /// The section whose files say who is trusted.
 pub const IDENTITY_KEYS: &str = "identity_keys";
 
-pub const SECTIONS: [ReloadSection; 6] = [
+pub const SECTIONS: [ReloadSection; 7] = [
     ReloadSection {
         name: "limits",
         keys: &["limits."],
@@ -81,6 +84,12 @@ pub const SECTIONS: [ReloadSection; 6] = [
         keys: &[],
         has_files: true,
         apply: |parts, _| parts.identity.reload(),
+    },
+    ReloadSection {
+        name: "apps",
+        keys: &["app["],
+        has_files: true,
+        apply: |parts, live| parts.apps.reload(&live.apps),
     },
     ReloadSection {
         name: "tokens",
@@ -164,6 +173,7 @@ mod tests {
         assert_eq!(name("limits.user.burst"), Some("limits"));
         assert_eq!(name("log.filter"), Some("log"));
         assert_eq!(name("admin.tokens_dir"), Some("tokens"));
+        assert_eq!(name("app[1].key_files"), Some("apps"));
         assert_eq!(
             [
                 name("log.format"),

@@ -105,6 +105,15 @@ async fn route_answers_before_the_first_start_and_refuses_what_is_no_user() {
     assert!(!place.data().exists(), "looking makes nothing");
 }
 
+/// The checks that find nothing of theirs in a folder in which users only draw from the load
+/// campaign.
+const NOTHING_TO_CHECK: [&str; 4] = [
+    "skus_not_oversold",
+    "purchases_equal_chances",
+    "points_equal_entries",
+    "one_reward_per_behaviour",
+];
+
 #[tokio::test]
 async fn the_audit_prints_for_people_and_for_programs() {
     let place = played().await;
@@ -116,7 +125,9 @@ async fn the_audit_prints_for_people_and_for_programs() {
     assert_eq!(checks.len(), text.lines().count());
     for check in checks {
         assert_eq!(check["ok"], true, "{check}");
-        assert!(check["checked"].as_u64().unwrap() > 0, "{check}");
+        // Nobody can buy anything here, and nobody has points.
+        let idle = NOTHING_TO_CHECK.contains(&check["name"].as_str().unwrap());
+        assert_eq!(check["checked"] == 0, idle, "{check}");
         assert_eq!(check["violations"], serde_json::json!([]));
         assert!(text.contains(check["name"].as_str().unwrap()), "{check}");
     }
@@ -217,7 +228,7 @@ async fn an_audit_finds_planted_faults() {
             "chances_match_orders",
         ),
         (
-            "UPDATE award_issued SET issued = issued + 1",
+            "UPDATE stock_issued SET issued = issued + 1",
             "issued_counters_match_orders",
         ),
         (

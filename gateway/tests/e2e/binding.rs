@@ -7,14 +7,24 @@ use crate::support::{Place, Request, Server};
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
-/// Every path but those of draws, with the parameters that it takes.
-const READS: [(&str, &str); 19] = [
+/// Every path but those of commands, with the parameters that it takes.
+const READS: [(&str, &str); 23] = [
     ("activity/draw_record", "userId=u&requestId=k"),
     (
         "activity/draw_records",
         "userId=u&activityId=100301&limit=3",
     ),
     ("activity/query_user_award_record_list", "userId=u&limit=3"),
+    ("activity/query_user_credit_account", "userId=u"),
+    ("activity/credit_ledger", "userId=u&limit=3"),
+    (
+        "activity/is_calendar_sign_rebate",
+        "userId=u&activityId=100301",
+    ),
+    (
+        "activity/query_sku_product_list_by_activity_id",
+        "activityId=100301",
+    ),
     ("activity/armory", "activityId=100301"),
     (
         "activity/query_user_activity_account",

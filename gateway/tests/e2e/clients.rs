@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::support::campaign::{DEMO, DEMO_ACTIVITY, SCARCE, bounded, with};
-use crate::support::{Place, Request, Server, ask_all, away_from_midnight};
+use crate::support::{Place, Request, Server, ask_all, away_from_midnight, shop};
 
 const API: &str = include_str!("../../../docs/api.md");
 
 /// The fields of a prize in a list.
-const AWARD: [&str; 10] = [
+const AWARD: [&str; 12] = [
     "awardId",
     "awardTitle",
     "awardSubtitle",
@@ -21,6 +21,8 @@ const AWARD: [&str; 10] = [
     "awardUnlock",
     "hasAwardUnlock",
     "waitUnlockCount",
+    "left",
+    "soldOut",
 ];
 
 async fn started() -> (Place, Server) {
@@ -60,16 +62,71 @@ fn names(value: &Value) -> BTreeSet<&str> {
         .collect()
 }
 
+/// The path, a request, and the fields of `data` or of its first entry.
+type Case = (&'static str, Request, &'static [&'static str]);
+
+/// Sign-ins, points, skus and rewards, in an order in which there is something to see.
+fn cases_of_points() -> [Case; 7] {
+    [
+        (
+            "activity/calendar_sign_rebate",
+            Request::new("POST", "activity/calendar_sign_rebate?userId=u"),
+            &[],
+        ),
+        (
+            "activity/is_calendar_sign_rebate",
+            Request::new("POST", "activity/is_calendar_sign_rebate?userId=u"),
+            &[],
+        ),
+        (
+            "activity/query_user_credit_account",
+            Request::new("POST", "activity/query_user_credit_account?userId=u"),
+            &[],
+        ),
+        (
+            "activity/credit_ledger",
+            Request::get("activity/credit_ledger?userId=u"),
+            &["entries", "next"],
+        ),
+        (
+            "activity/query_sku_product_list_by_activity_id",
+            of_user("activity/query_sku_product_list_by_activity_id", "u"),
+            &[
+                "sku",
+                "activityId",
+                "activityCountId",
+                "stockCount",
+                "stockCountSurplus",
+                "productAmount",
+                "activityCount",
+            ],
+        ),
+        (
+            "activity/credit_pay_exchange_sku",
+            shop::exchange("u", 9_014, "x"),
+            &[],
+        ),
+        (
+            "rebate/rebate",
+            shop::signed(&shop::report("u", "openai_pay", "1")),
+            &[],
+        ),
+    ]
+}
+
 #[tokio::test]
 async fn every_documented_endpoint_answers_with_its_documented_fields() {
-    let (_place, server) = started().await;
+    away_from_midnight().await;
+    let place = Place::new();
+    let key = place.file("shop.key", shop::KEY);
+    let app = format!("[[app]]\nid = \"shop\"\nkey_files = [{key:?}]\n");
+    let server = Server::start_with(&place, &app).await;
     let strategy = json!({"strategyId": 100_006});
     server
         .ask(&Request::draw("u", DEMO_ACTIVITY, "k"))
         .await
         .expect(200, "0000");
-    // The path, a request, and the fields of `data` or of its first entry.
-    let cases: [(&str, Request, &[&str]); 13] = [
+    let cases: [Case; 13] = [
         (
             "activity/draw",
             Request::draw("u", DEMO_ACTIVITY, "k"),
@@ -173,15 +230,19 @@ async fn every_documented_endpoint_answers_with_its_documented_fields() {
             &["awardId", "awardIndex"],
         ),
     ];
+    let cases: Vec<Case> = cases.into_iter().chain(cases_of_points()).collect();
     let tested: BTreeSet<_> = cases.iter().map(|(name, ..)| (*name).to_owned()).collect();
     assert_eq!(documented_endpoints(), tested);
     for (name, request, fields) in cases {
         let data = server.data(&request).await;
         let data = data.as_array().map_or(&data, |list| &list[0]);
         if fields.is_empty() {
-            assert!(data.is_boolean() || data.is_u64(), "{name}: {data}");
+            assert!(data.is_boolean() || data.is_number(), "{name}: {data}");
         } else {
-            assert_eq!(names(data), fields.iter().copied().collect(), "{name}");
+            let mut found = names(data);
+            // Only prizes of points have one.
+            found.remove("awardAmount");
+            assert_eq!(found, fields.iter().copied().collect(), "{name}");
         }
     }
 }
@@ -570,8 +631,14 @@ async fn weight_thresholds_count_all_draws_and_fire_on_exactly_theirs() {
                 .all(|weight| weight["userActivityAccountTotalUseCount"] == drawn),
             "{weights:?}"
         );
-        let first = json!([{"awardId": 102, "awardTitle": "OpenAI会员卡"}, {"awardId": 103, "awardTitle": "支付优惠券"}]);
-        assert_eq!(weights[0]["strategyAwards"], first);
+        for (place, id, title) in [(0, 102, "OpenAI会员卡"), (1, 103, "支付优惠券")] {
+            let award = &weights[0]["strategyAwards"][place];
+            assert_eq!(
+                (&award["awardId"], &award["awardTitle"]),
+                (&json!(id), &json!(title))
+            );
+            assert!(award["left"].is_u64() && award["soldOut"] == false);
+        }
         for user in users {
             let answer = server
                 .ask(&Request::draw(user, DEMO_ACTIVITY, &drawn.to_string()))

@@ -58,8 +58,12 @@ async fn the_answer_to_a_draw_is_the_documented_envelope() {
         .expect(200, "0000");
     assert_eq!(answer.request.as_deref(), Some("K"));
     let data = answer.data.as_object().unwrap();
+    let mut names: HashSet<_> = data.keys().map(String::as_str).collect();
+    // Prize 101 pays points, and says how many.
+    let pays = names.remove("awardAmount");
+    assert_eq!(pays, answer.award() == 101, "{}", answer.body);
     assert_eq!(
-        data.keys().map(String::as_str).collect::<HashSet<_>>(),
+        names,
         ["awardId", "awardTitle", "awardIndex", "orderId"].into()
     );
     assert!((101..=108).contains(&answer.award()), "{}", answer.body);

@@ -67,6 +67,12 @@ async fn programs_get_all_figures() {
         .map(|award| award["given_mean"].as_f64().unwrap())
         .sum();
     assert!((given - 600.0).abs() < 0.01, "{given}");
+    // Each of the random points is 1 to 100, drawn or given in place of another prize.
+    let points = awards[0]["given_mean"].as_f64().unwrap() * 50.5;
+    assert!(
+        (all["points_mean"].as_f64().unwrap() - points).abs() < 0.01,
+        "{text}"
+    );
     let guarantees = all["guarantees"].as_array().unwrap();
     assert_eq!(guarantees[0]["draw"], 10);
     assert_eq!(guarantees[0]["users_mean"], 47.0);

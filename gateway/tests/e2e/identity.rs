@@ -106,6 +106,9 @@ fn about(user: &str) -> Vec<Request> {
         Request::account(user, ACTIVITY),
         Request::json("strategy/query_raffle_award_list", &body),
         Request::json("strategy/query_raffle_strategy_rule_weight", &body),
+        Request::json("activity/query_user_credit_account", &body),
+        Request::json("activity/credit_ledger", &body),
+        Request::json("activity/is_calendar_sign_rebate", &body),
     ]
 }
 
@@ -358,6 +361,13 @@ async fn the_references_paths_by_token_take_its_tokens() {
         Some(2),
         "both draws were his"
     );
+    for (path, expected) in [
+        ("activity/query_user_credit_account", json!(0.0)),
+        ("activity/is_calendar_sign_rebate", json!(true)),
+    ] {
+        let data = server.data(&ask(by_token(path), &token)).await;
+        assert_eq!(data, expected, "{path}");
+    }
     assert!(
         server
             .data(&ask(by_token("strategy/query_raffle_award_list"), &token))

@@ -122,6 +122,7 @@ async fn a_file_with_faults_changes_nothing_and_says_why() {
             ("breakers", "unchanged"),
             ("log", "applied"),
             ("identity_keys", "unchanged"),
+            ("apps", "unchanged"),
             ("tokens", "unchanged"),
             ("admin_tls", "unchanged")
         ]

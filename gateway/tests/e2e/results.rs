@@ -200,6 +200,72 @@ async fn the_report_adds_the_same_up(place: &Place, server: &Server, all: &Rows)
     assert!(text.contains(&sums), "{text}");
 }
 
+/// What draws paid is in the ledgers, entry by entry.
+#[tokio::test]
+async fn a_file_of_points_equals_what_was_paid() {
+    let place = Place::with_campaigns(&[LOAD, DEMO]).await;
+    let server = Server::start(&place).await;
+    let draw = |number: usize| {
+        let (user, key) = (format!("p{}", number % 7), format!("k{number}"));
+        Request::draws(&user, DEMO_ACTIVITY, &key, 1)
+    };
+    ask_all(server.listen, (0..60).map(draw).collect(), 8).await;
+    let demo = DEMO_ACTIVITY.to_string();
+    let draws = ["results", &demo, "--format", "ndjson"];
+    let draws = rows(&place.run_here(&draws).await.ok());
+    let paid: BTreeMap<String, Value> = draws
+        .into_iter()
+        .filter(|(_, row)| !row["awardAmount"].is_null())
+        .map(|(order, row)| (order, json!([row["userId"], row["awardAmount"]])))
+        .collect();
+    assert!(paid.len() > 3, "{paid:?}");
+
+    let entries = ["results", &demo, "--kind", "points", "--format", "ndjson"];
+    let text = place.run_here(&entries).await.ok();
+    let mut entered = BTreeMap::new();
+    for line in text.lines() {
+        let row: Value = serde_json::from_str(line).expect("JSON");
+        let of_prize = ("prize", "forward", DEMO_ACTIVITY);
+        assert_eq!(
+            (&row["tradeName"], &row["tradeType"], &row["activityId"]),
+            (&json!(of_prize.0), &json!(of_prize.1), &json!(of_prize.2)),
+        );
+        let order = row["businessNo"].as_str().expect("an order").to_owned();
+        let amount = json!([row["userId"], row["amount"]]);
+        assert!(
+            entered.insert(order, amount).is_none(),
+            "it comes twice: {line}"
+        );
+    }
+    assert_eq!(entered, paid);
+    // The same over HTTP, in UTC without an activity; another activity paid nothing.
+    let path = format!("/admin/results?kind=points&activityId={demo}");
+    assert_eq!(
+        sorted(&admin(&place, &server, &path).await.text()),
+        sorted(&text)
+    );
+    let all = admin(&place, &server, "/admin/results?kind=points").await;
+    assert_eq!(all.text().lines().count(), paid.len());
+    let other = [
+        "results",
+        &activity(),
+        "--kind",
+        "points",
+        "--format",
+        "csv",
+    ];
+    assert_eq!(place.run_here(&other).await.ok().lines().count(), 1);
+    server.stop().await;
+    place.run_here(&["audit"]).await.ok();
+}
+
+/// The lines of a file, whose order is not known.
+fn sorted(text: &str) -> Vec<&str> {
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.sort_unstable();
+    lines
+}
+
 #[tokio::test]
 async fn wrong_options_are_refused() {
     let place = Place::with_campaigns(&[LOAD]).await;
@@ -211,8 +277,9 @@ async fn wrong_options_are_refused() {
         (
             &["results", "200001", "--kind", "recharges", "--award", "1"],
             2,
-            "--kind recharges",
+            "--kind: only draws have a prize",
         ),
+        (&["results"], 2, "ACTIVITY is missing"),
         (&["results", "200001", "--format", "xml"], 2, "xml"),
         (
             &["results", "200001", "--rate", "0"],

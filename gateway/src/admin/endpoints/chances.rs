@@ -1,11 +1,8 @@
 //! `/admin/chances`: gives a user chances. `drawbridge chances grant` does the same in a lane of
 //! its own where no server holds the data.
 use hyper::StatusCode;
-use hyper::header::RETRY_AFTER;
-use jiff::Timestamp;
 use market::grant::{ChanceCount, GrantAsk, InvalidChances};
-use market::switches::{Effect, Switch};
-use market::{ActivityId, RechargeOrder, Refusal, RequestId, UserId};
+use market::{ActivityId, Refusal, RequestId, UserId};
 use serde::{Deserialize, Serialize};
 use shards::{CommandError, Shards};
 
@@ -14,7 +11,7 @@ use crate::admin::call::AdminCall;
 use crate::admin::respond::{fault, json, read};
 use crate::admin::state::Admin;
 use crate::admin::token::AdminCaller;
-use crate::answer::{Code, Failure};
+use crate::admin::user_change::{UserChange, UserChangeError};
 use crate::edge::HttpResponse;
 
 /// A request to give a user chances.
@@ -37,13 +34,7 @@ pub struct ChancesRequest {
 
 /// The same, with fields that are valid.
 #[derive(Debug)]
-pub struct CheckedChances {
-    user: UserId,
-    request: RequestId,
-    ask: GrantAsk,
-    who: String,
-    why: String,
-}
+pub struct CheckedChances(UserChange<GrantAsk>);
 
 /// Chances that were given, as they are shown.
 #[derive(Debug, Serialize)]
@@ -76,120 +67,46 @@ impl ChancesRequest {
             reason: self.reason,
         };
         let (who, why) = record.checked(caller)?;
-        Ok(CheckedChances {
+        Ok(CheckedChances(UserChange {
             user: UserId::new(&self.user_id).map_err(|error| format!("userId: {error}"))?,
             request: RequestId::new(&self.request_id)
                 .map_err(|error| format!("requestId: {error}"))?,
+            activity: Some(ask.activity),
+            what: format!("chances grant {} in {}", ask.chances.get(), ask.activity),
             ask,
             who,
             why,
-        })
+        }))
     }
-}
-
-/// Why no chances are known to be given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ChancesError {
-    /// The switch `read_only` is on for the user.
-    #[error("nothing is written for this user while the switch read_only is on")]
-    ReadOnly,
-    /// The command was refused, or it failed.
-    #[error(transparent)]
-    Command(#[from] CommandError),
 }
 
 impl CheckedChances {
     /// Gives the chances, and notes who did so and why in the audit log.
-    pub async fn give(&self, shards: &Shards) -> Result<ChancesGiven, ChancesError> {
-        if self.is_read_only(shards) {
-            return Err(ChancesError::ReadOnly);
-        }
-        let given = self.carry_out(shards).await;
-        self.note(shards, &given).await;
-        let (order, repeated) = given?;
+    pub async fn give(&self, shards: &Shards) -> Result<ChancesGiven, UserChangeError> {
+        let Self(change) = self;
+        let (order, repeated) = change.carry_out(shards).await?;
         // The chances are given, whether the account can be read just now or not.
-        let account = shards.account(&self.user, order.activity).await;
+        let account = shards.account(&change.user, change.ask.activity).await;
         Ok(ChancesGiven {
             recharge_order_id: order.id.to_string(),
             request_id: order.request.as_str().to_owned(),
-            activity_id: order.activity.get(),
+            activity_id: change.ask.activity.get(),
             chances: order.chances,
             total_granted: account.ok().flatten().map(|account| account.granted),
             repeated,
         })
     }
 
-    /// Whether the switch `read_only` keeps this user's rows as they are.
-    fn is_read_only(&self, shards: &Shards) -> bool {
-        let catalogue = shards.catalogue();
-        let (activity, now) = (self.ask.activity, Timestamp::now());
-        let effect = catalogue
-            .switches()
-            .effect(Switch::ReadOnly, activity, &self.user, now);
-        effect == Some(Effect::Applied)
-    }
-
-    /// Gives the chances. Returns the record of it, and whether an earlier call gave them.
-    async fn carry_out(&self, shards: &Shards) -> Result<(RechargeOrder, bool), CommandError> {
-        let (user, request) = (self.user.clone(), self.request.clone());
-        shards.execute_ask(user, request, self.ask).await
-    }
-
-    /// Writes the entry of the audit log. A process may die between the commit and its entry; then
-    /// the repeat of the request writes the entry.
-    async fn note(&self, shards: &Shards, given: &Result<(RechargeOrder, bool), CommandError>) {
-        let Some((what, detail)) = self.entry(given) else {
-            return;
-        };
-        let is_repeat = matches!(given, Ok((_, true)));
-        if !(is_repeat && is_noted(shards, &detail).await) {
-            shards.note(&self.who, what, detail, &self.why).await;
-        }
-    }
-
-    /// What the audit log says, and its detail: of what has changed something or may have.
-    fn entry(
-        &self,
-        given: &Result<(RechargeOrder, bool), CommandError>,
-    ) -> Option<(String, String)> {
-        let GrantAsk { activity, chances } = self.ask;
-        let (user, what) = (
-            self.user.as_str(),
-            format!("chances grant {} in {activity}", chances.get()),
-        );
-        match given {
-            Ok((order, is_repeat)) => {
-                let remark = if *is_repeat { " (repeated)" } else { "" };
-                let detail = format!("{user}, recharge order {}", order.id);
-                Some((format!("{what}{remark}"), detail))
-            }
-            Err(CommandError::OutcomeUnknown) => Some((
-                format!("{what} (unconfirmed)"),
-                format!("{user}, request id {}", self.request.as_str()),
-            )),
-            Err(_) => None,
-        }
-    }
-
     /// Why no chances are given, and what helps.
-    pub fn explain(&self, error: ChancesError) -> String {
+    pub fn explain(&self, error: UserChangeError) -> String {
         match error {
-            ChancesError::Command(CommandError::Refused(Refusal::ActivityUnknown)) => format!(
+            UserChangeError::Command(CommandError::Refused(Refusal::ActivityUnknown)) => format!(
                 "no activity {} is published; `drawbridge campaign list` shows those that are",
-                self.ask.activity
+                self.0.ask.activity
             ),
-            ChancesError::Command(CommandError::OutcomeUnknown) => {
-                format!("{error}: ask again with the same request id")
-            }
-            error => error.to_string(),
+            error => error.explain(),
         }
     }
-}
-
-/// Whether one of the latest entries of the audit log is about this recharge order.
-async fn is_noted(shards: &Shards, detail: &str) -> bool {
-    let latest = shards.audit_log().await.unwrap_or_default();
-    latest.iter().any(|entry| entry.detail == detail)
 }
 
 impl Admin {
@@ -211,27 +128,9 @@ impl Admin {
                 let given = serde_json::to_string(&given).expect("plain values");
                 json(StatusCode::OK, given)
             }
-            Err(error) => failed(error, &asked.explain(error)),
+            Err(error) => error.response(&asked.explain(error)),
         }
     }
-}
-
-/// A command that was not carried out, with the code that players know.
-fn failed(error: ChancesError, why: &str) -> HttpResponse {
-    let Failure {
-        code,
-        retry_after_s,
-        ..
-    } = match error {
-        ChancesError::ReadOnly => Code::ReadOnly.into(),
-        ChancesError::Command(error) => error.into(),
-    };
-    let body = serde_json::json!({ "error": why, "code": code.as_str() });
-    let mut response = json(code.status(), body.to_string());
-    if let Some(seconds) = retry_after_s.or(code.retry_after_s()) {
-        response.headers_mut().insert(RETRY_AFTER, seconds.into());
-    }
-    response
 }
 
 #[cfg(test)]
@@ -298,17 +197,9 @@ mod tests {
     }
 
     #[test]
-    fn what_has_changed_nothing_is_in_no_audit_log() {
-        let asked = checked(request()).expect("valid");
-        let refused = |error| asked.entry(&Err(error));
-        assert_eq!(
-            refused(CommandError::Refused(Refusal::TooManyChances)),
-            None
-        );
-        assert_eq!(refused(CommandError::TooOld), None);
-        let unconfirmed = refused(CommandError::OutcomeUnknown);
-        let expected = ("chances grant 3 in 7 (unconfirmed)", "u1, request id k");
-        assert_eq!(unconfirmed, Some((expected.0.into(), expected.1.into())));
-        assert_eq!(asked.who, r#"alice (as "bob")"#);
+    fn the_audit_log_has_the_caller_and_the_name_that_was_said() {
+        let CheckedChances(change) = checked(request()).expect("valid");
+        assert_eq!(change.who, r#"alice (as "bob")"#);
+        assert_eq!(change.what, "chances grant 3 in 7");
     }
 }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use hyper::StatusCode;
 use market::campaign::{Catalogue, Published};
 use market::chances::Account;
+use market::points::{Points, PointsAccount};
 use market::{ActivityId, Order, OrderId, RequestId, UserId};
 use serde::Serialize;
 use shards::OrderKey;
@@ -16,8 +17,9 @@ use crate::admin::state::Admin;
 use crate::answer::Data;
 use crate::desk::today;
 use crate::edge::HttpResponse;
+use crate::http::endpoints::account::AccountView;
+use crate::http::endpoints::draw_record;
 use crate::http::endpoints::draw_record::Record;
-use crate::http::endpoints::{account, draw_record};
 use crate::http::views::drawn::Drawn;
 
 impl Admin {
@@ -54,9 +56,14 @@ impl Admin {
             );
         };
         tracing::info!(who = caller.name, "an account of a user is looked up");
-        match self.shards.account(&user, activity).await {
-            Ok(stored) => json(StatusCode::OK, account_json(&published, stored)),
-            Err(error) => shard_unavailable(error),
+        let stored = self.shards.account(&user, activity).await;
+        let points = self.shards.points(&user).await;
+        match (stored, points) {
+            (Ok(stored), Ok(points)) => {
+                let points = points.unwrap_or_default();
+                json(StatusCode::OK, account_json(&published, stored, points))
+            }
+            (Err(error), _) | (_, Err(error)) => shard_unavailable(error),
         }
     }
 }
@@ -97,7 +104,8 @@ pub(super) fn field<T: FromStr<Err: Display>>(
     }
 }
 
-fn user(query: &str) -> Result<UserId, String> {
+/// The user that a query names.
+pub(super) fn user(query: &str) -> Result<UserId, String> {
     let text: Option<String> = field(query, "userId")?;
     let text = text.ok_or("userId: is missing")?;
     UserId::new(&text).map_err(|error| format!("userId: {error}"))
@@ -171,9 +179,26 @@ fn latest_json(orders: &[Order], catalogue: &Catalogue) -> String {
     .expect("plain values")
 }
 
-/// A user's chances today, as `query_user_activity_account` returns them.
-pub fn account_json(published: &Published, stored: Option<Account>) -> String {
-    account::encode(published, today(published, stored)).into_json()
+/// A user's chances today, as `query_user_activity_account` returns them, and the user's points.
+pub fn account_json(
+    published: &Published,
+    stored: Option<Account>,
+    points: PointsAccount,
+) -> String {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct WithPoints {
+        #[serde(flatten)]
+        chances: AccountView,
+        points: Points,
+        points_frozen: bool,
+    }
+    let shown = WithPoints {
+        chances: AccountView::new(published, today(published, stored)),
+        points: points.balance,
+        points_frozen: points.frozen,
+    };
+    serde_json::to_string(&shown).expect("plain values")
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod jobs;
 mod limits;
 mod log;
 pub mod look_ups;
+pub mod points;
 mod reload;
 mod results;
 mod switches;
@@ -62,6 +63,8 @@ static ENDPOINTS: &[AdminEndpoint] = endpoints! {
     Operator POST "/admin/cooldowns" => set_cooldown,
     Operator DELETE "/admin/cooldowns" => clear_cooldown,
     Operator POST "/admin/chances" => give_chances,
+    Viewer GET "/admin/points" => show_points,
+    Operator POST "/admin/points" => change_points,
     Viewer GET "/admin/limits" => list_limits,
     Operator POST "/admin/limits" => set_limit,
     Operator DELETE "/admin/limits" => clear_limit,

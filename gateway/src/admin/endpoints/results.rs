@@ -15,12 +15,13 @@ use hyper::{Response, StatusCode};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use market::campaign::Published;
-use market::{ActivityId, AwardId, Kind, Order, OrderId};
+use market::{ActivityId, AwardId, Order, OrderId};
 use serde::Serialize;
 use shards::Shards;
-use shards::results::{Effort, ResultsFilter};
+use shards::results::{Effort, ResultKind, ResultsFilter};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout, timeout_at};
+use tokio::try_join;
 
 use super::look_ups::field;
 use crate::admin::call::AdminCall;
@@ -58,21 +59,24 @@ impl Admin {
             Ok(asked) => asked,
             Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
         };
-        let Some(published) = self.published(asked.filter.activity) else {
-            return no_activity(asked.filter.activity);
+        let zone = match asked.filter.activity {
+            None => TimeZone::UTC,
+            Some(activity) => match self.published(activity) {
+                Some(published) => published.campaign.activity.time_zone.clone(),
+                None => return no_activity(activity),
+            },
         };
         let Ok(place) = self.exporting.clone().try_acquire_owned() else {
             return busy();
         };
         tracing::info!(
             who = caller.name,
-            activity = asked.filter.activity.get(),
+            activity = asked.filter.activity.map(ActivityId::get),
             "results are exported"
         );
         let (sender, body) = AnswerBody::stream();
         let format = asked.format;
         let shards = self.shards.clone();
-        let zone = published.campaign.activity.time_zone.clone();
         tokio::spawn(async move { write_file(&shards, asked, zone, sender, place).await });
         let mut response = Response::new(body);
         let media_type = HeaderValue::from_static(format.media_type());
@@ -97,7 +101,7 @@ impl Admin {
         };
         let (who, activity_id) = (&caller.name, activity.get());
         tracing::info!(who, activity = activity_id, "an activity is reported");
-        let filter = ResultsFilter::all(Kind::Draw, activity);
+        let filter = ResultsFilter::all(ResultKind::Draws, activity);
         let results = self.shards.results(filter, Effort::BESIDE_DRAWS);
         let mut tally = Tally::new(published.campaign.activity.time_zone.clone());
         let progress = ExportProgress::default();
@@ -110,9 +114,10 @@ impl Admin {
             }
         }
         // After the draws: a total is never below what was issued of it.
-        match self.shards.stock_totals().await {
-            Ok(totals) => {
-                let report = tally.report(&published, &totals);
+        let stock = try_join!(self.shards.stock_totals(), self.shards.stock_last_left());
+        match stock {
+            Ok((totals, left)) => {
+                let report = tally.report(&published, &totals, &left);
                 let report = serde_json::to_string(&report).expect("plain values");
                 json(StatusCode::OK, report)
             }
@@ -132,9 +137,9 @@ impl Admin {
         tracing::info!(who = caller.name, "draws are looked for");
         match asked {
             DrawsQuestion::Order(order) => self.find_order(order).await,
-            DrawsQuestion::Matching(filter, state, limit) => {
-                let Some(published) = self.published(filter.activity) else {
-                    return no_activity(filter.activity);
+            DrawsQuestion::Matching(activity, filter, state, limit) => {
+                let Some(published) = self.published(activity) else {
+                    return no_activity(activity);
                 };
                 let Ok(_place) = self.looking.try_acquire() else {
                     let why = "this gateway looks for draws twice already: wait a moment, or ask \
@@ -197,10 +202,8 @@ impl Admin {
                 Ok(Err(error)) => failures.push(error.to_string()),
                 Ok(Ok(Some(page))) => {
                     calls_read += page.calls;
-                    let is_wanted = |order: &Order| {
-                        let campaign = results.campaign(order.version);
-                        state.is_none_or(|state| PrizeState::of(order, campaign) == state)
-                    };
+                    let is_wanted =
+                        |order: &Order| state.is_none_or(|state| PrizeState::of(order) == state);
                     found.extend(page.orders.into_iter().filter(is_wanted));
                 }
             }
@@ -319,20 +322,25 @@ impl ResultsQuestion {
     fn parse(query: &str) -> Result<Self, String> {
         let kind: Option<String> = field(query, "kind")?;
         let kind = match kind.as_deref() {
-            None | Some("draws") => Kind::Draw,
-            Some("recharges") => Kind::Grant,
-            Some(_) => return Err("kind: expected draws or recharges".to_owned()),
+            None | Some("draws") => ResultKind::Draws,
+            Some("recharges") => ResultKind::Recharges,
+            Some("points") => ResultKind::Points,
+            Some(_) => return Err("kind: expected draws, recharges or points".to_owned()),
+        };
+        let in_activity = match kind {
+            ResultKind::Points => field(query, "activityId")?,
+            ResultKind::Draws | ResultKind::Recharges => Some(activity(query)?),
         };
         let asked = Self {
-            filter: filter(query, kind)?,
+            filter: filter(query, kind, in_activity)?,
             state: field(query, "state")?,
             format: field(query, "format")?.unwrap_or(Format::Ndjson),
             byte_order_mark: field(query, "bom")?.unwrap_or_default(),
             rate: field(query, "rate")?,
         };
         let of_draws = asked.state.is_some() || asked.filter.award.is_some();
-        if of_draws && asked.filter.kind != Kind::Draw {
-            return Err("kind: chances have no prize; leave out awardId and state".to_owned());
+        if of_draws && asked.filter.kind != ResultKind::Draws {
+            return Err("kind: only draws have a prize; leave out awardId and state".to_owned());
         }
         if asked.byte_order_mark && asked.format != Format::Csv {
             return Err("bom: only format=csv has a byte order mark".to_owned());
@@ -345,7 +353,7 @@ impl ResultsQuestion {
 #[derive(Debug)]
 enum DrawsQuestion {
     Order(OrderId),
-    Matching(ResultsFilter, Option<PrizeState>, usize),
+    Matching(ActivityId, ResultsFilter, Option<PrizeState>, usize),
 }
 
 impl DrawsQuestion {
@@ -357,8 +365,10 @@ impl DrawsQuestion {
         if !(1..=FOUND_MAX).contains(&limit) {
             return Err(format!("limit: expected an integer from 1 to {FOUND_MAX}"));
         }
-        let filter = filter(query, Kind::Draw)?;
-        Ok(Self::Matching(filter, field(query, "state")?, limit))
+        let activity = activity(query)?;
+        let filter = filter(query, ResultKind::Draws, Some(activity))?;
+        let state = field(query, "state")?;
+        Ok(Self::Matching(activity, filter, state, limit))
     }
 }
 
@@ -366,7 +376,11 @@ fn activity(query: &str) -> Result<ActivityId, String> {
     field(query, "activityId")?.ok_or_else(|| "activityId: is missing".to_owned())
 }
 
-fn filter(query: &str, kind: Kind) -> Result<ResultsFilter, String> {
+fn filter(
+    query: &str,
+    kind: ResultKind,
+    activity: Option<ActivityId>,
+) -> Result<ResultsFilter, String> {
     let (since, until) = (time(query, "since")?, time(query, "until")?);
     if since
         .zip(until)
@@ -379,7 +393,7 @@ fn filter(query: &str, kind: Kind) -> Result<ResultsFilter, String> {
         award,
         since,
         until,
-        ..ResultsFilter::all(kind, activity(query)?)
+        ..ResultsFilter::all(kind, activity)
     })
 }
 
@@ -400,12 +414,16 @@ mod tests {
         let export = |query: &str| ResultsQuestion::parse(query).map(drop);
         let look = |query: &str| DrawsQuestion::parse(query).map(drop);
         assert!(export("activityId=1&since=2026-11-30T08:00:00%2B08:00&rate=5").is_ok());
+        assert!(export("kind=points").is_ok() && export("kind=points&activityId=1").is_ok());
         for (query, field) in [
             ("", "activityId"),
             ("activityId=0", "activityId"),
             ("activityId=1&activityId=1", "activityId"),
             ("activityId=1&format=xml", "format"),
-            ("activityId=1&kind=points", "kind"),
+            ("activityId=1&kind=prizes", "kind"),
+            ("kind=recharges", "activityId"),
+            ("kind=points&activityId=0", "activityId"),
+            ("kind=points&state=none", "kind"),
             ("activityId=1&kind=recharges&awardId=1", "kind"),
             ("activityId=1&state=gone", "state"),
             ("activityId=1&since=yesterday", "since"),

@@ -24,6 +24,7 @@ use crate::fleet::registry::Obeyer;
 use crate::fleet::{Fleet, GatewayIdentity, default_name};
 use crate::http::{HttpApi, HttpApiConfig, HttpMetrics};
 use crate::identity::Identity;
+use crate::identity::apps::Apps;
 use crate::limits::RateLimits;
 use crate::limits::metrics::LimitMetrics;
 use crate::log_level::LogLevel;
@@ -54,6 +55,7 @@ pub(super) fn assemble(
     listeners: &Listeners,
 ) -> Result<ServerParts, ServeError> {
     let identity = Arc::new(Identity::new(&config.identity).map_err(ServeError::Identity)?);
+    let apps = Arc::new(Apps::new(&config.apps).map_err(ServeError::Identity)?);
     let limits = Arc::new(RateLimits::new(
         &config.limits,
         LimitMetrics::new(&registry)?,
@@ -70,6 +72,7 @@ pub(super) fn assemble(
     } = origin;
     let reloaded = ReloadParts {
         identity: identity.clone(),
+        apps: apps.clone(),
         limits: limits.clone(),
         shards: shards.clone(),
         access: access.clone(),
@@ -93,6 +96,7 @@ pub(super) fn assemble(
     let desk = Desk::new(DeskParts {
         shards: shards.clone(),
         identity,
+        apps,
         limits: limits.clone(),
         proxies: config.http.trusted_proxies.clone(),
         in_flight_max: config.admission.in_flight_max,

@@ -22,36 +22,38 @@ pub const ROUTE: Route = Route {
 async fn serve(desk: &Desk, asked: &EndpointRequest<'_>) -> Result<EndpointAnswer, Failure> {
     let (user, activity) = decode(desk, asked)?;
     let (published, account) = desk.account_today(&user, activity).await?;
-    Ok(encode(&published, account).into())
+    Ok(Data::new(&AccountView::new(&published, account)).into())
 }
 
 fn decode(desk: &Desk, asked: &EndpointRequest<'_>) -> Result<(UserId, ActivityId), Failure> {
     Ok((asked.reading_user(desk)?, asked.fields.activity()?))
 }
 
-/// The chances of an account as of the day that it is brought to.
-pub fn encode(published: &Published, account: Account) -> Data {
-    let chances = published.campaign.chances;
-    let left = account.left(chances);
-    Data::new(&AccountView {
-        total_count: account.granted,
-        total_count_surplus: left.total,
-        day_count: chances.day_limit,
-        day_count_surplus: left.today,
-        month_count: chances.month_limit,
-        month_count_surplus: left.this_month,
-    })
-}
-
 /// A user's chances. What is left is what can be drawn now: pages show the day's as "draws you
 /// have".
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct AccountView {
+pub struct AccountView {
     total_count: u32,
     total_count_surplus: u32,
     day_count: u32,
     day_count_surplus: u32,
     month_count: u32,
     month_count_surplus: u32,
+}
+
+impl AccountView {
+    /// The chances of an account as of the day that it is brought to.
+    pub fn new(published: &Published, account: Account) -> Self {
+        let chances = published.campaign.chances;
+        let left = account.left(chances);
+        Self {
+            total_count: account.granted,
+            total_count_surplus: left.total,
+            day_count: chances.day_limit,
+            day_count_surplus: left.today,
+            month_count: chances.month_limit,
+            month_count_surplus: left.this_month,
+        }
+    }
 }

@@ -18,6 +18,6 @@ pub const ROUTE: Route = Route {
 async fn serve(desk: &Desk, asked: &EndpointRequest<'_>) -> Result<EndpointAnswer, Failure> {
     let (user, activity) = (asked.reading_user(desk)?, asked.fields.activity()?);
     let (published, account) = desk.account_today(&user, activity).await?;
-    let awards = award_views(&published.campaign.strategy, account.day_used);
-    Ok(Data::new(&awards).into())
+    let awards = award_views(desk, &published.campaign, account.day_used);
+    Ok(Data::new(&awards.await).into())
 }

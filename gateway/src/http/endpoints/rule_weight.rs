@@ -1,5 +1,5 @@
 //! The weight thresholds and a user's way to them.
-use market::campaign::Strategy;
+use market::campaign::Campaign;
 use market::chances::Account;
 use market::ids::AwardIndex;
 use serde::Serialize;
@@ -8,6 +8,7 @@ use crate::answer::{Data, Endpoint, Failure};
 use crate::desk::Desk;
 use crate::http::fields::FieldName;
 use crate::http::route::{About, EndpointAnswer, EndpointRequest, Methods, Route, Serve};
+use crate::http::views::left::LeftView;
 
 /// `POST strategy/query_raffle_strategy_rule_weight`
 pub const ROUTE: Route = Route {
@@ -25,7 +26,8 @@ pub const ROUTE: Route = Route {
 async fn serve(desk: &Desk, asked: &EndpointRequest<'_>) -> Result<EndpointAnswer, Failure> {
     let (user, activity) = (asked.reading_user(desk)?, asked.fields.activity()?);
     let (published, account) = desk.account_today(&user, activity).await?;
-    Ok(encode(&published.campaign.strategy, account).into())
+    desk.refresh_left().await;
+    Ok(encode(desk, &published.campaign, account).into())
 }
 
 /// A weight threshold and the user's way to it.
@@ -42,14 +44,18 @@ struct WeightView<'a> {
 struct WeightAward<'a> {
     award_id: u64,
     award_title: &'a str,
+    #[serde(flatten)]
+    left: LeftView,
 }
 
-fn encode(strategy: &Strategy, account: Account) -> Data {
+fn encode(desk: &Desk, campaign: &Campaign, account: Account) -> Data {
+    let (activity, strategy) = (campaign.activity.id, &campaign.strategy);
     let award = |&index: &AwardIndex| {
         let award = strategy.award(index);
         WeightAward {
             award_id: award.id.get(),
             award_title: &award.title,
+            left: LeftView::new(desk.left(activity, award)),
         }
     };
     let groups = strategy.weight_groups().iter().map(|group| WeightView {

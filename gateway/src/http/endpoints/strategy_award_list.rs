@@ -12,10 +12,11 @@ pub const ROUTE: Route = Route {
     methods: Methods::Read,
     takes: &[FieldName::Strategy],
     about: About::NoUser,
-    serve: Serve::Look(serve),
+    serve: Serve::Read(|desk, asked| Box::pin(serve(desk, asked))),
 };
 
-fn serve(desk: &Desk, asked: &EndpointRequest<'_>) -> Result<EndpointAnswer, Failure> {
+async fn serve(desk: &Desk, asked: &EndpointRequest<'_>) -> Result<EndpointAnswer, Failure> {
     let published = desk.strategy(asked.fields.strategy()?)?;
-    Ok(Data::new(&award_views(&published.campaign.strategy, 0)).into())
+    let awards = award_views(desk, &published.campaign, 0);
+    Ok(Data::new(&awards.await).into())
 }

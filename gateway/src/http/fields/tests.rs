@@ -259,3 +259,86 @@ fn a_parameter_may_come_twice_with_one_value() {
     );
     assert!(of_draw.is_ok(), "what an endpoint does not take is ignored");
 }
+
+#[test]
+fn a_report_is_an_object_within_the_body() {
+    let read = |body: &str| -> Result<[String; 4], Failure> {
+        let fields = object(body.as_bytes())?;
+        let (app, user) = (fields.app()?, fields.reported_user()?);
+        let (behaviour, number) = (fields.behaviour()?, fields.business_number()?);
+        let texts = [
+            app.as_str(),
+            user.as_str(),
+            behaviour.as_str(),
+            number.as_str(),
+        ];
+        Ok(texts.map(str::to_owned))
+    };
+    let with = |data: &str| format!(r#"{{"appId":"shop","data":{data}}}"#);
+    let good = r#"{"userId":7,"behaviorType":"openai_pay","outBusinessNo":"n-1","x":[{}]}"#;
+    let expected = ["shop", "7", "openai_pay", "n-1"].map(str::to_owned);
+    assert_eq!(read(&with(good)), Ok(expected.clone()));
+    let spaced = with(&format!(" {good} ")).replace("\"data\"", "\"d\\u0061ta\" ");
+    assert_eq!(read(&spaced), Ok(expected));
+    for (data, fault) in [
+        ("null", "userId: is missing"),
+        ("[]", "data: must be an object"),
+        ("\"x\"", "data: must be an object"),
+        ("7", "data: must be an object"),
+        ("{}", "userId: is missing"),
+        (r#"{"data":{"userId":"u"}}"#, "userId: is missing"),
+        (
+            r#"{"userId":"u","userId":"v"}"#,
+            "userId: comes twice with different values",
+        ),
+        (
+            r#"{"userId":"u","behaviorType":"a b"}"#,
+            "behaviorType: must be 1 to 16",
+        ),
+        (
+            r#"{"userId":"u","behaviorType":"a","outBusinessNo":" 1"}"#,
+            "outBusinessNo: must not begin or end with white space",
+        ),
+        (
+            r#"{"userId":"u","behaviorType":"a","outBusinessNo":"1\u0000"}"#,
+            "outBusinessNo: must not contain control characters",
+        ),
+        (
+            r#"{"userId":"u","behaviorType":"a","outBusinessNo":{}}"#,
+            "outBusinessNo: must be a string or a number",
+        ),
+    ] {
+        let found = detail(read(&with(data)));
+        assert!(found.starts_with(fault), "{data}: {found}");
+    }
+    let long = format!(
+        r#"{{"userId":"u","behaviorType":"a","outBusinessNo":"{}"}}"#,
+        "1".repeat(129)
+    );
+    assert_eq!(
+        detail(read(&with(&long))),
+        "outBusinessNo: must have at most 128 characters"
+    );
+    // One user outside of the object and another one in it are two.
+    let two = r#"{"appId":"shop","userId":"v","data":{"userId":"u"}}"#;
+    assert_eq!(
+        detail(read(two)),
+        "userId: comes twice with different values"
+    );
+    // A form cannot have an object.
+    assert_eq!(detail(pairs("", "data=%7B%7D")), "data: must be an object");
+}
+
+#[test]
+fn skus_and_entries_are_integers() {
+    let fields = object(br#"{"sku":"9014","before":"12"}"#).expect("JSON");
+    assert_eq!(fields.sku().map(SkuId::get), Ok(9_014));
+    assert_eq!(fields.before_entry(), Ok(Some(12)));
+    for bad in ["0", "-1", "1.5", "\"x\"", "9223372036854775808"] {
+        let body = format!(r#"{{"sku":{bad},"before":{bad}}}"#);
+        let fields = object(body.as_bytes()).expect("JSON");
+        assert!(detail(fields.sku()).starts_with("sku: expected"), "{bad}");
+        let fault = detail(fields.before_entry());
+        assert!(fault.starts_with("before: expected"), "{bad}");
+    }
+}

@@ -83,7 +83,9 @@ fn paths_lead_to_their_endpoints() {
             let by_token = call(&format!("{path}_by_token"));
             match route.about {
                 About::User => assert_eq!(by_token, (route.endpoint, true, *count), "{path}"),
-                About::NoUser => assert_eq!(by_token.0, Endpoint::Unknown, "{path}"),
+                About::NoUser | About::App => {
+                    assert_eq!(by_token.0, Endpoint::Unknown, "{path}");
+                }
             }
         }
     }
@@ -109,10 +111,18 @@ fn what_may_be_sent_twice_changes_nothing() {
         assert!(labels.insert(label), "{label} stands twice");
         let changes = route.methods == Methods::Change;
         assert_eq!(route.is_command(), changes, "{label}");
+        // What an application reports is known by its number, which is a key of its own.
+        let key = if route.about == About::App {
+            FieldName::BusinessNumber
+        } else {
+            FieldName::Request
+        };
         assert!(
-            !changes || route.takes.contains(&FieldName::Request),
+            !changes || route.takes.contains(&key),
             "{label} has no key to ask again with",
         );
+        let names_key = route.takes.contains(&FieldName::Request);
+        assert!(!route.has_key() || names_key, "{label}");
     }
 }
 
@@ -154,6 +164,6 @@ fn nginx_has_the_same_paths() {
             .map(str::to_owned)
             .collect::<BTreeSet<_>>()
     };
-    assert_eq!(written("$drawbridge_is_draw"), paths(true));
+    assert_eq!(written("$drawbridge_is_command"), paths(true));
     assert_eq!(written("$drawbridge_is_read"), paths(false));
 }

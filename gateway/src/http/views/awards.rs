@@ -1,7 +1,10 @@
 //! The prizes on the wheel.
-use market::campaign::Strategy;
+use market::campaign::Campaign;
 use market::ids::AwardIndex;
 use serde::Serialize;
+
+use super::left::LeftView;
+use crate::desk::Desk;
 
 /// A prize on the wheel.
 #[derive(Serialize)]
@@ -20,18 +23,34 @@ pub struct AwardView<'a> {
     award_unlock: bool,
     has_award_unlock: bool,
     wait_unlock_count: u32,
+    #[serde(flatten)]
+    left: LeftView,
 }
 
-/// All prizes of a strategy, as they look to a user who has made this number of draws today.
-pub fn award_views(strategy: &Strategy, draws_today: u32) -> Vec<AwardView<'_>> {
+/// All prizes on the wheel of a campaign, as they look to a user who has made this number of draws
+/// today.
+pub async fn award_views<'c>(
+    desk: &Desk,
+    campaign: &'c Campaign,
+    draws_today: u32,
+) -> Vec<AwardView<'c>> {
+    let strategy = &campaign.strategy;
+    desk.refresh_left().await;
     (0..strategy.awards.len())
         .map(AwardIndex)
         .filter(|&index| strategy.award(index).is_on_wheel())
-        .map(|index| award_view(strategy, index, draws_today))
+        .map(|index| award_view(desk, campaign, index, draws_today))
         .collect()
 }
 
-fn award_view(strategy: &Strategy, index: AwardIndex, draws_today: u32) -> AwardView<'_> {
+fn award_view<'c>(
+    desk: &Desk,
+    Campaign {
+        activity, strategy, ..
+    }: &'c Campaign,
+    index: AwardIndex,
+    draws_today: u32,
+) -> AwardView<'c> {
     let award = strategy.award(index);
     // The draw itself walks the same tree, so the page and the rule cannot differ.
     let opens_at = |draws| {
@@ -53,5 +72,6 @@ fn award_view(strategy: &Strategy, index: AwardIndex, draws_today: u32) -> Award
         award_unlock: is_unlocked,
         has_award_unlock: is_unlocked,
         wait_unlock_count: draws_left,
+        left: LeftView::new(desk.left(activity.id, award)),
     }
 }

@@ -1,5 +1,5 @@
 //! Draws that were made, as callers read them.
-use market::Order;
+use market::{Order, Points};
 use serde::Serialize;
 
 /// What a draw gave.
@@ -9,6 +9,9 @@ pub struct Drawn<'a> {
     award_id: u64,
     award_title: &'a str,
     award_index: u32,
+    /// The points that it paid; absent for other prizes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    award_amount: Option<Points>,
     order_id: String,
 }
 
@@ -18,6 +21,7 @@ impl<'a> From<&'a Order> for Drawn<'a> {
             award_id: order.award.get(),
             award_title: &order.award_title,
             award_index: order.award_index,
+            award_amount: order.points(),
             order_id: order.id.to_string(),
         }
     }

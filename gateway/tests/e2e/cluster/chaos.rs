@@ -1,5 +1,6 @@
-//! Chaos: under constant load everything dies, hangs and forgets, in an order that a seed decides.
-//! At the end every answered draw is there, and every unit was issued once at most.
+//! Chaos: under constant load of draws, sign-ins, purchases and rewards everything dies, hangs and
+//! forgets, in an order that a seed decides. At the end everything that was answered is there, and
+//! nothing else, and every unit was issued once at most.
 //!
 //! `CHAOS_SEED` repeats a run's faults, `CHAOS_FAULTS` says how many there are; `make chaos` runs
 //! more of them than `make test` does.
@@ -17,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::client::{Client, Load};
+use super::traders::{self, Traders};
 use crate::support::campaign::{FALLBACK_AWARD, LOAD_ACTIVITY, SCARCE_AWARD, scarce};
 use crate::support::cluster::{issued_query, numbers};
 use crate::support::{Cluster, Request, ask_all, eventually, run};
@@ -304,8 +306,12 @@ async fn chaos(seed: u64, faults_max: usize) {
     let units = UNITS_PER_FAULT * faults_max as u64;
     let cluster = Cluster::start()
         .await
-        .with_campaigns(&[(ACTIVITY, scarce(ACTIVITY, units))])
+        .with_campaigns(&[
+            (ACTIVITY, scarce(ACTIVITY, units)),
+            (traders::ACTIVITY, traders::campaign()),
+        ])
         .await;
+    traders::accept_reports(&cluster).await;
     let ceiling = Arc::new(AtomicU64::new(units));
     let stop = watch::Sender::new(false);
     let watched = |part| Watched {
@@ -322,10 +328,12 @@ async fn chaos(seed: u64, faults_max: usize) {
         seed,
         doors: cluster.doors(),
         users: (0..400).map(|number| format!("u{number}")).collect(),
-        mix: vec![(LOAD_ACTIVITY, 1), (ACTIVITY, 1)],
+        mix: vec![(LOAD_ACTIVITY, 2), (ACTIVITY, 2), (traders::ACTIVITY, 1)],
         per_second: 300,
         timeouts: Duration::from_secs(3),
     };
+    let traders = load.users[..30].to_vec();
+    let trading = Traders::start(cluster.doors(), traders, seed);
     let drawing = Client::new(load).start();
     sleep(Duration::from_millis(500)).await;
 
@@ -339,6 +347,7 @@ async fn chaos(seed: u64, faults_max: usize) {
         client.tally(begun)
     );
     client.answer_all().await;
+    trading.settle(&cluster).await;
     stop.send_replace(true);
     let samples = sampler.await.expect("no sample was oversold");
     println!("{} draws, {samples} samples", client.answered());
@@ -369,6 +378,13 @@ async fn break_everything(
         additions.spawn(run(cluster.command(&[
             "stock", "add", &activity, &award, &added, "--reason", "chaos",
         ])));
+        let (trade, reason) = (traders::ACTIVITY.to_string(), ["--reason", "chaos"]);
+        for given in [
+            &["chances", "grant", "u0", &trade, "3"][..],
+            &["points", "adjust", "u0", "1.50"],
+        ] {
+            additions.spawn(run(cluster.command(&[given, &reason].concat())));
+        }
 
         let at_once = faults.next_at_once(faults_max - happened);
         let reported: Vec<String> = at_once.iter().map(Fault::to_string).collect();

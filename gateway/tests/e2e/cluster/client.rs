@@ -84,7 +84,7 @@ pub struct Drawing {
 }
 
 /// Codes that mean: ask again.
-const PASSING: [&str; 9] = [
+pub(super) const PASSING: [&str; 9] = [
     "0006",
     "ERR_GW_001",
     "ERR_GW_002",

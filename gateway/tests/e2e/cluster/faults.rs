@@ -143,6 +143,19 @@ fn questions(cluster: &Cluster, gateway: &str, shard: u16) -> Vec<Question> {
             of_user("strategy/query_raffle_strategy_rule_weight"),
         ),
         player(
+            "`credit_account`",
+            of_user("activity/query_user_credit_account"),
+        ),
+        player("`credit_ledger`", of_user("activity/credit_ledger")),
+        player(
+            "`is_signed_in`",
+            Request::get(&format!("activity/is_calendar_sign_rebate?userId={user}")),
+        ),
+        player(
+            "`sku_list`",
+            of_user("activity/query_sku_product_list_by_activity_id"),
+        ),
+        player(
             "`strategy_award_list`",
             of_strategy("query_raffle_award_list"),
         ),
@@ -167,7 +180,7 @@ fn questions(cluster: &Cluster, gateway: &str, shard: u16) -> Vec<Question> {
         operation("`GET /readyz`", "/readyz", None),
         operation("`GET /metrics`", "/metrics", None),
         operation("`GET /admin/switches`", "/admin/switches", None),
-        // It is for nothing yet.
+        // No player signs in here.
         operation(
             "`POST /admin/switches`",
             "/admin/switches",

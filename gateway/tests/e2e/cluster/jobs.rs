@@ -90,8 +90,8 @@ async fn the_jobs_of_a_gateway_that_dies_are_taken_over_within_seconds() {
         .await;
 
         // The heir does the work too: here a withdrawal that the command did not get to.
-        let withdrawal = "INSERT INTO stock_operation (activity_id, award_id, kind, units, who, why, at_ms) \
-                    VALUES (200002, 1, 'withdraw', 10, 'bob', 'a recall', 0)";
+        let withdrawal = "INSERT INTO stock_operation (activity_id, good_kind, good_id, kind, units, who, why, at_ms) \
+                    VALUES (200002, 0, 1, 'withdraw', 10, 'bob', 'a recall', 0)";
         cluster.execute("meta", withdrawal).await;
         eventually("the withdrawal is done", TAKEN_OVER, async || {
             (cluster.stock(200_002, SCARCE_AWARD).await.0 == 1_000 - 10 * (round + 1)).then_some(())

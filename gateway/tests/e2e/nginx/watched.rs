@@ -58,7 +58,7 @@ async fn connections_and_own_answers_are_there_to_be_watched() {
             .collect::<Vec<_>>()
     };
     assert_eq!(logged("code"), ["ERR_GW_006", "ERR_GW_009", "0002"]);
-    assert_eq!(logged("call"), ["draw", "read", "other"]);
+    assert_eq!(logged("call"), ["command", "read", "other"]);
     assert_eq!(logged("status"), [504, 503, 400]);
     assert_eq!(
         logged("asked"),

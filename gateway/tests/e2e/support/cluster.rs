@@ -400,7 +400,7 @@ impl Cluster {
 
     /// Where the units of a prize are, read from each server directly and not by the program.
     pub async fn units(&self, activity: u64, award: u64) -> Units {
-        let prize = format!("{activity}:{award}:");
+        let prize = format!("{activity}:award:{award}:");
         let left = self.hash("drawbridge:stock").await;
         let left = left.iter().filter(|(field, _)| field.starts_with(&prize));
         let left = left
@@ -419,7 +419,7 @@ impl Cluster {
         let issued = self.sum_of_shards(&issued_query(activity, award)).await;
         let total = format!(
             "SELECT CAST(COALESCE(SUM(applied), 0) AS SIGNED) FROM stock_operation \
-             WHERE activity_id = {activity} AND award_id = {award}"
+             WHERE activity_id = {activity} AND good_kind = 0 AND good_id = {award}"
         );
         let total = self.numbers("meta", &total).await[0]
             .try_into()

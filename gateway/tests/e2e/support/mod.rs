@@ -5,6 +5,7 @@ pub mod cluster;
 mod database;
 mod place;
 mod server;
+pub mod shop;
 pub mod token;
 mod wait;
 

@@ -182,7 +182,7 @@ const NOT_UNDERSTOOD: [Case; 37] = [
         &["switch", "clear", "drwa", "--reason", "why"],
         2,
         "invalid value 'drwa' for '<SWITCH>': there is no switch \"drwa\"; there are draw, fallback_only, read_only, \
-         signin, exchange and limits",
+         signin, exchange, rewards and limits",
     ),
     (
         &["config", "show", "--admin", "nonsense"],

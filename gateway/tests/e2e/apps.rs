@@ -1,0 +1,227 @@
+//! Applications that report what users did: signed right, signed wrong, and again.
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::support::shop::{KEY, campaign, points, report, signed, signed_at};
+use crate::support::{Place, Request, Server, text_of};
+
+const ACTIVITY: u64 = 200_052;
+const OLD_KEY: &str = "an old key of the shop, also long enough";
+const TOKEN: &str = "a token of the old shop";
+
+/// A server that knows two applications.
+async fn started() -> (Place, Server) {
+    let place = Place::with_campaigns(&[&campaign(ACTIVITY)]).await;
+    let server = Server::start_with(&place, &config(&place)).await;
+    (place, server)
+}
+
+fn config(place: &Place) -> String {
+    let (new, old) = (place.file("new.key", KEY), place.file("old.key", OLD_KEY));
+    let token = place.file("token", format!("{TOKEN}\n"));
+    format!(
+        "[[app]]\nid = \"shop\"\nkey_files = [{new:?}, {old:?}]\n\
+         [[app]]\nid = \"old-shop\"\ntoken_file = {token:?}\n"
+    )
+}
+
+#[tokio::test]
+async fn a_behaviour_is_rewarded_once_however_often_it_is_reported() {
+    let (place, server) = started().await;
+    let paid = report("u", "openai_pay", "order-1");
+    let first = server.ask(&signed(&paid)).await;
+    let first = first.expect(200, "0000");
+    assert_eq!((&first.data, &first.request), (&json!(true), &None));
+    assert_eq!(server.data(&points("u")).await, json!(1.5));
+    // Under another key, and signed with the old one: user, behaviour and number decide.
+    for again in [
+        signed(&paid).header("Idempotency-Key", "k"),
+        signed(&paid).header("Idempotency-Key", "l"),
+        signed_at(&paid, OLD_KEY, Timestamp::now().as_second() - 200),
+    ] {
+        assert_eq!(server.ask(&again).await.body, first.body);
+    }
+    assert_eq!(server.data(&points("u")).await, json!(1.5));
+    for (user, number) in [("u", "order-2"), ("v", "order-1")] {
+        let other = report(user, "openai_pay", number);
+        server.ask(&signed(&other)).await.expect(200, "0000");
+    }
+    assert_eq!(server.data(&points("u")).await, json!(3.0));
+    assert_eq!(server.data(&points("v")).await, json!(1.5));
+    // A draw under any key that can be named is another call.
+    let draw = Request::draw("u", ACTIVITY, "order-1");
+    server.ask(&draw).await.expect(200, "0000");
+    place.audited().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_call_that_is_not_signed_right_is_refused_by_its_cause() {
+    let (place, server) = started().await;
+    let paid = report("u", "openai_pay", "order-1");
+    let now = Timestamp::now().as_second();
+    let stranger = json!({"appId": "nobody", "data": paid["data"]});
+    let unsigned = |report: &Value| Request::json("rebate/rebate", report);
+    let foreign = signed_at(&paid, "another key of more than thirty-two bytes", now);
+    for (request, status, code) in [
+        (unsigned(&paid), 401, "ERR_ID_001"),
+        (unsigned(&stranger), 401, "ERR_ID_007"),
+        (foreign, 401, "ERR_ID_009"),
+        (signed_at(&paid, KEY, now - 400), 401, "ERR_ID_008"),
+        (signed_at(&paid, KEY, now + 400), 401, "ERR_ID_008"),
+        (
+            signed(&paid).with_body(stranger.to_string()),
+            401,
+            "ERR_ID_009",
+        ),
+        (signed(&paid).with_body("no JSON"), 401, "ERR_ID_009"),
+        (signed(&stranger), 400, "0002"),
+        (
+            unsigned(&paid).header("X-App-Id", "shop"),
+            401,
+            "ERR_ID_001",
+        ),
+    ] {
+        let response = server.send(&request).await;
+        let answer = response.envelope().expect(status, code);
+        assert_eq!(response.header("WWW-Authenticate").is_some(), status == 401);
+        assert!(!answer.body.contains("requestId"), "{}", answer.body);
+    }
+    // A parameter beside the signed body is none.
+    let beside = Request::post(
+        "rebate/rebate?userId=u&behaviorType=openai_pay&outBusinessNo=1",
+        "application/json",
+        json!({"appId": "old-shop", "appToken": TOKEN}).to_string(),
+    );
+    let answer = server.ask(&beside).await;
+    assert!(answer.expect(400, "0002").info.contains("userId"));
+    assert_eq!(server.data(&points("u")).await, json!(0.0));
+    place.audited().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn bad_reports_are_named_and_can_be_sent_again() {
+    let (_place, server) = started().await;
+    let cases = [
+        (report("", "openai_pay", "1"), 400, "0002", "userId"),
+        (report("u\u{0}", "openai_pay", "1"), 400, "0002", "userId"),
+        (report("u", "sign", "1"), 400, "0002", "behaviorType"),
+        (report("u", "", "1"), 400, "0002", "behaviorType"),
+        (
+            report("u", &"b".repeat(17), "1"),
+            400,
+            "0002",
+            "behaviorType",
+        ),
+        (report("u", "openai_pay", ""), 400, "0002", "outBusinessNo"),
+        (
+            report("u", "openai_pay", " 1"),
+            400,
+            "0002",
+            "outBusinessNo",
+        ),
+        (
+            report("u", "openai_pay", "1\n"),
+            400,
+            "0002",
+            "outBusinessNo",
+        ),
+        (
+            report("u", "openai_pay", "a\tb"),
+            400,
+            "0002",
+            "outBusinessNo",
+        ),
+        (
+            report("u", "openai_pay", &"1".repeat(129)),
+            400,
+            "0002",
+            "outBusinessNo",
+        ),
+        (report("u", "unheard_of", "1"), 409, "0003", ""),
+        (json!({"appId": "shop"}), 400, "0002", "userId"),
+        (json!({"appId": "shop", "data": []}), 400, "0002", "data"),
+        (json!({"appId": "shop", "data": "x"}), 400, "0002", "data"),
+        (json!({"data": {}}), 400, "0002", "appId"),
+    ];
+    for (report, status, code, field) in cases {
+        let answer = server.ask(&signed(&report)).await;
+        let answer = answer.expect(status, code);
+        assert!(answer.info.contains(field), "{report}: {}", answer.info);
+    }
+    assert_eq!(server.data(&points("u")).await, json!(0.0));
+    let longest = report("u", "openai_pay", &"漢".repeat(128));
+    server.ask(&signed(&longest)).await.expect(200, "0000");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_token_is_enough_for_one_and_keys_change_while_the_server_runs() {
+    let (place, server) = started().await;
+    let with_token = |app: &str, token: Value, number: &str| {
+        let mut body = report("u", "openai_pay", number);
+        (body["appId"], body["appToken"]) = (app.into(), token);
+        Request::json("rebate/rebate", &body)
+    };
+    server
+        .ask(&with_token("old-shop", TOKEN.into(), "1"))
+        .await
+        .expect(200, "0000");
+    for (request, code) in [
+        (with_token("old-shop", "wrong".into(), "2"), "0008"),
+        (with_token("old-shop", Value::Null, "2"), "0008"),
+        (with_token("shop", TOKEN.into(), "2"), "ERR_ID_001"),
+    ] {
+        server.ask(&request).await.expect(401, code);
+    }
+    assert_eq!(server.data(&points("u")).await, json!(1.5));
+
+    // The old key is taken out, and the old shop.
+    let new = text_of(&place.path("new.key"));
+    place.file(
+        "config.toml",
+        format!("[[app]]\nid = \"shop\"\nkey_files = [{new:?}]\n"),
+    );
+    let (admin, token) = (
+        format!("http://{}", server.admin),
+        text_of(&place.data().join("admin-token")),
+    );
+    let words = [
+        "reload",
+        "--reason",
+        "a test",
+        "--admin",
+        &admin,
+        "--token-file",
+        &token,
+    ];
+    place.run(&words).await.ok();
+    let paid = report("u", "openai_pay", "3");
+    let now = Timestamp::now().as_second();
+    server
+        .ask(&signed_at(&paid, OLD_KEY, now))
+        .await
+        .expect(401, "ERR_ID_009");
+    server
+        .ask(&with_token("old-shop", TOKEN.into(), "4"))
+        .await
+        .expect(401, "ERR_ID_007");
+    server.ask(&signed(&paid)).await.expect(200, "0000");
+
+    // The switch for rewards.
+    let words = ["switch", "set", "rewards", "off", "--reason", "a test"];
+    let at = ["--admin", &admin, "--token-file", &token];
+    place.run(&[&words[..], &at].concat()).await.ok();
+    let paid = report("u", "openai_pay", "5");
+    server.ask(&signed(&paid)).await.expect(503, "0004");
+    let words = ["switch", "clear", "rewards", "--reason", "a test"];
+    place.run(&[&words[..], &at].concat()).await.ok();
+    server.ask(&signed(&paid)).await.expect(200, "0000");
+    assert_eq!(server.data(&points("u")).await, json!(4.5));
+    let log = server.stderr();
+    for secret in [KEY, OLD_KEY, TOKEN, "order-", "order_"] {
+        assert!(!log.contains(secret), "{log}");
+    }
+    server.stop().await;
+}
