@@ -14,7 +14,7 @@ use market::batch::{Batch, Circumstances, Known, Supply, plan, settle};
 use market::calendar::Day;
 use market::campaign::{Campaign, Catalogue, Published, Turnout};
 use market::chances::Account;
-use market::draw::{DrawAsk, decide};
+use market::draw::{DrawAsk, Drawer, decide};
 use market::forecast::{Buffers, Forecast};
 use market::odds::{Pool, Rate};
 use market::random::CommandNumbers;
@@ -71,8 +71,14 @@ fn chain_and_tree(bencher: Bencher, used: u32) {
     };
     let mut random = seeded(2);
     bencher.bench_local(|| {
-        let decision =
-            decide(&campaign, user, black_box(account), now, &mut random).expect("chances");
+        let decision = decide(
+            &campaign,
+            Drawer::not_listed(user),
+            black_box(account),
+            now,
+            &mut random,
+        )
+        .expect("chances");
         decision.conclude(&campaign.strategy, true)
     });
 }
@@ -193,10 +199,10 @@ fn plan_and_settle_calls(bencher: Bencher, calls: usize, count: DrawCount) {
             (commands, numbers)
         })
         .bench_local_values(|(commands, mut numbers)| {
-            let batch = Batch::gather(commands);
+            let batch = Batch::gather(commands, &catalogue, now);
             let known = Known {
                 accounts: vec![Some(Account::new(chances)); batch.needs().accounts.len()],
-                calls: vec![None; batch.needs().calls.len()],
+                ..Known::nothing(batch.needs())
             };
             let around = Circumstances {
                 catalogue: &catalogue,

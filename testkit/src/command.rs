@@ -51,19 +51,22 @@ impl Ran {
     /// Total, issued and left of a prize, read from the output of `drawbridge stock show`.
     #[track_caller]
     pub fn stock(self, activity: u64, award: u64) -> (u64, u64, u64) {
+        self.stock_of(activity, &format!("award {award}"))
+    }
+
+    /// The same of `award ID` or `sku ID`.
+    #[track_caller]
+    pub fn stock_of(self, activity: u64, item: &str) -> (u64, u64, u64) {
         let text = self.ok();
-        let numbers = |line: &str| {
-            line.split_whitespace()
-                .map_while(|word| word.parse().ok())
-                .collect::<Vec<u64>>()
+        let of_item = |line: &str| {
+            let words = line.split_whitespace().collect::<Vec<_>>().join(" ");
+            let numbers = words.strip_prefix(&format!("{activity} {item} "))?;
+            let numbers = numbers.split(' ').map(|word| word.parse().ok());
+            numbers.collect::<Option<Vec<u64>>>()
         };
-        let found = text
-            .lines()
-            .map(numbers)
-            .find(|numbers| numbers.starts_with(&[activity, award]));
-        match found.as_deref() {
-            Some(&[_, _, total, issued, left]) => (total, issued, left),
-            _ => panic!("no award {award} of activity {activity} in:\n{text}"),
+        match text.lines().find_map(of_item).as_deref() {
+            Some(&[total, issued, left]) => (total, issued, left),
+            _ => panic!("no {item} of activity {activity} in:\n{text}"),
         }
     }
 

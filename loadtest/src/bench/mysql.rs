@@ -15,18 +15,22 @@ use crate::error::Error;
 const WRITERS: u16 = 4;
 
 /// The statements that make the tables in their present form.
-const SCHEMA: [&str; 4] = [
+const SCHEMA: [&str; 5] = [
     include_str!("../../../shards/sql/mysql/schema/shard_0001_tables.sql"),
     include_str!("../../../shards/sql/mysql/schema/shard_0002_tables.sql"),
     include_str!("../../../shards/sql/mysql/schema/shard_0006_tables.sql"),
     include_str!("../../../shards/sql/mysql/schema/shard_0008_tables.sql"),
+    include_str!("../../../shards/sql/mysql/schema/shard_0010_tables.sql"),
 ];
 /// The tables that this makes.
-const NAMES: [&str; 4] = [
+const NAMES: [&str; 7] = [
     "raffle_account_{table}",
     "raffle_order_{table}",
     "raffle_call_{table}",
     "recharge_order_{table}",
+    "points_account_{table}",
+    "points_entry_{table}",
+    "sign_in_{table}",
 ];
 const INSERT_CALLS: &str = include_str!("../../../shards/sql/mysql/calls/insert.sql");
 const INSERT_ORDERS: &str = include_str!("../../../shards/sql/mysql/orders/insert.sql");

@@ -8,7 +8,7 @@ use sqlx::{Arguments as _, Database, Encode, Type};
 
 use testkit::random::SplitMix64;
 
-/// Draws of one transaction, which are as many rows of each table. With 11 columns that is 2,816
+/// Draws of one transaction, which are as many rows of each table. With 14 columns that is 3,584
 /// parameters: less than a tenth of what `SQLite` allows, a twentieth of what MariaDB allows.
 pub(super) const ROWS: usize = 256;
 
@@ -28,7 +28,7 @@ impl DrawTable {
     pub(super) fn columns(self) -> usize {
         match self {
             Self::Calls => 8,
-            Self::Orders => 11,
+            Self::Orders => 14,
         }
     }
 
@@ -80,7 +80,7 @@ impl DrawTable {
                 ),
                 Self::Orders => write!(
                     text,
-                    r#"[{id},"{user}",{ACTIVITY},1,1,{DAY},{award},"{TITLE}",{award},"{RULE}",1]"#
+                    r#"[{id},"{user}",{ACTIVITY},1,1,{DAY},{award},"{TITLE}",{award},"{RULE}",1,1,0,""]"#
                 ),
             };
         }
@@ -94,6 +94,8 @@ const ACTIVITY: i64 = 200_001;
 const DAY: i64 = 20_000;
 const TITLE: &str = "Random points";
 const RULE: &str = "none";
+/// The number of an order that promises nothing.
+const PROMISE: i64 = 1;
 
 /// How a batch is inserted. The faster way depends on the database and on the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,7 +210,10 @@ where
     all.add(TITLE)?;
     all.add(draw.award)?;
     all.add(RULE)?;
-    all.add(1_i64)
+    all.add(1_i64)?;
+    all.add(PROMISE)?;
+    all.add(0_i64)?;
+    all.add("")
 }
 
 /// Counts the batches of one writer until its time has passed.
