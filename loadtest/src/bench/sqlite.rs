@@ -23,7 +23,8 @@ CREATE TABLE orders (
     order_id INTEGER PRIMARY KEY, user_id TEXT NOT NULL, activity_id INTEGER NOT NULL,
     version INTEGER NOT NULL, ordinal INTEGER NOT NULL, day INTEGER NOT NULL,
     award_id INTEGER NOT NULL, award_title TEXT NOT NULL, award_index INTEGER NOT NULL,
-    rule TEXT NOT NULL, stocked INTEGER NOT NULL)";
+    rule TEXT NOT NULL, stocked INTEGER NOT NULL, promise INTEGER NOT NULL,
+    points INTEGER NOT NULL, award_config TEXT NOT NULL)";
 
 /// Inserts into new files in `folder` for `seconds`. Returns the draws per second.
 pub(super) fn measure(folder: &Path, way: InsertWay, seconds: u64) -> Result<f64, Error> {
