@@ -95,27 +95,16 @@ pub struct UserId(Arc<str>);
 
 impl UserId {
     /// The longest user id, in characters.
-    pub const CHARS_MAX: usize = 128;
+    pub const CHARS_MAX: usize = TEXT_CHARS_MAX;
 
     /// Checks a string and makes it an id.
     pub fn new(text: &str) -> Result<Self, InvalidId> {
-        let invalid = |expected| Err(InvalidId { expected });
-        if text.is_empty() {
-            return invalid("must not be empty");
-        }
-        // A character has at most four bytes: the cheap test avoids counting a huge string.
-        if text.len() > 4 * Self::CHARS_MAX || text.chars().count() > Self::CHARS_MAX {
-            return invalid("must have at most 128 characters");
-        }
-        if text.chars().any(char::is_control) {
-            return invalid("must not contain control characters");
-        }
-        if text.trim().len() != text.len() {
-            return invalid("must not begin or end with white space");
-        }
+        check_text(text)?;
         // Operators could not distinguish such a user from another one, or from none.
         if text.chars().all(is_invisible) {
-            return invalid("must have a visible character");
+            return Err(InvalidId {
+                expected: "must have a visible character",
+            });
         }
         Ok(Self(text.into()))
     }
@@ -124,6 +113,29 @@ impl UserId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// The longest user id or business number, in characters.
+const TEXT_CHARS_MAX: usize = 128;
+
+/// What user ids and business numbers have in common: their length, no control characters, and no
+/// white space at the ends.
+fn check_text(text: &str) -> Result<(), InvalidId> {
+    let invalid = |expected| Err(InvalidId { expected });
+    if text.is_empty() {
+        return invalid("must not be empty");
+    }
+    // A character has at most four bytes: the cheap test avoids counting a huge string.
+    if text.len() > 4 * TEXT_CHARS_MAX || text.chars().count() > TEXT_CHARS_MAX {
+        return invalid("must have at most 128 characters");
+    }
+    if text.chars().any(char::is_control) {
+        return invalid("must not contain control characters");
+    }
+    if text.trim().len() != text.len() {
+        return invalid("must not begin or end with white space");
+    }
+    Ok(())
 }
 
 /// Whether a character shows nothing by itself: white space, what Unicode lists as ignorable by
@@ -257,23 +269,11 @@ pub struct BusinessNumber(Arc<str>);
 
 impl BusinessNumber {
     /// The longest number, in characters.
-    pub const CHARS_MAX: usize = 128;
+    pub const CHARS_MAX: usize = TEXT_CHARS_MAX;
 
     /// Checks a string and makes it a number.
     pub fn new(text: &str) -> Result<Self, InvalidId> {
-        let invalid = |expected| Err(InvalidId { expected });
-        if text.is_empty() {
-            return invalid("must not be empty");
-        }
-        if text.len() > 4 * Self::CHARS_MAX || text.chars().count() > Self::CHARS_MAX {
-            return invalid("must have at most 128 characters");
-        }
-        if text.chars().any(char::is_control) {
-            return invalid("must not contain control characters");
-        }
-        if text.trim().len() != text.len() {
-            return invalid("must not begin or end with white space");
-        }
+        check_text(text)?;
         Ok(Self(text.into()))
     }
 

@@ -50,7 +50,7 @@ impl Desk {
     }
 
     /// Rewards a user for a behaviour that an application reports. The user's own limit is not
-    /// asked: whoever taps too often keeps no application from reporting.
+    /// asked: a user who taps too often keeps no application from reporting.
     pub async fn reward(
         &self,
         user: UserId,

@@ -24,25 +24,6 @@ pub struct SignInAsk {
     pub activity: Option<ActivityId>,
 }
 
-/// Whether no sign-in would be rewarded now, by the days of the user's last ones: in one activity,
-/// or in all that are open and reward it.
-pub fn is_signed_in(
-    catalogue: &Catalogue,
-    user: &UserId,
-    activity: Option<ActivityId>,
-    now: Timestamp,
-    last: impl Fn(ActivityId) -> SignIn,
-) -> bool {
-    let sign = Behaviour::sign();
-    let mut open = rewarding::open_activities(catalogue, &sign, activity, user, now);
-    open.all(|published| {
-        let activity = &published.campaign.activity;
-        last(activity.id)
-            .on(Day::of(now, &activity.time_zone))
-            .is_none()
-    })
-}
-
 /// A sign-in that is allowed, with what it gives.
 #[derive(Debug)]
 pub(crate) struct PlannedSignIn {

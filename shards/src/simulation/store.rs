@@ -496,7 +496,7 @@ async fn write_changed<T: FakeTable>(
     Ok(())
 }
 
-/// Whoever writes an entry has the account of points locked.
+/// A transaction that writes an entry has the account of points locked.
 fn insert_entries(transaction: &Transaction, entries: Vec<PointsEntry>) -> Result<(), StoreError> {
     for entry in entries {
         let key = (entry.user.clone(), entry.number);

@@ -1,9 +1,9 @@
 //! How many units are left now, as a gateway tells its callers.
 //!
 //! Stock in memory is read at once. The servers of a cluster are read at most twice a second and
-//! only when somebody asks, however many ask: whoever finds the last reading too old begins the
-//! next one, and all wait for it together, but not for long. While the servers do not answer the
-//! last known number stands, with its age, and nobody waits.
+//! only when there are requests, however many: the first that finds the last reading too old begins
+//! the next one, and all wait for it together, but not for long. While the servers do not answer the
+//! last known number stands, with its age, and no request waits.
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
