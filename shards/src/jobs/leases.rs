@@ -58,6 +58,8 @@ pub(crate) struct SharedLeases {
     table: LeaseTable,
     /// Names this process.
     holder: String,
+    /// How long a lease lasts.
+    ttl: Duration,
     jobs: Mutex<BTreeMap<String, Held>>,
 }
 
@@ -76,6 +78,7 @@ impl SharedLeases {
         Self {
             table,
             holder,
+            ttl: LEASE,
             jobs: Mutex::default(),
         }
     }
@@ -144,7 +147,7 @@ impl SharedLeases {
             .cloned()
             .collect();
         if !wanted.is_empty() {
-            self.table.take(&wanted, &self.holder, LEASE).await?;
+            self.table.take(&wanted, &self.holder, self.ttl).await?;
             asked = Instant::now();
             leases = self.table.read(&all).await?;
         }
@@ -157,7 +160,7 @@ impl SharedLeases {
         for job in jobs.values_mut() {
             (job.by, job.ours_until) = (None, None);
         }
-        let mut pause = LEASE;
+        let mut pause = self.ttl;
         for JobLease { job, holder, lasts } in leases {
             let (held, until) = (jobs.entry(job.clone()).or_default(), asked + *lasts);
             held.by = Some((holder.clone(), until));
@@ -200,6 +203,9 @@ mod tests {
     use crate::store::{Columns, Connection, Database, MysqlDatabase};
     use crate::testing::{DatabaseServer, Mariadb, shared_database};
 
+    /// Only what a test does ends a lease, however slow the machine is.
+    const LONG: Duration = Duration::from_hours(1);
+
     const JOBS: [&str; 7] = [
         "stock-1",
         "reclaim-0",
@@ -216,7 +222,8 @@ mod tests {
         let pool = Meta::new(meta).pool().clone();
         std::array::from_fn(|number| {
             let table = LeaseTable::new(pool.clone());
-            let leases = SharedLeases::new(table, format!("gateway-{number}"));
+            let mut leases = SharedLeases::new(table, format!("gateway-{number}"));
+            leases.ttl = LONG;
             for job in JOBS {
                 leases.add(job);
             }
@@ -272,19 +279,57 @@ mod tests {
         assert_eq!(holders(&gateways), vec![vec![0]; JOBS.len()]);
     }
 
+    /// Lets time pass for all leases in the meta database.
+    async fn pass(database: &MysqlDatabase, time: Duration) {
+        let mut connection = database.connect().await.expect("a connection");
+        let sql =
+            "UPDATE job_lease SET expires_at = expires_at - INTERVAL JSON_VALUE(?, '$[0]') SECOND";
+        let time = format!("[{}]", time.as_secs());
+        connection.execute(sql, &time).await.expect("changed");
+    }
+
+    /// How long the leases of two jobs last, by the meta database.
+    async fn lasts<const COUNT: usize>(
+        gateway: &SharedLeases,
+        jobs: [&str; COUNT],
+    ) -> [Duration; COUNT] {
+        let leases = gateway.table.read(&jobs.map(str::to_owned)).await;
+        let leases = leases.expect("it answers");
+        let of = |job| leases.iter().find(|lease| lease.job == job);
+        jobs.map(|job| of(job).expect("a lease").lasts)
+    }
+
+    #[tokio::test]
+    async fn who_cannot_renew_a_lease_stops_when_it_ends() {
+        let [gateway]: [SharedLeases; 1] = gateways(shared_database().await).await;
+        let lease = JobLease {
+            job: "fold-0".to_owned(),
+            holder: "gateway-0".to_owned(),
+            lasts: LEASE,
+        };
+        tokio::time::pause();
+        let pause = gateway.learn(&[lease], Instant::now());
+        assert_eq!(pause, RENEWAL);
+        assert!(gateway.begin("fold-0"));
+        assert!(!gateway.begin("fold-1"), "it has no lease of this one");
+        tokio::time::advance(LEASE).await;
+        assert!(!gateway.begin("fold-0"));
+        assert_eq!(gateway.holder("fold-0"), None);
+    }
+
     #[tokio::test]
     async fn a_job_has_one_holder_and_passes_on_when_it_dies_or_stops() {
-        let gateways: [SharedLeases; 3] = gateways(shared_database().await).await;
+        let database = shared_database().await;
+        let gateways: [SharedLeases; 3] = gateways(database.clone()).await;
         let [one, two, three] = &gateways;
         assert_eq!(one.round().await, Ok(RENEWAL));
         // Who has none comes when the first lease may end, not earlier.
         let pause = two.round().await.expect("it answers");
-        assert!(RENEWAL < pause && pause <= LEASE, "{pause:?}");
+        assert!(RENEWAL < pause && pause <= LONG, "{pause:?}");
         assert_eq!(holders(&gateways), vec![vec![0]; JOBS.len()]);
         // It has gone.
-        sleep(pause + LOOK_MIN).await;
+        pass(&database, LONG * 2).await;
         assert_eq!(two.round().await, Ok(RENEWAL));
-        assert_eq!(holders(&gateways), vec![vec![1]; JOBS.len()]);
         one.round().await.expect("it answers");
         assert_eq!(
             holders(&gateways),
@@ -295,10 +340,11 @@ mod tests {
         assert!(two.begin("snapshot"));
         two.jobs().get_mut("snapshot").expect("a job").busy_since =
             Instant::now().checked_sub(LEASE * 2);
+        pass(&database, LONG / 2).await;
         two.round().await.expect("it answers");
-        let [before, after] =
-            ["withdraw", "snapshot"].map(|job| two.jobs()[job].ours_until.expect("ours still"));
-        assert!(after < before, "its lease is not prolonged");
+        let [renewed, left] = lasts(two, ["withdraw", "snapshot"]).await;
+        assert!(renewed > LONG / 2, "{renewed:?}");
+        assert!(left <= LONG / 2, "its lease is not prolonged: {left:?}");
         two.give_up().await.expect("it answers");
         assert_eq!(three.round().await, Ok(RENEWAL));
         assert_eq!(holders(&gateways), vec![vec![2]; JOBS.len()]);
