@@ -41,6 +41,10 @@ pub(super) enum Fault {
     DebitWithoutEntry,
     /// The ledger has an entry, and the account is as it was.
     EntryWithoutDebit,
+    /// The unit that a purchase was granted counts as issued, although its debit was refused.
+    SkuUnitCounted,
+    /// The server keeps the unit that a purchase was granted, although its debit was refused.
+    SkuUnitKept,
     /// A sign-in does not look when the user last signed in, and writes over whatever is there.
     SignInTwice,
     /// A draw's day is the gateway's, even when the account's is later.

@@ -13,6 +13,7 @@
 //!   whatever their table: a new table needs nothing here.
 //! * `process.rs` is a stock server (`lua/*.lua`, verb by verb), `session.rs` what gateways have of
 //!   it. `meta.rs` is the meta database.
+//! * `refused_debits.rs`: the units of purchases that are refused when they are settled.
 //! * `conformance.rs` runs the suites of the real shards and servers over these fakes.
 //! * `gateway.rs`, `players.rs`, `disasters.rs`: who acts.
 //! * `fault.rs` lists rules of the protocol that a fake can break. Each must be found out
@@ -33,6 +34,7 @@ mod log;
 mod meta;
 mod players;
 mod process;
+mod refused_debits;
 mod rows;
 mod run;
 mod scenario;

@@ -162,7 +162,8 @@ impl Session for FakeSession {
         &mut self,
         closings: &[Closing],
     ) -> Result<Result<Epoch, Lost>, StockUnavailable> {
-        let (closings, flatters) = (closings.to_vec(), self.world.breaks(Fault::CloseFlatters));
+        let closings = self.world.state().closed_as(closings);
+        let flatters = self.world.breaks(Fault::CloseFlatters);
         let closed = self
             .run("close", move |process| (process.close(&closings), closings))
             .await?

@@ -143,9 +143,9 @@ impl FakeStore {
         .await?
     }
 
-    async fn note_grant(&mut self, grant: GrantId, receipt: &Receipt) -> Result<(), StoreError> {
+    async fn note_grant(&mut self, grant: GrantId, receipt: Receipt) -> Result<(), StoreError> {
         let transaction = self.open()?;
-        let (mut receipt, fault, lane) = (receipt.clone(), self.world.fault, self.lane);
+        let (mut receipt, fault, lane) = (receipt, self.world.fault, self.lane);
         if fault == Some(Fault::DeleteOpen) {
             receipt.closed.append(&mut self.settled);
         }
@@ -339,6 +339,7 @@ impl ShardStore for FakeStore {
         if self.world.breaks(Fault::SettleFirst) {
             self.world.state().close_everywhere(grant, receipt);
         }
+        let receipt = (self.world.state()).written_receipt(grant, settlement, receipt);
         self.stand_still().await;
         let written = match self.write_rows(settlement).await {
             Ok(()) => self.note_grant(grant, receipt).await,

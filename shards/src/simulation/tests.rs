@@ -55,7 +55,7 @@ fn replay(seed: u64) {
 }
 
 /// What must have happened at least once in a thousand runs: else they would prove little.
-const EVENTS: [&str; 52] = [
+const EVENTS: [&str; 53] = [
     "answer: a unit",
     "answer: no unit",
     "answer: stock unavailable",
@@ -98,6 +98,7 @@ const EVENTS: [&str; 52] = [
     "reclaimed",
     "folded",
     "delivered",
+    "unit of a refused debit",
     "withdrawn",
     "withdrawal ended",
     "lock wait",
@@ -201,6 +202,8 @@ planted!(
     a_verdict_must_go_by_the_batch_s_own_call: VerdictByKey,
     what_changes_points_must_have_an_entry: DebitWithoutEntry,
     an_entry_must_change_the_points: EntryWithoutDebit,
+    the_unit_of_a_refused_debit_must_not_count: SkuUnitCounted,
+    the_unit_of_a_refused_debit_must_go_back: SkuUnitKept,
     a_day_must_have_one_sign_in: SignInTwice,
     a_day_must_not_come_from_the_clock_alone: ClockLabel,
     a_lane_must_not_delete_the_receipt_of_an_open_grant: DeleteOpen,

@@ -12,6 +12,7 @@ use super::fault::Fault;
 use super::log::Log;
 use super::meta::MetaTables;
 use super::process::Server;
+use super::refused_debits::KeptUnits;
 use super::scenario::{SHARDS, Scenario};
 use super::tables::ShardTables;
 use super::wire::Weather;
@@ -38,6 +39,7 @@ pub(super) struct WorldState {
     pub(super) servers: Vec<Server>,
     pub(super) meta: MetaTables,
     pub(super) book: Book,
+    pub(super) kept: KeptUnits,
     /// The lanes of each gateway, by shard and table; none while it is down.
     pub(super) gateways: Vec<Option<Vec<Entrance>>>,
     pub(super) log: Log,
@@ -67,6 +69,7 @@ impl World {
             servers,
             meta: MetaTables::new(scenario.spread),
             book: Book::default(),
+            kept: KeptUnits::default(),
             gateways: Vec::new(),
             log: Log::new(trace),
             began,
