@@ -11,8 +11,9 @@
 //! These rules hold for all kinds of commands, so they stand here and no kind repeats them:
 //!
 //! * An earlier call under the same key comes before every rule: a repeat gets its answer, another
-//!   call is refused. A refused call does not hold its key. (One that is refused when it is settled
-//!   held it until then: another call under the key that came beside it is refused too.)
+//!   call is refused. A refused call does not hold its key. Where one is refused only when it is
+//!   settled, another call under its key that came beside it is decided in a batch of its own
+//!   ([`Settlement::undecided`]).
 //! * All or nothing: what a refused command has changed is undone.
 //! * Random numbers belong to a command and are kept with it: another try, or one with fewer
 //!   commands beside it, draws what was drawn before.

@@ -35,6 +35,12 @@ pub(super) enum PlannedCommand {
     Refused(Refusal),
     /// The same call came earlier in this batch: it gets the same answer.
     SameAs(usize),
+    /// Another call came earlier in this batch under the same key. If that one makes something,
+    /// this one is refused.
+    Differs {
+        first: usize,
+        refusal: Refusal,
+    },
     /// Its rules allow it.
     Allowed(Planned),
 }
@@ -48,7 +54,12 @@ impl Plan {
 
     /// How many commands are refused.
     pub fn refused(&self) -> usize {
-        let refused = |planned: &&PlannedCommand| matches!(planned, PlannedCommand::Refused(_));
+        let refused = |planned: &&PlannedCommand| {
+            matches!(
+                planned,
+                PlannedCommand::Refused(_) | PlannedCommand::Differs { .. }
+            )
+        };
         self.planned.iter().filter(refused).count()
     }
 }
@@ -136,7 +147,7 @@ impl<S: Randomness> Planner<'_, S> {
                 let earlier = &commands[first].ask;
                 match differs(ask.fingerprint(), earlier.fingerprint(), ask == earlier) {
                     None => PlannedCommand::SameAs(first),
-                    Some(refusal) => PlannedCommand::Refused(refusal),
+                    Some(refusal) => PlannedCommand::Differs { first, refusal },
                 }
             }
             Holder::Free => match self.plan_new(index, numbers) {

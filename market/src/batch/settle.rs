@@ -20,6 +20,9 @@ pub struct Settlement {
     pub rows: Rows,
     /// The granted units that were used.
     pub used: Vec<Units>,
+    /// The indexes of commands whose answer does not count: another call had their key and was
+    /// refused after all. They are to be tried again, in a batch without that call.
+    pub undecided: Vec<usize>,
 }
 
 impl Settlement {
@@ -59,12 +62,19 @@ pub fn settle(
     } = plan;
     let mut purse = Purse::new(granted);
     let mut answers: Vec<CommandAnswer> = Vec::with_capacity(planned.len());
+    let mut undecided = Vec::new();
     rows.made.reserve(planned.len());
     for (index, (command, planned)) in commands.iter().zip(planned).enumerate() {
         answers.push(match planned {
             PlannedCommand::Replay(made) => Ok(made),
             PlannedCommand::Refused(refusal) => Err(refusal),
             PlannedCommand::SameAs(first) => answers[first].clone(),
+            PlannedCommand::Differs { first, refusal } => {
+                if answers[first].is_err() {
+                    undecided.push(index);
+                }
+                Err(refusal)
+            }
             PlannedCommand::Allowed(planned) => {
                 let Command { user, request, .. } = command;
                 let needs = &of_commands[index];
@@ -91,5 +101,6 @@ pub fn settle(
         answers,
         rows,
         used: purse.used(),
+        undecided,
     }
 }

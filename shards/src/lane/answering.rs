@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use market::batch::{CommandAnswer, Supply};
+use market::batch::Supply;
 use market::random::Randomness;
 use tokio::time::Instant;
 
 use super::callers::Callers;
-use super::executor::{Executor, LOCK_WAIT_AT_LEAST};
+use super::executor::{Answers, Executor, LOCK_WAIT_AT_LEAST};
 use super::failure::{Failure, Lock};
 use super::held::{Held, Sifted};
 use super::queue::Taken;
@@ -23,7 +23,7 @@ use crate::store::{OnLock, ShardStore};
 /// vain.
 pub(super) const TRIES_MAX: usize = 5;
 
-/// Commands in a batch of those that were set aside: each is ten draws at most.
+/// Commands in a batch of those that were set aside: each makes few rows.
 const HELD_BATCH_MAX: usize = 100;
 
 /// A shard that was unavailable is not tried again for this long; twice as long after each failure.
@@ -74,7 +74,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Answering<S, K, R>
             were_under_way: 0,
             metrics,
             unavailable: None,
-            held: Held::nobody(),
+            held: Held::none(),
             stalls: 0,
         }
     }
@@ -128,7 +128,8 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Answering<S, K, R>
 
     /// Executes commands and answers each. A batch that the database refuses for its data, or that
     /// others keep changing, is halved until the bad command is alone, so it never fails its
-    /// neighbours.
+    /// neighbours. Commands that a batch leaves undecided make another one, in which the first of
+    /// them is decided.
     async fn answer_all(&mut self, commands: Vec<Taken>) {
         let began = Instant::now();
         let mut parts = vec![commands];
@@ -148,7 +149,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Answering<S, K, R>
                 ))
             ));
             match executed {
-                Ok(answers) => self.answer_each(part, answers),
+                Ok(answers) => parts.push(self.answer_each(part, answers)),
                 Err(failure) if part.len() > 1 && failure.is_halved(began.elapsed()) => {
                     let second = part.split_off(part.len() / 2);
                     parts.push(second);
@@ -163,14 +164,23 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Answering<S, K, R>
         }
     }
 
-    fn answer_each(&mut self, commands: Vec<Taken>, answers: Vec<CommandAnswer>) {
+    /// Answers the commands of a batch. Returns those that it left undecided.
+    fn answer_each(&mut self, commands: Vec<Taken>, answers: Answers) -> Vec<Taken> {
+        let Answers { answers, undecided } = answers;
         self.were_under_way = self.were_under_way.max(self.callers.count());
         let refused = answers.iter().filter(|answer| answer.is_err()).count();
         self.metrics.ended(Ended::Made, commands.len() - refused);
-        self.metrics.ended(Ended::Refused, refused);
-        for (command, answer) in commands.into_iter().zip(answers) {
-            command.answer(answer.map_err(CommandError::Refused));
+        self.metrics
+            .ended(Ended::Refused, refused - undecided.len());
+        let (mut again, mut undecided) = (Vec::new(), undecided.into_iter().peekable());
+        for (index, (command, answer)) in commands.into_iter().zip(answers).enumerate() {
+            if undecided.next_if_eq(&index).is_some() {
+                again.push(command);
+            } else {
+                command.answer(answer.map_err(CommandError::Refused));
+            }
         }
+        again
     }
 
     fn refuse_held(&mut self, commands: Vec<Taken>) {
@@ -199,7 +209,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Answering<S, K, R>
 
     /// Tries a batch until no other process was faster. Commands whose rows another process has
     /// locked are set aside, and the others go on without them.
-    async fn execute(&mut self, commands: &mut Vec<Taken>) -> Result<Vec<CommandAnswer>, Failure> {
+    async fn execute(&mut self, commands: &mut Vec<Taken>) -> Result<Answers, Failure> {
         let mut failure = Failure::Final(CommandError::ShardUnavailable);
         let (mut supply, mut on_lock) = (Supply::There, OnLock::Refuse);
         self.executor.was_deleting();
@@ -220,7 +230,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Answering<S, K, R>
                     }
                     let found = self.part_from_held(commands).await?;
                     if commands.is_empty() {
-                        return Ok(Vec::new());
+                        return Ok(Answers::default());
                     }
                     let deleting = self.executor.was_deleting();
                     match lock {

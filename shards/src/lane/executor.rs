@@ -70,6 +70,24 @@ struct Unconfirmed {
     orders: usize,
 }
 
+/// What the commands of a batch are answered.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    /// One per command, in the batch's order.
+    pub(super) answers: Vec<CommandAnswer>,
+    /// The indexes of commands that are to be tried again, ascending: their answers do not count.
+    pub(super) undecided: Vec<usize>,
+}
+
+impl From<Settlement> for Answers {
+    fn from(settlement: Settlement) -> Self {
+        let Settlement {
+            answers, undecided, ..
+        } = settlement;
+        Self { answers, undecided }
+    }
+}
+
 impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> {
     pub(super) fn new(store: S, around: Surroundings<K, R>) -> Self {
         let clocks = Watch::new(around.metrics.clock_skew_seconds.clone());
@@ -90,7 +108,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
         commands: &mut [Taken],
         supply: &Supply,
         on_lock: OnLock,
-    ) -> Result<Vec<CommandAnswer>, Failure> {
+    ) -> Result<Answers, Failure> {
         let attempted = self.try_batch(commands, supply, on_lock).await;
         // What fails to be written may still be read.
         if attempted.is_err() {
@@ -104,7 +122,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
         commands: &mut [Taken],
         supply: &Supply,
         on_lock: OnLock,
-    ) -> Result<Vec<CommandAnswer>, Failure> {
+    ) -> Result<Answers, Failure> {
         self.resolve_in_doubt()
             .await
             .map_err(|_| Failure::Final(CommandError::ShardUnavailable))?;
@@ -140,7 +158,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
         }
         if settlement.rows.is_empty() {
             self.undo(grant, &granted).await;
-            return Ok(settlement.answers);
+            return Ok(settlement.into());
         }
         self.persist(grant, granted, settlement).await
     }
@@ -308,7 +326,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
         grant: GrantId,
         granted: Granted,
         settlement: Settlement,
-    ) -> Result<Vec<CommandAnswer>, Failure> {
+    ) -> Result<Answers, Failure> {
         let receipt = Receipt {
             closed: self.around.stock.closed(),
             ..granted.receipt(&settlement.used)
@@ -322,7 +340,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
         match persisted {
             Ok(()) => {
                 self.close(CommitVerdict::Committed);
-                Ok(settlement.answers)
+                Ok(settlement.into())
             }
             Err(PersistError::Undone(error)) => {
                 // A call that another process is writing is not waited for.
@@ -334,7 +352,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
             Err(PersistError::Unknown(error)) => {
                 tracing::warn!(%error, ?grant, "a commit was not confirmed");
                 match self.resolve_in_doubt().await {
-                    Ok(CommitVerdict::Committed) => Ok(settlement.answers),
+                    Ok(CommitVerdict::Committed) => Ok(settlement.into()),
                     Ok(CommitVerdict::Void) => {
                         Err(Failure::Conflict("the batch was undone".to_owned()))
                     }

@@ -46,7 +46,7 @@ pub(super) struct Sifted {
 }
 
 impl Held {
-    pub(super) fn nobody() -> Self {
+    pub(super) fn none() -> Self {
         Self {
             aside: Vec::new(),
             next_try: Instant::now(),

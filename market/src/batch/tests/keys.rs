@@ -10,7 +10,9 @@ fn holders(plan: &Plan) -> Vec<Option<usize>> {
     let holder = |(index, command): (usize, &PlannedCommand)| match command {
         PlannedCommand::Allowed(_) => Some(index),
         PlannedCommand::SameAs(holder) => Some(*holder),
-        PlannedCommand::Refused(_) | PlannedCommand::Replay(_) => None,
+        PlannedCommand::Refused(_) | PlannedCommand::Differs { .. } | PlannedCommand::Replay(_) => {
+            None
+        }
     };
     plan.planned.iter().enumerate().map(holder).collect()
 }

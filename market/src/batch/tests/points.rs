@@ -233,6 +233,30 @@ fn as_many_purchases_are_made_as_there_are_points() {
 }
 
 #[test]
+fn another_call_under_the_key_of_a_purchase_that_is_refused_is_undecided() {
+    let user = User {
+        balance: 3_500,
+        ..User::POOR
+    };
+    let draw = call("u", "2", 1);
+    let settled = user.batch(vec![
+        exchange("1"),
+        exchange("2"),
+        draw.clone(),
+        exchange("2"),
+        call("u", "1", 1),
+    ]);
+    assert!(settled.answers[0].is_ok());
+    for same in [1, 3] {
+        assert_eq!(settled.answers[same], Err(Refusal::PointsShort));
+    }
+    // The first key has its call; the second is free for the draw.
+    assert_eq!(settled.undecided, [2]);
+    assert_eq!(settled.answers[4], Err(Refusal::RequestIdReused));
+    assert!(user.batch(vec![draw]).answers[0].is_ok());
+}
+
+#[test]
 fn what_is_sold_out_takes_no_points() {
     let user = User {
         balance: 9_500,

@@ -85,6 +85,63 @@ async fn a_call_for_five_draws_is_one_command_and_five_draws() {
 }
 
 #[tokio::test]
+async fn a_batch_that_makes_more_rows_than_a_block_has_ids_for_is_halved() {
+    // The lane asks for ids of a whole batch first, and uses up a block in vain.
+    let cut = Cut {
+        blocks: 100,
+        orders: 8,
+        grants: 16,
+    };
+    let (store, stock) = (Store::default(), Arc::new(MemoryStock::default()));
+    stock.set_total(item(), 3);
+    let (entrance, task, stop) = lane_of(store.clone(), stock, parsed(&file()), metrics(), cut);
+    let users = ["a", "b", "c"];
+    let answers = call_together(&entrance, users.map(|user| call(user, "1", 5))).await;
+    for (user, answer) in users.iter().zip(&answers) {
+        let made = orders(answer);
+        assert_eq!((made.len(), made[0].user.as_str()), (5, *user));
+    }
+    assert_eq!(store.lock().batches, [1; 3], "two calls make ten rows");
+    let ids: HashSet<_> = store.lock().orders().map(|order| order.id).collect();
+    assert_eq!(ids.len(), 15);
+    stop.send_replace(true);
+    task.await.expect("the lane ends");
+}
+
+#[tokio::test]
+async fn a_call_under_the_key_of_one_that_is_refused_after_all_is_made() {
+    // It costs nothing, so only its stock refuses it, when the batch is settled.
+    let file = file().section("[[sku]]\nid = 5\nstock = 0\nprice_minor = 0\nchances = 1");
+    let (store, stock) = (Store::default(), Arc::new(MemoryStock::default()));
+    let sku = SkuId::new(5).expect("an id");
+    stock.set_total(item(), 3);
+    stock.set_total(StockItem::sku(item().activity, sku), 0);
+    let metrics = metrics();
+    let (entrance, task, stop) = lane(store.clone(), stock, parsed(&file), metrics.clone());
+    let exchange = command("a", "k", Ask::Exchange(ExchangeAsk { sku }));
+    let commands = [
+        exchange,
+        call("a", "k", 2),
+        draw("b", "k"),
+        call("a", "k", 3),
+    ];
+    let answers = call_together(&entrance, commands).await;
+    let sold_out = Err(CommandError::Refused(Refusal::SkuSoldOut));
+    assert_eq!(answers[0], sold_out);
+    assert_eq!(orders(&answers[1]).len(), 2);
+    assert_eq!(orders(&answers[2]).len(), 1);
+    // The one that was made has the key.
+    let differs = Err(CommandError::Refused(Refusal::RequestCountDiffers));
+    assert_eq!(answers[3], differs);
+    assert_eq!(store.lock().batches, [4, 2]);
+    stop.send_replace(true);
+    task.await.expect("the lane ends");
+    let counted = metrics.counted();
+    assert_eq!([counted.admitted, counted.taken, counted.ended], [4; 3]);
+    assert_eq!(counted.orders, 3);
+}
+
+#[tokio::test]
 async fn a_call_beyond_the_chances_makes_no_draw() {
     let rig = rig(&[]);
     assert_eq!(

@@ -20,10 +20,11 @@ use market::batch::{Batch, Known, Settlement, StockItem};
 use market::campaign::{Campaign, Catalogue, Published};
 use market::chances::Account;
 use market::draw::DrawAsk;
+use market::exchange::ExchangeAsk;
 use market::grant::{ChanceCount, GrantAsk};
 use market::{
     ActivityId, Ask, AwardId, Call, Command, DrawCount, Made, MadeCall, Order, Orders, Refusal,
-    RequestId, UserId,
+    RequestId, SkuId, UserId,
 };
 use router::Run;
 use testkit::campaign::CampaignFile;
@@ -370,6 +371,16 @@ fn lane(
     campaign: Campaign,
     metrics: LaneMetrics,
 ) -> (Entrance, JoinHandle<()>, watch::Sender<bool>) {
+    lane_of(store, stock, campaign, metrics, Cut::WHOLE)
+}
+
+fn lane_of(
+    store: Store,
+    stock: impl Stock,
+    campaign: Campaign,
+    metrics: LaneMetrics,
+    cut: Cut,
+) -> (Entrance, JoinHandle<()>, watch::Sender<bool>) {
     let left = prometheus::IntGauge::new("left", "left").expect("a name");
     let around = Surroundings {
         catalogue: Arc::new(ArcSwap::from_pointee(Catalogue::new([Published {
@@ -379,12 +390,7 @@ fn lane(
         stock,
         random: seeded(1),
         clock: now,
-        ids: Ids::new(
-            Arc::new(Counter::default()),
-            Cut::WHOLE,
-            left,
-            Arc::default(),
-        ),
+        ids: Ids::new(Arc::new(Counter::default()), cut, left, Arc::default()),
         callers: Arc::default(),
         metrics,
     };
@@ -452,6 +458,22 @@ fn one(answer: &Result<Made, CommandError>) -> &Order {
     order
 }
 
+/// Sends all at once, so that they make one batch, and waits for all.
+async fn call_together(
+    entrance: &Entrance,
+    commands: impl IntoIterator<Item = Command>,
+) -> Vec<Result<Made, CommandError>> {
+    let pending: Vec<_> = commands
+        .into_iter()
+        .map(|command| entrance.submit(command).expect("room"))
+        .collect();
+    let mut answers = Vec::new();
+    for mut pending in pending {
+        answers.push(pending.answer(TIMEOUTS).await);
+    }
+    answers
+}
+
 impl Rig {
     async fn draw(&self, user: &str, key: &str) -> Result<Made, CommandError> {
         self.call(draw(user, key)).await
@@ -471,15 +493,7 @@ impl Rig {
         &self,
         commands: impl IntoIterator<Item = Command>,
     ) -> Vec<Result<Made, CommandError>> {
-        let pending: Vec<_> = commands
-            .into_iter()
-            .map(|command| self.entrance.submit(command).expect("room"))
-            .collect();
-        let mut answers = Vec::new();
-        for mut pending in pending {
-            answers.push(pending.answer(TIMEOUTS).await);
-        }
-        answers
+        call_together(&self.entrance, commands).await
     }
 
     fn snapshot(&self) -> Snapshot {

@@ -123,6 +123,7 @@ impl<D: Database> Bench<D> {
         let new = |(name, _): &(&str, &str)| ((user(name), activity()), None, Some(account(1)));
         let item = StockItem::award(activity(), AwardId::new(101).expect("an id"));
         Settlement {
+            undecided: Vec::new(),
             answers: Vec::new(),
             used: vec![Units {
                 item,

@@ -38,6 +38,7 @@ impl<D: Database> Bench<D> {
         let new =
             |(name, ..): &(&str, &str, u32)| ((user(name), activity()), None, Some(account(0)));
         Settlement {
+            undecided: Vec::new(),
             answers: Vec::new(),
             used: Vec::new(),
             rows: Rows {

@@ -129,6 +129,7 @@ fn settlement_of(made: Vec<MadeCall>) -> Settlement {
     let keys: BTreeSet<AccountKey> = keys.collect();
     let new = |key| (key, None, Some(account(1)));
     Settlement {
+        undecided: Vec::new(),
         answers: Vec::new(),
         used: Vec::new(),
         rows: Rows {

@@ -86,6 +86,7 @@ async fn persist<D: Database>(
         .prefetch(&batch, CallKeys::LookUp, OnLock::Wait, false);
     fetched.await?;
     let settlement = Settlement {
+        undecided: Vec::new(),
         answers: Vec::new(),
         used: Vec::new(),
         rows,

@@ -120,6 +120,7 @@ impl<S: ShardStore> Lane<S> {
         };
         let key = (order.user.clone(), order.activity);
         Settlement {
+            undecided: Vec::new(),
             answers: Vec::new(),
             used: vec![Units {
                 item: item(1),
