@@ -22,7 +22,7 @@ impl Desk {
         self.obey(Switch::Signin, activity, &user, now)?;
         // An activity whose switch is off is left out; the user may sign in there later.
         let offers = self.offers(&Behaviour::sign(), activity, &user, now);
-        if let (false, Some(switch)) = (offers.any, offers.kept_back) {
+        if let Some(switch) = offers.refused_by() {
             return Err(refused_by(switch).into());
         }
         self.admit_user(Endpoint::SignIn, &user, activity, now)?;

@@ -62,7 +62,7 @@ impl UserList {
         self.ends.len()
     }
 
-    /// Whether nobody is listed.
+    /// Whether no user is listed.
     pub const fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }

@@ -55,13 +55,13 @@ fn contradicting_limits(campaign: &Campaign, _: Timestamp) -> Vec<String> {
     let (day, month) = (chances.day_limit, chances.month_limit);
     if day > month {
         found.push(format!(
-            "day_limit is {day} and month_limit is {month}: nobody makes more than {month} draws on a day"
+            "day_limit is {day} and month_limit is {month}: no user makes more than {month} draws on a day"
         ));
     }
     if u64::from(month) > u64::from(day) * DAYS_OF_A_MONTH_MAX {
         let most = u64::from(day) * DAYS_OF_A_MONTH_MAX;
         found.push(format!(
-            "month_limit is {month}, and with a day_limit of {day} nobody makes more than {most} draws in a month"
+            "month_limit is {month}, and with a day_limit of {day} no user makes more than {most} draws in a month"
         ));
     }
     if chances.welcome == 0 && campaign.skus.is_empty() {
@@ -129,7 +129,7 @@ fn unreachable_guarantees(campaign: &Campaign, _: Timestamp) -> Vec<String> {
     }
     let draws = named(&beyond);
     vec![format!(
-        "rule_weight guarantees something on draw {draws}, and nobody makes more than {most} draws: {why}"
+        "rule_weight guarantees something on draw {draws}, and no user makes more than {most} draws: {why}"
     )]
 }
 
@@ -157,7 +157,7 @@ fn guarantees_that_stock_cannot_keep(campaign: &Campaign, _: Timestamp) -> Vec<S
         .collect()
 }
 
-/// Units can be given to them later. Until then nobody gets them.
+/// Units can be given to them later. Until then no user gets them.
 fn prizes_without_units(campaign: &Campaign, _: Timestamp) -> Vec<String> {
     let awards = campaign.strategy.awards.iter();
     let without: Vec<_> = awards
@@ -316,7 +316,7 @@ fn streaks_beyond_the_end(campaign: &Campaign, _: Timestamp) -> Vec<String> {
         return Vec::new();
     }
     vec![format!(
-        "nobody gets the reward after {} days in a row: the activity has {days}",
+        "no user gets the reward after {} days in a row: the activity has {days}",
         named(&beyond)
     )]
 }
@@ -384,11 +384,11 @@ mod tests {
             ),
             (
                 sound().chances(50, 20, 10),
-                "day_limit is 20 and month_limit is 10: nobody makes more than 10 draws on a day",
+                "day_limit is 20 and month_limit is 10: no user makes more than 10 draws on a day",
             ),
             (
                 sound().chances(50, 10, 311),
-                "month_limit is 311, and with a day_limit of 10 nobody makes more than 310 draws in a month",
+                "month_limit is 311, and with a day_limit of 10 no user makes more than 310 draws in a month",
             ),
             (
                 sound().chances(0, 10, 100),
@@ -400,7 +400,7 @@ mod tests {
             ),
             (
                 short.chances(9, 10, 100),
-                "rule_weight guarantees something on draw 10, and nobody makes more than 9 draws: a user has the \
+                "rule_weight guarantees something on draw 10, and no user makes more than 9 draws: a user has the \
                  welcome chances only, unless an operator gives some",
             ),
             (
@@ -424,7 +424,7 @@ mod tests {
                 in_three_days
                     .section(&reward("kind = \"points\"\npoints = 1"))
                     .section(&reward("kind = \"points\"\npoints = 1\nstreak = 4")),
-                "nobody gets the reward after 4 days in a row: the activity has 3",
+                "no user gets the reward after 4 days in a row: the activity has 3",
             ),
         ] {
             let found = of(&file);

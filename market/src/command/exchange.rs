@@ -29,7 +29,7 @@ pub struct ExchangeAsk {
 pub(crate) struct PlannedExchange {
     published: Arc<Published>,
     sku: Sku,
-    item: [StockItem; 1],
+    item: StockItem,
 }
 
 impl ExchangeAsk {
@@ -60,7 +60,7 @@ impl ExchangeAsk {
         let planned = PlannedExchange {
             published: published.clone(),
             sku: sku.clone(),
-            item: [item],
+            item,
         };
         planned.trade(planning.rows.account(0), planning.rows.points())?;
         if around.supply.lacks(item) {
@@ -71,8 +71,9 @@ impl ExchangeAsk {
 }
 
 impl PlannedExchange {
-    pub(crate) const fn wants(&self) -> &[StockItem] {
-        &self.item
+    /// The unit that it wants.
+    pub(crate) const fn wants(&self) -> StockItem {
+        self.item
     }
 
     fn price(&self) -> Points {
@@ -99,7 +100,7 @@ impl PlannedExchange {
         settling: &mut Settling<'_, M>,
     ) -> Result<RechargeOrder, Refusal> {
         let (account, points) = self.trade(settling.rows.account(0), settling.rows.points())?;
-        if !settling.purse.take(self.item[0]) {
+        if !settling.purse.take(self.item) {
             return Err(Refusal::SkuSoldOut);
         }
         settling.rows.set_account(0, account);

@@ -23,6 +23,7 @@ use self::exchange::{ExchangeAsk, PlannedExchange};
 use self::grant::{GrantAsk, PlannedGrant};
 use self::recharge::{RechargeOrder, Recharges};
 use self::reward::{PlannedReward, RewardAsk};
+use self::rewarding::Due;
 use self::sign_in::{PlannedSignIn, SignInAsk};
 use crate::batch::context::{Planning, Settling};
 use crate::batch::needs::Needing;
@@ -148,14 +149,15 @@ impl Kind {
 }
 
 impl Command {
-    /// How much room it takes in a queue and a batch, in draws.
-    pub const fn weight(&self) -> usize {
+    /// How much room it takes in a queue and a batch, in draws, under the campaigns of a moment.
+    /// `now` is asked only where that depends on the time.
+    pub fn weight(&self, catalogue: &Catalogue, now: impl FnOnce() -> Timestamp) -> usize {
         match &self.ask {
             Ask::Draw(ask) => ask.weight(),
             // Each changes an account or two, as a draw does.
             Ask::Grant(_) | Ask::Exchange(_) | Ask::Points(_) => 1,
-            // They change those of several activities, seldom more than two.
-            Ask::SignIn(_) | Ask::Reward(_) => 2,
+            Ask::SignIn(ask) => ask.weight(&self.user, catalogue, now()),
+            Ask::Reward(ask) => ask.weight(&self.user, catalogue, now()),
         }
     }
 }
@@ -228,14 +230,15 @@ impl Ask {
 impl Planned {
     /// The units that it wants, one entry each.
     pub(crate) fn wants<'p>(&'p self, drafts: &'p Drafts) -> impl Iterator<Item = StockItem> + 'p {
-        let (draws, items) = match self {
-            Self::Draw(planned) => (Some(planned.wants(&drafts.decisions)), &[][..]),
-            Self::Exchange(planned) => (None, planned.wants()),
-            Self::SignIn(planned) => (None, planned.wants()),
-            Self::Reward(planned) => (None, planned.wants()),
-            Self::Grant(_) | Self::Points(_) => (None, &[][..]),
+        let (draws, bought, due) = match self {
+            Self::Draw(planned) => (Some(planned.wants(&drafts.decisions)), None, &[][..]),
+            Self::Exchange(planned) => (None, Some(planned.wants()), &[][..]),
+            Self::SignIn(planned) => (None, None, planned.due()),
+            Self::Reward(planned) => (None, None, planned.due()),
+            Self::Grant(_) | Self::Points(_) => (None, None, &[][..]),
         };
-        draws.into_iter().flatten().chain(items.iter().copied())
+        let given = due.iter().flat_map(Due::items);
+        draws.into_iter().flatten().chain(bought).chain(given)
     }
 
     /// Makes what was planned, with what units there are. Where that is refused, no row is changed.

@@ -5,14 +5,13 @@
 use jiff::Timestamp;
 
 use super::recharge::Recharges;
-use super::rewarding::{self, Due};
+use super::rewarding::{self, Due, RewardRows};
 use crate::batch::context::{Planning, Settling};
 use crate::batch::needs::Needing;
 use crate::campaign::Catalogue;
 use crate::ids::{Behaviour, BusinessNumber, OrderId, RequestId, UserId};
 use crate::random::Randomness;
 use crate::refusal::Refusal;
-use crate::units::StockItem;
 
 /// A command to reward a reported behaviour.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +26,6 @@ pub struct RewardAsk {
 #[derive(Debug)]
 pub(crate) struct PlannedReward {
     due: Vec<Due>,
-    items: Vec<StockItem>,
 }
 
 impl RewardAsk {
@@ -43,12 +41,18 @@ impl RewardAsk {
         now: Timestamp,
         needing: &mut Needing<'_, '_>,
     ) {
-        let open = || rewarding::open_activities(catalogue, &self.behaviour, None, user, now);
+        let (behaviour, mut rows) = (&self.behaviour, RewardRows::default());
         needing.points();
-        for published in open() {
+        for published in rewarding::open_activities(catalogue, behaviour, None, user, now) {
             needing.account(published.campaign.activity.id);
+            rows.add(published, behaviour);
         }
-        needing.makes(rewarding::row_count(open(), &self.behaviour));
+        needing.makes(rows.into());
+    }
+
+    /// How much room it takes, in draws.
+    pub(crate) fn weight(&self, user: &UserId, catalogue: &Catalogue, now: Timestamp) -> usize {
+        rewarding::weight(catalogue, &self.behaviour, None, user, now)
     }
 
     pub(crate) fn plan<R: Randomness>(
@@ -66,14 +70,14 @@ impl RewardAsk {
             })
             .collect();
         rewarding::check(&due, around)?;
-        let items = due.iter().flat_map(Due::items).collect();
-        Ok(PlannedReward { due, items })
+        Ok(PlannedReward { due })
     }
 }
 
 impl PlannedReward {
-    pub(crate) fn wants(&self) -> &[StockItem] {
-        &self.items
+    /// What it gives, as far as it can.
+    pub(super) fn due(&self) -> &[Due] {
+        &self.due
     }
 
     pub(crate) fn settle<M: FnMut(&UserId) -> OrderId>(

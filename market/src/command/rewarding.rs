@@ -3,6 +3,9 @@
 //!
 //! Rewards by sku take a unit of its stock, as purchases do. Where none is left, or an account is
 //! full, that reward is not given, and the others are. A call that gives nothing is refused.
+//!
+//! A command makes a row for each reward. Their number is bounded: few activities reward one
+//! behaviour (`ACTIVITIES_PER_BEHAVIOUR_MAX`), each with few rewards (`REWARDS_PER_BEHAVIOUR_MAX`).
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -27,23 +30,27 @@ pub(super) fn open_activities<'c>(
     user: &'c UserId,
     now: Timestamp,
 ) -> impl Iterator<Item = &'c Arc<Published>> {
-    let is_sign = behaviour.is_sign();
     open_by_rules(catalogue, behaviour, only, user, now)
-        .filter(move |published| kept_back(catalogue, is_sign, published, user, now).is_none())
+        .filter_map(|(published, kept_back)| kept_back.is_none().then_some(published))
 }
 
-/// The same, whatever the switches say.
-fn open_by_rules<'c>(
+/// The same, whatever the switches say, and the switch that keeps each from rewarding the user.
+pub(super) fn open_by_rules<'c>(
     catalogue: &'c Catalogue,
     behaviour: &Behaviour,
     only: Option<ActivityId>,
     user: &'c UserId,
     now: Timestamp,
-) -> impl Iterator<Item = &'c Arc<Published>> {
+) -> impl Iterator<Item = (&'c Arc<Published>, Option<Switch>)> {
+    let is_sign = behaviour.is_sign();
     let rewarding = catalogue.rewarding(behaviour).iter().copied();
     rewarding
         .filter(move |&activity| only.is_none_or(|only| only == activity))
         .filter_map(move |activity| catalogue.open_activity(activity, user, now).ok())
+        .map(move |published| {
+            let kept_back = kept_back(catalogue, is_sign, published, user, now);
+            (published, kept_back)
+        })
 }
 
 /// The switch that keeps an activity from rewarding a user.
@@ -68,7 +75,7 @@ fn kept_back(
 }
 
 /// What the open activities offer a user for a behaviour at the moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Offers {
     /// Whether any of them may reward it.
     pub any: bool,
@@ -85,34 +92,64 @@ impl Offers {
         user: &UserId,
         now: Timestamp,
     ) -> Self {
-        let mut offers = Self {
-            any: false,
-            kept_back: None,
-        };
-        let is_sign = behaviour.is_sign();
-        for published in open_by_rules(catalogue, behaviour, only, user, now) {
-            match kept_back(catalogue, is_sign, published, user, now) {
-                None => offers.any = true,
-                Some(switch) => offers.kept_back = offers.kept_back.or(Some(switch)),
-            }
+        let mut offers = Self::default();
+        for (_, kept_back) in open_by_rules(catalogue, behaviour, only, user, now) {
+            offers.add(kept_back);
         }
         offers
     }
+
+    /// Adds those of an activity, with the switch that keeps it back.
+    pub(super) fn add(&mut self, kept_back: Option<Switch>) {
+        self.any |= kept_back.is_none();
+        self.kept_back = self.kept_back.or(kept_back);
+    }
+
+    /// The switch that leaves the user none, where one does.
+    pub fn refused_by(self) -> Option<Switch> {
+        self.kept_back.filter(|_| !self.any)
+    }
 }
 
-/// How many rows rewards of these activities make: on an ordinary day, and at most.
-pub(super) fn row_count<'c>(
-    activities: impl Iterator<Item = &'c Arc<Published>>,
-    behaviour: &Behaviour,
-) -> RowCount {
-    let (mut usual, mut most) = (0, 0);
-    for published in activities {
+/// How many rows the rewards of some activities make.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct RewardRows {
+    /// On an ordinary day.
+    usual: u16,
+    /// On a day that ends every row of days.
+    most: u16,
+}
+
+impl RewardRows {
+    /// Adds those of an activity.
+    pub(super) fn add(&mut self, published: &Published, behaviour: &Behaviour) {
         for reward in published.campaign.rewards_for(behaviour) {
-            usual += u16::from(reward.streak.is_none());
-            most += 1;
+            self.usual += u16::from(reward.streak.is_none());
+            self.most += 1;
         }
     }
-    RowCount::new(usual, most)
+}
+
+impl From<RewardRows> for RowCount {
+    fn from(rows: RewardRows) -> Self {
+        Self::new(rows.usual, rows.most)
+    }
+}
+
+/// How much room a reward for a behaviour takes in a queue and a batch, in draws: a row is about as
+/// much work as a draw. Rows of days are seldom complete, so what they give besides is not counted.
+pub(super) fn weight(
+    catalogue: &Catalogue,
+    behaviour: &Behaviour,
+    only: Option<ActivityId>,
+    user: &UserId,
+    now: Timestamp,
+) -> usize {
+    let mut rows = RewardRows::default();
+    for published in open_activities(catalogue, behaviour, only, user, now) {
+        rows.add(published, behaviour);
+    }
+    RowCount::from(rows).usual().into()
 }
 
 /// The rewards of one activity that are to be given now.
@@ -165,24 +202,12 @@ impl Due {
         })
     }
 
-    /// Gives them. Returns what was given, which is nothing where all units are gone.
+    /// Gives one of them.
     fn give<M: FnMut(&UserId) -> OrderId>(
-        &self,
-        settling: &mut Settling<'_, M>,
-        given: &mut Vec<RechargeOrder>,
-    ) -> bool {
-        let before = given.len();
-        for reward in self.rewards() {
-            given.extend(self.give_one(reward, settling));
-        }
-        given.len() > before
-    }
-
-    fn give_one<M: FnMut(&UserId) -> OrderId>(
         &self,
         reward: &Reward,
         settling: &mut Settling<'_, M>,
-    ) -> Option<RechargeOrder> {
+    ) -> Result<RechargeOrder, Refusal> {
         let activity = self.campaign().activity.id;
         let (behaviour, number) = self.reward_for.clone();
         let kind = |sku| {
@@ -195,23 +220,26 @@ impl Due {
         };
         match reward.gives {
             Gives::Chances(id) => {
-                let sku = self.campaign().sku(id)?;
+                let sku = self.campaign().sku(id).ok_or(Refusal::SkuUnknown)?;
                 let account = settling.rows.account(self.nth);
                 let account = account.unwrap_or_else(|| Account::new(self.campaign().chances));
-                let account = account.receive(sku.chances).ok()?;
+                let account = account.receive(sku.chances)?;
                 if !settling.purse.take(StockItem::sku(activity, id)) {
-                    return None;
+                    return Err(Refusal::SkuSoldOut);
                 }
                 settling.rows.set_account(self.nth, account);
-                Some(settling.recharge(Some(activity), kind(Some(id)), sku.chances, None))
+                Ok(settling.recharge(Some(activity), kind(Some(id)), sku.chances, None))
             }
             Gives::Points(points) => {
                 let account = settling.rows.points();
-                let account = account.has_room().then(|| account.receive(points).ok())??;
+                if !account.has_room() {
+                    return Err(Refusal::TooManyPoints);
+                }
+                let account = account.receive(points)?;
                 let amount = Amount::add(points);
                 let order = settling.recharge(Some(activity), kind(None), 0, Some(amount));
                 settling.enter(account, Trade::Reward, Some(activity), amount, order.id);
-                Some(order)
+                Ok(order)
             }
         }
     }
@@ -232,25 +260,28 @@ pub(super) fn check(due: &[Due], around: &Circumstances<'_>) -> Result<(), Refus
     Ok(())
 }
 
-/// Gives all that is due, and says in which activities something was given.
+/// Gives all that is due, and returns in which activities something was given. Where nothing could
+/// be, returns why not.
 pub(super) fn give<M: FnMut(&UserId) -> OrderId>(
     due: &[Due],
     settling: &mut Settling<'_, M>,
 ) -> Result<(Recharges, Vec<usize>), Refusal> {
     let (mut given, mut activities) = (Vec::new(), Vec::new());
+    let mut refused = None;
     for due in due {
-        if due.give(settling, &mut given) {
+        let before = given.len();
+        for reward in due.rewards() {
+            match due.give(reward, settling) {
+                Ok(order) => given.push(order),
+                Err(refusal) => refused = refused.or(Some(refusal)),
+            }
+        }
+        if given.len() > before {
             activities.push(due.nth);
         }
     }
     if given.is_empty() {
-        let only_points = due.iter().flat_map(Due::items).next().is_none();
-        Err(if only_points {
-            Refusal::TooManyPoints
-        } else {
-            Refusal::SkuSoldOut
-        })
-    } else {
-        Ok((given.into(), activities))
+        return Err(refused.unwrap_or(Refusal::NothingToReward));
     }
+    Ok((given.into(), activities))
 }

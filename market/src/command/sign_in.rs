@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 
 use super::recharge::Recharges;
-use super::rewarding::{self, Due, Offers};
+use super::rewarding::{self, Due, Offers, RewardRows};
 use crate::batch::context::{Planning, Settling};
 use crate::batch::needs::Needing;
 use crate::calendar::Day;
@@ -15,7 +15,6 @@ use crate::random::Randomness;
 use crate::refusal::Refusal;
 pub use crate::sign_ins::SignIn;
 use crate::switches::Switch;
-use crate::units::StockItem;
 
 /// A command to sign in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +29,6 @@ pub(crate) struct PlannedSignIn {
     due: Vec<Due>,
     /// The sign-ins as they are to be, by the index of the activity.
     sign_ins: Vec<SignIn>,
-    items: Vec<StockItem>,
 }
 
 impl SignInAsk {
@@ -41,13 +39,18 @@ impl SignInAsk {
         now: Timestamp,
         needing: &mut Needing<'_, '_>,
     ) {
-        let sign = Behaviour::sign();
-        let open = || rewarding::open_activities(catalogue, &sign, self.activity, user, now);
+        let (sign, mut rows) = (Behaviour::sign(), RewardRows::default());
         needing.points();
-        for published in open() {
+        for published in rewarding::open_activities(catalogue, &sign, self.activity, user, now) {
             needing.account_and_sign_in(published.campaign.activity.id);
+            rows.add(published, &sign);
         }
-        needing.makes(rewarding::row_count(open(), &sign));
+        needing.makes(rows.into());
+    }
+
+    /// How much room it takes, in draws.
+    pub(crate) fn weight(self, user: &UserId, catalogue: &Catalogue, now: Timestamp) -> usize {
+        rewarding::weight(catalogue, &Behaviour::sign(), self.activity, user, now)
     }
 
     pub(crate) fn plan<R: Randomness>(
@@ -79,16 +82,9 @@ impl SignInAsk {
             }
         }
         rewarding::check(&due, around)?;
-        let items = due.iter().flat_map(Due::items).collect();
-        Ok(PlannedSignIn {
-            due,
-            sign_ins,
-            items,
-        })
+        Ok(PlannedSignIn { due, sign_ins })
     }
-}
 
-impl SignInAsk {
     /// Whether it would be refused now because nothing is left to give
     /// ([`Refusal::NothingToReward`]). `last` is when the user has signed in, by activity.
     pub fn is_used_up(
@@ -101,21 +97,24 @@ impl SignInAsk {
         // Another refusal comes first.
         let is_open = |activity| catalogue.open_activity(activity, user, now).is_ok();
         let switches = catalogue.switches();
-        let sign = Behaviour::sign();
-        let offers = Offers::of(catalogue, &sign, self.activity, user, now);
         if !switches.is_on(Switch::Signin, self.activity, user, now)
             || switches.is_on(Switch::ReadOnly, self.activity, user, now)
             || !self.activity.is_none_or(is_open)
-            || (!offers.any && offers.kept_back.is_some())
         {
             return false;
         }
-        let mut open = rewarding::open_activities(catalogue, &sign, self.activity, user, now);
-        !open.any(|published| {
+        let (sign, mut offers) = (Behaviour::sign(), Offers::default());
+        for (published, kept_back) in
+            rewarding::open_by_rules(catalogue, &sign, self.activity, user, now)
+        {
+            offers.add(kept_back);
             let activity = &published.campaign.activity;
             let today = Day::of(now, &activity.time_zone);
-            last(activity.id).on(today).is_some()
-        })
+            if kept_back.is_none() && last(activity.id).on(today).is_some() {
+                return false;
+            }
+        }
+        offers.refused_by().is_none()
     }
 }
 
@@ -125,8 +124,9 @@ fn number_of(day: Day) -> BusinessNumber {
 }
 
 impl PlannedSignIn {
-    pub(crate) fn wants(&self) -> &[StockItem] {
-        &self.items
+    /// What it gives, as far as it can.
+    pub(super) fn due(&self) -> &[Due] {
+        &self.due
     }
 
     pub(crate) fn settle<M: FnMut(&UserId) -> OrderId>(

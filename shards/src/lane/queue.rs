@@ -5,7 +5,7 @@
 //! that was taken has an outcome that the caller does not know yet.
 //!
 //! Room is counted in draws, because a lane needs time for each of them. A command that draws
-//! nothing takes the room of one.
+//! nothing takes the room of as many as it is as much work as ([`Command::weight`]).
 #[cfg(test)]
 mod tests;
 
@@ -13,7 +13,10 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use futures_util::FutureExt;
+use jiff::Timestamp;
+use market::campaign::Catalogue;
 use market::random::CommandNumbers;
 use market::{Command, Made};
 use prometheus::IntCounter;
@@ -53,6 +56,7 @@ struct Ticket {
 #[derive(Debug)]
 pub(super) struct Waiting {
     command: Command,
+    weight: usize,
     ticket: Arc<Ticket>,
     reply: oneshot::Sender<CommandReply>,
     under_way: UnderWay,
@@ -62,6 +66,8 @@ pub(super) struct Waiting {
 #[derive(Debug)]
 pub(super) struct Taken {
     pub(super) command: Command,
+    /// How much room it takes, in draws.
+    pub(super) weight: usize,
     /// Its random numbers, the same in each try.
     pub(super) numbers: CommandNumbers,
     ticket: Arc<Ticket>,
@@ -77,14 +83,11 @@ impl Waiting {
         now - self.ticket.since
     }
 
-    fn weight(&self) -> usize {
-        self.command.weight()
-    }
-
     /// Takes the command, unless its caller no longer waits.
     pub(super) fn take(self, now: Instant) -> Option<Taken> {
         let Self {
             command,
+            weight,
             ticket,
             reply,
             under_way,
@@ -96,6 +99,7 @@ impl Waiting {
         ticket.taken_at.get_or_init(|| now);
         Some(Taken {
             command,
+            weight,
             numbers: CommandNumbers::default(),
             ticket,
             reply,
@@ -106,11 +110,6 @@ impl Waiting {
 }
 
 impl Taken {
-    /// How much room it takes, in draws.
-    pub(super) fn weight(&self) -> usize {
-        self.command.weight()
-    }
-
     /// Notes that another process has locked its rows.
     pub(super) fn hold(&mut self, now: Instant) {
         self.held_since.get_or_insert(now);
@@ -237,10 +236,24 @@ impl Level {
     }
 }
 
+/// What commands are weighed by: the campaigns and the time of the moment when they come.
+#[derive(Debug, Clone)]
+pub(super) struct Scales {
+    pub(super) catalogue: Arc<ArcSwap<Catalogue>>,
+    pub(super) clock: fn() -> Timestamp,
+}
+
+impl Scales {
+    fn weigh(&self, command: &Command) -> usize {
+        command.weight(&self.catalogue.load(), self.clock)
+    }
+}
+
 /// The way into a lane's queue.
 #[derive(Debug, Clone)]
 pub(crate) struct Entrance {
     sender: mpsc::Sender<Waiting>,
+    scales: Scales,
     level: Arc<Level>,
     bound: Bound,
     callers: Arc<Callers>,
@@ -266,6 +279,7 @@ pub(super) struct Queue {
 /// the commands that it admits. All queues of a process share their `callers`.
 pub(super) fn queue(
     limits: LaneLimits,
+    scales: Scales,
     bound: Bound,
     callers: Arc<Callers>,
     admitted: IntCounter,
@@ -279,6 +293,7 @@ pub(super) fn queue(
     });
     let entrance = Entrance {
         sender,
+        scales,
         level: level.clone(),
         bound,
         callers: callers.clone(),
@@ -301,7 +316,7 @@ pub(super) fn queue(
 impl Entrance {
     /// Enqueues a command, or refuses it at once. Where none waits, there is room for any.
     pub(crate) fn submit(&self, command: Command) -> Result<Pending, CommandError> {
-        let draws = command.weight();
+        let draws = self.scales.weigh(&command);
         if !self.level.rise(draws, self.bound.draws()) {
             return Err(if self.sender.is_closed() {
                 CommandError::Stopping
@@ -319,6 +334,7 @@ impl Entrance {
         let (sender, receiver) = oneshot::channel();
         let waiting = Waiting {
             command,
+            weight: draws,
             ticket: ticket.clone(),
             reply: sender,
             under_way: self.callers.enter(),
@@ -366,7 +382,7 @@ impl Queue {
         }
         let mut draws = 0;
         let fits = |(index, command): &(usize, &Waiting)| {
-            let sum = draws + command.weight();
+            let sum = draws + command.weight;
             let fits = *index == 0 || sum <= draws_max;
             draws = if fits { sum } else { draws };
             fits

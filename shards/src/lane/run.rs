@@ -8,7 +8,7 @@ use super::answering::Answering;
 use super::executor::{Executor, Surroundings};
 use super::limits::LaneLimits;
 use super::pace::Pace;
-use super::queue::{Entrance, Queue, Taken, Waiting, queue};
+use super::queue::{Entrance, Queue, Scales, Taken, Waiting, queue};
 use crate::metrics::{Ended, LaneMetrics};
 use crate::stock::Stock;
 use crate::store::ShardStore;
@@ -24,8 +24,13 @@ pub(crate) fn start<S: ShardStore, K: Stock, R: Randomness + Send + 'static>(
     let metrics = around.metrics.clone();
     let pace = Pace::new(limits);
     let callers = around.callers.clone();
+    let scales = Scales {
+        catalogue: around.catalogue.clone(),
+        clock: around.clock,
+    };
     let (entrance, queue) = queue(
         limits,
+        scales,
         pace.bound(),
         callers.clone(),
         metrics.admitted.clone(),
@@ -107,7 +112,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
             .drain(..)
             .filter_map(|command| command.take(began))
             .collect();
-        let draws = taken.iter().map(Taken::weight).sum();
+        let draws = taken.iter().map(|command| command.weight).sum();
         let full = taken.len() == received && (draws >= self.batch_max || left_some);
         self.metrics.ended(Ended::Abandoned, received - taken.len());
         self.metrics.batch(draws);

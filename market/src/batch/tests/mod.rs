@@ -4,6 +4,7 @@ mod keys;
 mod life;
 mod mixed;
 mod points;
+mod rewards;
 
 use jiff::Timestamp;
 use testkit::campaign::{Award, CampaignFile, Tree};

@@ -94,7 +94,8 @@ fn campaign(root: &Section<'_>, is_new: bool) -> Result<Campaign, Faulted> {
     let chances = activity::chances(&root.section("chances"));
     let stages = stage::stages(root);
     let skus = sku::skus(root);
-    let rewards = reward::rewards(root, skus.as_deref().map_err(|&faulted| faulted));
+    let known_skus = skus.as_deref().map_err(|&faulted| faulted);
+    let rewards = reward::rewards(root, known_skus, is_new);
     let is_trial = activity.as_ref().is_ok_and(Activity::is_trial);
     let points = PointsRules {
         are_checked: is_new,

@@ -10,6 +10,9 @@ use crate::ids::{Behaviour, SkuId};
 use crate::points::{Points, PointsRange};
 
 const REWARDS_MAX: usize = 32;
+/// How many rewards a behaviour may have. A sign-in gives those of all activities in one
+/// transaction, with a row for each.
+const REWARDS_PER_BEHAVIOUR_MAX: usize = 8;
 /// Days in a row. One day is no row, and a year is the longest.
 const STREAK: RangeInclusive<u32> = 2..=366;
 
@@ -31,6 +34,7 @@ type RewardKey = (Behaviour, RewardKind, Option<u32>);
 pub(super) fn rewards(
     root: &Section<'_>,
     skus: Result<&[Sku], Faulted>,
+    is_new: bool,
 ) -> Result<Vec<Reward>, Faulted> {
     let mut seen = Distinct::default();
     let sections = root.sections("reward", 0..=REWARDS_MAX)?;
@@ -40,6 +44,17 @@ pub(super) fn rewards(
     // A day counts for the row when it is rewarded.
     let each_day = |reward: &Reward| reward.behaviour.is_sign() && reward.streak.is_none();
     let of_row = rewards.iter().position(|reward| reward.streak.is_some());
+    // Files that are published already may have more.
+    if let Some(index) = one_too_many(&rewards).filter(|_| is_new) {
+        let word = rewards[index].behaviour.as_str();
+        return Err(sections[index].fault(
+            "behavior",
+            format!(
+                "{word:?} has {REWARDS_PER_BEHAVIOUR_MAX} rewards already, and no more can be: \
+                 they are given in one transaction"
+            ),
+        ));
+    }
     match of_row {
         Some(index) if !rewards.iter().any(each_day) => Err(sections[index].fault(
             "streak",
@@ -47,6 +62,15 @@ pub(super) fn rewards(
         )),
         _ => Ok(rewards),
     }
+}
+
+/// The index of the first reward of a behaviour that has too many.
+fn one_too_many(rewards: &[Reward]) -> Option<usize> {
+    let is_too_many = |&index: &usize| {
+        let same = |other: &&Reward| other.behaviour == rewards[index].behaviour;
+        rewards[..index].iter().filter(same).count() >= REWARDS_PER_BEHAVIOUR_MAX
+    };
+    (0..rewards.len()).find(is_too_many)
 }
 
 fn reward(

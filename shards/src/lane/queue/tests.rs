@@ -21,6 +21,14 @@ fn admitted() -> IntCounter {
     IntCounter::new("admitted", "test").expect("a counter")
 }
 
+/// Where nothing is published.
+fn scales() -> Scales {
+    Scales {
+        catalogue: Arc::default(),
+        clock: Timestamp::now,
+    }
+}
+
 /// A queue of its own fixed bound.
 fn queue(commands_max: usize) -> (Entrance, Queue) {
     let limits = LaneLimits {
@@ -30,6 +38,7 @@ fn queue(commands_max: usize) -> (Entrance, Queue) {
     };
     super::queue(
         limits,
+        scales(),
         Pace::new(limits).bound(),
         Arc::default(),
         admitted(),
@@ -44,7 +53,8 @@ async fn a_queue_is_full_earlier_when_its_lane_is_slow() {
         ..LIMITS
     };
     let mut pace = Pace::new(limits);
-    let (entrance, _lane) = super::queue(limits, pace.bound(), Arc::default(), admitted());
+    let (entrance, _lane) =
+        super::queue(limits, scales(), pace.bound(), Arc::default(), admitted());
     let _waiting = [
         entrance.submit(draw()).expect("room"),
         entrance.submit(draw()).expect("room"),
@@ -105,7 +115,7 @@ async fn a_batch_takes_as_many_draws_as_it_has_room_for() {
 #[tokio::test]
 async fn a_call_larger_than_a_batch_is_one_alone() {
     let (entrance, mut lane) = queue(5);
-    let _large = entrance.submit(call(10)).expect("nobody waits");
+    let _large = entrance.submit(call(10)).expect("none waits");
     assert_eq!(
         entrance.submit(draw()).map(drop),
         Err(CommandError::QueueFull)
@@ -193,6 +203,7 @@ async fn a_late_answer_still_counts() {
 async fn batches(limits: LaneLimits, pairs: usize) -> Vec<(u128, usize)> {
     let (entrance, mut lane) = super::queue(
         limits,
+        scales(),
         Pace::new(limits).bound(),
         Arc::default(),
         admitted(),
@@ -267,6 +278,7 @@ async fn a_lane_lingers_no_longer_than_until_its_callers_are_here_again() {
     let queue = || {
         super::queue(
             limits,
+            scales(),
             Pace::new(limits).bound(),
             callers.clone(),
             admitted(),
@@ -297,12 +309,13 @@ async fn a_lane_lingers_no_longer_than_until_its_callers_are_here_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_comes_alone_waits_for_nobody() {
+async fn a_command_that_comes_alone_waits_for_no_other() {
     let (entrance, mut lane) = super::queue(
         LaneLimits {
             linger: Duration::from_secs(1),
             ..LIMITS
         },
+        scales(),
         Pace::new(LIMITS).bound(),
         Arc::default(),
         admitted(),

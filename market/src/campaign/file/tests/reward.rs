@@ -145,6 +145,28 @@ fn amounts_are_bounded() {
 }
 
 #[test]
+fn a_behaviour_has_at_most_8_rewards() {
+    let of_row = |streak: u32| {
+        format!(
+            "[[reward]]\nbehavior = \"sign\"\nkind = \"points\"\npoints = 1\nstreak = {streak}\n"
+        )
+    };
+    let rewards = |rows: u32| {
+        with(&(2..2 + rows).map(of_row).fold(ALL.to_owned(), |all, row| {
+            // One of the three is for the seventh day.
+            all + &row.replace("streak = 7", "streak = 70")
+        }))
+    };
+    assert_eq!(read(&rewards(5)).len(), 9, "8 for a sign-in, and another");
+    let too_many = rewards(6);
+    let expected = "line 56, reward[10].behavior: \"sign\" has 8 rewards already, and no more can be: they are given \
+                    in one transaction";
+    assert_eq!(faults(&too_many), [expected]);
+    let published = Campaign::parse_published(&too_many);
+    assert_eq!(published.expect("it stays in force").rewards.len(), 10);
+}
+
+#[test]
 fn a_file_has_at_most_32_rewards() {
     let reward =
         |index| format!("[[reward]]\nbehavior = \"b{index}\"\nkind = \"points\"\npoints = 1\n");
