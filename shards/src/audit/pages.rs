@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use super::made::{Made, made_by};
 use super::paged_tables::{PagedTables, json};
 use super::rows::{
-    BesideDraws, LabelRepair, OfUser, OrderPlace, StoredAccount, StoredCall, StoredEntry,
-    StoredOrder, StoredPoints, StoredRecharge, StoredSignIn, of_user,
+    BesideDraws, LabelRepair, OfUser, OrderPlace, SignInRepair, StoredAccount, StoredCall,
+    StoredEntry, StoredOrder, StoredPoints, StoredRecharge, StoredRepair, StoredSignIn, of_user,
 };
 use crate::store::{Connection, StoreError};
 
@@ -34,6 +34,7 @@ pub(super) struct Stored {
     pub(super) entries: Vec<StoredEntry>,
     pub(super) sign_ins: Vec<StoredSignIn>,
     pub(super) repairs: Vec<LabelRepair>,
+    pub(super) sign_in_repairs: Vec<SignInRepair>,
 }
 
 /// Users whose keys follow each other, with all their rows.
@@ -116,28 +117,28 @@ impl<'a> Pages<'a> {
         Ok(Some(page))
     }
 
-    /// The accounts of the next users, without their orders; `None` after the last.
-    pub(super) async fn next_accounts(
+    /// The rows of one table of the next users, by the statements that read a page of it and the
+    /// rows of one user; `None` after the last.
+    pub(super) async fn next_rows<T: OfUser>(
         &mut self,
         connection: &mut impl Connection,
-    ) -> Result<Option<Vec<(String, StoredAccount)>>, StoreError> {
+        (page, of_user): (&str, &str),
+    ) -> Result<Option<Vec<(String, T)>>, StoreError> {
         if self.ended {
             return Ok(None);
         }
         let mut end = End::of_table();
-        let mut accounts = self
-            .rows(connection, &self.tables.sql.accounts.page, &mut end)
-            .await?;
+        let mut rows = self.rows(connection, page, &mut end).await?;
         if end.giant {
-            let of_giant = all_of(connection, &self.tables.sql.accounts.of_user, &end.upto).await?;
-            accounts = of_giant
+            let of_giant = all_of(connection, of_user, &end.upto).await?;
+            rows = of_giant
                 .into_iter()
-                .map(|account| (end.upto.clone(), account))
+                .map(|row| (end.upto.clone(), row))
                 .collect();
         }
         self.ended = end == End::of_table();
         self.after = end.upto;
-        Ok(Some(accounts))
+        Ok(Some(rows))
     }
 
     async fn read(&mut self, connection: &mut impl Connection) -> Result<Page, StoreError> {
@@ -148,7 +149,7 @@ impl<'a> Pages<'a> {
             let of_calls = end.clone();
             let accounts: Vec<(_, StoredAccount)> =
                 self.rows(connection, &sql.accounts.page, &mut end).await?;
-            let repairs: Vec<(_, LabelRepair)> = self
+            let repairs: Vec<(_, StoredRepair)> = self
                 .rows(connection, &sql.label_repairs.page, &mut end)
                 .await?;
             let sign_ins = self.rows(connection, &sql.sign_ins.page, &mut end).await?;
@@ -177,7 +178,9 @@ impl<'a> Pages<'a> {
                 users.entry(user).or_default().points = Some(account);
             }
             gather(&mut users, accounts, |stored| &mut stored.accounts);
-            gather(&mut users, repairs, |stored| &mut stored.repairs);
+            for (user, repair) in repairs {
+                users.entry(user).or_default().add(repair);
+            }
             self.ended = end == End::of_table();
             self.after.clone_from(&end.upto);
             return Ok(Page {
@@ -278,7 +281,8 @@ impl<'a> Giant<'a> {
     ) -> Result<Stored, StoreError> {
         let sql = &self.tables.sql;
         let now: Vec<StoredAccount> = all_of(connection, &sql.accounts.of_user, &self.user).await?;
-        let repairs = all_of(connection, &sql.label_repairs.of_user, &self.user).await?;
+        let repairs: Vec<StoredRepair> =
+            all_of(connection, &sql.label_repairs.of_user, &self.user).await?;
         let first_time = self.first.is_none();
         let first = match self.first.take() {
             Some(first) => first,
@@ -319,16 +323,18 @@ impl<'a> Giant<'a> {
         let points = first.points;
         self.after = next.last_key_value().map(|(place, _)| *place).or(after);
         self.ended = !more;
-        Ok(Stored {
+        let mut stored = Stored {
             accounts,
-            calls: Vec::new(),
             orders: next.into_values().collect(),
             recharges,
             points,
-            entries: Vec::new(),
             sign_ins,
-            repairs,
-        })
+            ..Stored::default()
+        };
+        for repair in repairs {
+            stored.add(repair);
+        }
+        Ok(stored)
     }
 
     /// All but the recharge orders, which come with the calls.
@@ -454,6 +460,14 @@ pub(super) async fn all_of<T: OfUser>(
 }
 
 impl Stored {
+    /// Adds what a repair has noted.
+    fn add(&mut self, repair: StoredRepair) {
+        match repair {
+            StoredRepair::OfAccount(repair) => self.repairs.push(repair),
+            StoredRepair::OfSignIn(repair) => self.sign_in_repairs.push(repair),
+        }
+    }
+
     /// What is not an order or an entry.
     pub(super) fn beside_draws<'s>(&'s self, user: &'s str) -> BesideDraws<'s> {
         BesideDraws {
@@ -462,6 +476,7 @@ impl Stored {
             recharges: &self.recharges,
             points: self.points,
             sign_ins: &self.sign_ins,
+            sign_in_repairs: &self.sign_in_repairs,
         }
     }
 

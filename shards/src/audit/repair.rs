@@ -1,6 +1,7 @@
 //! The repair of labels. A clock that was ahead once can leave an account that counts for a day
 //! which has not begun. The repair sets it back to its latest day that has begun, and notes that in
-//! the shard. By the note the audit accepts the orders of that clock.
+//! the shard. By the note the audit accepts the orders of that clock. Sign-ins have labels too:
+//! `repair_sign_ins`.
 //!
 //! In a cluster the repair locks each account while it works on it, as a batch does. The embedded
 //! default has one writer, so no server may run there meanwhile.
@@ -14,8 +15,10 @@ use super::known::{Known, Learner};
 use super::paged_tables::{PagedTables, json};
 use super::pages::{CallsOf, Pages, ROWS_MAX, all_of};
 use super::progress::AuditProgress;
+use super::repair_outcome::{LabelRepaired, TRIES_MAX};
+use super::repair_sign_ins::SuspectSignIn;
 use super::report::{AuditReport, CheckReport};
-use super::rows::{LabelRepair, OfUser, StoredAccount};
+use super::rows::{LabelRepair, OfUser, StoredAccount, StoredRepair, StoredSignIn};
 use super::run::run;
 use crate::installation::cluster::Cluster;
 use crate::installation::embedded::{Folder, FolderError};
@@ -25,15 +28,15 @@ use crate::store::{
     Access, Connection, Database, MigrateError, StoreError, json_rows, migrate_shard, out_of_range,
 };
 
-/// How often the repair tries again with an account that draws meanwhile.
-const TRIES_MAX: usize = 10;
-
 /// What a repair of labels did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct LabelsRepaired {
     /// Accounts whose label was set back.
     pub(super) accounts: u64,
-    /// Accounts whose label is ahead, but that have another fault too or changed at each try.
+    /// Sign-ins of users in an activity that were.
+    pub(super) sign_ins: u64,
+    /// Accounts and sign-ins whose label is ahead, but that have another fault too or changed at
+    /// each try.
     pub(super) left: u64,
 }
 
@@ -106,16 +109,25 @@ impl Installation {
 }
 
 fn list(repaired: LabelsRepaired, done: &mut dyn FnMut(String)) {
-    let LabelsRepaired { accounts, left } = repaired;
+    let LabelsRepaired {
+        accounts,
+        sign_ins,
+        left,
+    } = repaired;
     if accounts > 0 {
         done(format!(
             "{accounts} accounts were set back to their latest day that has begun"
         ));
     }
+    if sign_ins > 0 {
+        done(format!(
+            "{sign_ins} sign-ins were set back to the last one on a day that has begun"
+        ));
+    }
     if left > 0 {
         done(format!(
-            "{left} accounts of a day that has not begun are left as they are: they do not match their orders, or \
-             changed at each try"
+            "{left} accounts or sign-ins of a day that has not begun are left as they are: they do not match their \
+             orders, or changed at each try"
         ));
     }
 }
@@ -184,14 +196,6 @@ struct Suspect<'a> {
     now: Timestamp,
 }
 
-/// What became of an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum AccountRepair {
-    SetBack,
-    Correct,
-    Left,
-}
-
 impl<'a, A: Audited> RepairRun<'a, A> {
     fn new(
         installation: &'a A,
@@ -240,27 +244,41 @@ impl<'a, A: Audited> RepairRun<'a, A> {
         at: TableLocation,
         known: &Known,
     ) -> Result<(), AuditError> {
-        let installation = self.installation;
-        let failed = |error| installation.shard_failed(at.shard, error);
         let tables = PagedTables::new(&A::Database::DIALECT, at.table, ROWS_MAX);
-        let clock = DatabaseClock::read::<A::Database>(connection)
-            .await
-            .map_err(failed)?;
-        let mut pages = Pages::new(&tables);
-        while let Some(accounts) = pages.next_accounts(connection).await.map_err(failed)? {
-            let context = RowContext {
-                at,
-                map: self.map,
-                known,
-                now: clock.now(),
+        let clock = DatabaseClock::read::<A::Database>(connection).await;
+        let clock = clock.map_err(|error| self.installation.shard_failed(at.shard, error))?;
+        let map = self.map;
+        let context = || RowContext {
+            at,
+            map,
+            known,
+            now: clock.now(),
+        };
+        self.accounts(connection, &tables, &context).await?;
+        self.sign_ins(connection, &tables, &context).await
+    }
+
+    async fn accounts<'c>(
+        &mut self,
+        connection: &mut <A::Database as Database>::Connection,
+        tables: &PagedTables,
+        context: &(impl Fn() -> RowContext<'c> + Sync),
+    ) -> Result<(), AuditError> {
+        let (installation, at) = (self.installation, context().at);
+        let failed = |error| installation.shard_failed(at.shard, error);
+        let (mut pages, sql) = (Pages::new(tables), &tables.sql.accounts);
+        let statements = (&*sql.page, &*sql.of_user);
+        loop {
+            let accounts = pages.next_rows::<StoredAccount>(connection, statements);
+            let Some(accounts) = accounts.await.map_err(failed)? else {
+                return Ok(());
             };
+            let context = context();
             for (user, account) in accounts {
-                let Some(latest) = context.latest_label(account.activity) else {
+                let latest = context.latest_label(account.activity);
+                let Some(latest) = latest.filter(|&latest| account.day > latest) else {
                     continue;
                 };
-                if account.day <= latest {
-                    continue;
-                }
                 self.log_once().await?;
                 let suspect = Suspect {
                     user: &user,
@@ -268,14 +286,50 @@ impl<'a, A: Audited> RepairRun<'a, A> {
                     latest,
                     now: context.now,
                 };
-                match suspect.repair(connection, &tables).await.map_err(failed)? {
-                    AccountRepair::SetBack => self.repaired.accounts += 1,
-                    AccountRepair::Left => self.repaired.left += 1,
-                    AccountRepair::Correct => {}
+                match suspect.repair(connection, tables).await.map_err(failed)? {
+                    LabelRepaired::SetBack => self.repaired.accounts += 1,
+                    LabelRepaired::Left => self.repaired.left += 1,
+                    LabelRepaired::Correct => {}
                 }
             }
         }
-        Ok(())
+    }
+
+    async fn sign_ins<'c>(
+        &mut self,
+        connection: &mut <A::Database as Database>::Connection,
+        tables: &PagedTables,
+        context: &(impl Fn() -> RowContext<'c> + Sync),
+    ) -> Result<(), AuditError> {
+        let (installation, at) = (self.installation, context().at);
+        let failed = |error| installation.shard_failed(at.shard, error);
+        let (mut pages, sql) = (Pages::new(tables), &tables.sql.sign_ins);
+        let statements = (&*sql.page, &*sql.of_user);
+        loop {
+            let rows = pages.next_rows::<StoredSignIn>(connection, statements);
+            let Some(rows) = rows.await.map_err(failed)? else {
+                return Ok(());
+            };
+            let context = context();
+            for (user, row) in rows {
+                let latest = context.latest_label(row.activity);
+                let Some(latest) = latest.filter(|&latest| row.day > latest) else {
+                    continue;
+                };
+                self.log_once().await?;
+                let suspect = SuspectSignIn {
+                    user: &user,
+                    activity: row.activity,
+                    latest,
+                    now: context.now,
+                };
+                match suspect.repair(connection, tables).await.map_err(failed)? {
+                    LabelRepaired::SetBack => self.repaired.sign_ins += 1,
+                    LabelRepaired::Left => self.repaired.left += 1,
+                    LabelRepaired::Correct => {}
+                }
+            }
+        }
     }
 
     /// Adds an entry to the audit log before the first account is changed; none where nothing is
@@ -288,7 +342,7 @@ impl<'a, A: Audited> RepairRun<'a, A> {
             at: Timestamp::now(),
             who: self.who.to_owned(),
             what: "audit --repair".to_owned(),
-            detail: "accounts whose day has not begun are set back".to_owned(),
+            detail: "accounts and sign-ins whose day has not begun are set back".to_owned(),
             why: self.why.to_owned(),
         };
         self.meta
@@ -304,13 +358,13 @@ impl Suspect<'_> {
         &self,
         connection: &mut impl Connection,
         tables: &PagedTables,
-    ) -> Result<AccountRepair, StoreError> {
+    ) -> Result<LabelRepaired, StoreError> {
         for _ in 0..TRIES_MAX {
             let Some(account) = self.account(connection, tables).await? else {
-                return Ok(AccountRepair::Correct);
+                return Ok(LabelRepaired::Correct);
             };
             if account.day <= self.latest {
-                return Ok(AccountRepair::Correct);
+                return Ok(LabelRepaired::Correct);
             }
             let Some(labels) = self.labels(connection, tables, account).await? else {
                 continue;
@@ -330,9 +384,9 @@ impl Suspect<'_> {
             }
             self.write(connection, tables, account, labels).await?;
             connection.commit().await?;
-            return Ok(AccountRepair::SetBack);
+            return Ok(LabelRepaired::SetBack);
         }
-        Ok(AccountRepair::Left)
+        Ok(LabelRepaired::Left)
     }
 
     async fn account(
@@ -353,8 +407,10 @@ impl Suspect<'_> {
         tables: &PagedTables,
         account: StoredAccount,
     ) -> Result<Option<DayLabels>, StoreError> {
-        let repairs: Vec<LabelRepair> =
+        let repairs: Vec<StoredRepair> =
             all_of(connection, &tables.sql.label_repairs.of_user, self.user).await?;
+        let repairs = repairs.into_iter().filter_map(StoredRepair::of_account);
+        let repairs: Vec<LabelRepair> = repairs.collect();
         let mut orders = Vec::new();
         let mut calls = CallsOf::new(tables, self.user);
         while let Some(made) = calls.next(connection).await? {

@@ -4,7 +4,7 @@ use crate::store::{Columns, StoreError};
 pub(super) use crate::store::tables::StoredOfUser as OfUser;
 pub(super) use crate::store::tables::accounts::StoredAccount;
 pub(super) use crate::store::tables::calls::StoredCall;
-pub(super) use crate::store::tables::label_repairs::LabelRepair;
+pub(super) use crate::store::tables::label_repairs::{LabelRepair, SignInRepair, StoredRepair};
 pub(super) use crate::store::tables::orders::StoredOrder;
 pub(super) use crate::store::tables::points_accounts::StoredPoints;
 pub(super) use crate::store::tables::points_entries::StoredEntry;
@@ -34,4 +34,5 @@ pub(super) struct BesideDraws<'a> {
     pub(super) recharges: &'a [StoredRecharge],
     pub(super) points: Option<StoredPoints>,
     pub(super) sign_ins: &'a [StoredSignIn],
+    pub(super) sign_in_repairs: &'a [SignInRepair],
 }

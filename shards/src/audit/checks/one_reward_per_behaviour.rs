@@ -2,16 +2,17 @@
 //! number and streak and both give chances, or both points.
 //!
 //! The business number of a sign-in is its day. The user's row of the activity says the last of these
-//! days, and how many in a row end with it. A reward for a streak is on its N-th day in a row.
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+//! days, and how many in a row end with it. A reward for a streak is on its N-th day in a row. What a
+//! wrong clock gave on a day that a repair has noted does not count.
+use std::collections::{BTreeMap, HashSet};
 
 use market::Behaviour;
-use market::calendar::Day;
 
 use super::row_check::RowCheck;
 use crate::audit::history::RowContext;
 use crate::audit::report::CheckReport;
-use crate::audit::rows::{BesideDraws, StoredRecharge, StoredSignIn};
+use crate::audit::rows::{BesideDraws, StoredSignIn};
+use crate::audit::sign_ins::{SignIns, day_of};
 
 #[derive(Debug)]
 pub(super) struct OneRewardPerBehaviour;
@@ -29,12 +30,20 @@ impl RowCheck for OneRewardPerBehaviour {
     ) {
         let (at, user) = (context.at, beside.user);
         let (mut seen, sign) = (HashSet::new(), Behaviour::sign());
-        let mut signed: BTreeMap<i64, Vec<(Day, &StoredRecharge)>> = BTreeMap::new();
+        let (mut seen_again, mut set_aside) = (HashSet::new(), HashSet::new());
+        let mut signed: BTreeMap<i64, SignIns<'_>> = BTreeMap::new();
+        for &repair in beside.sign_in_repairs {
+            signed.entry(repair.activity).or_default().note(repair);
+            set_aside.insert((repair.activity, repair.day.to_string()));
+        }
         for order in beside.recharges.iter().filter(|order| order.is_reward()) {
             report.checked += 1;
             let (activity, behaviour, business) =
                 (order.activity, &order.behaviour, &order.business);
-            if !seen.insert((activity, behaviour, business, order.streak, order.sku != 0)) {
+            let key = (activity, behaviour, business, order.streak, order.sku != 0);
+            let is_sign = **behaviour == *sign.as_str();
+            let may_be_again = || is_sign && set_aside.contains(&(activity, business.to_string()));
+            if !seen.insert(key) && !(may_be_again() && seen_again.insert(key)) {
                 report.violation(|| {
                     format!(
                         "{at}: recharge order {} of user {user:?} rewards {behaviour:?} {business:?} in activity \
@@ -43,9 +52,9 @@ impl RowCheck for OneRewardPerBehaviour {
                     )
                 });
             }
-            if **behaviour == *sign.as_str() {
+            if is_sign {
                 match day_of(business) {
-                    Some(day) => signed.entry(activity).or_default().push((day, order)),
+                    Some(day) => signed.entry(activity).or_default().take(day, order),
                     None => report.violation(|| {
                         format!(
                             "{at}: recharge order {} of user {user:?} is of a sign-in on {business:?}, which is no day",
@@ -58,60 +67,15 @@ impl RowCheck for OneRewardPerBehaviour {
         for &StoredSignIn { activity, .. } in beside.sign_ins {
             signed.entry(activity).or_default();
         }
-        for (activity, rewards) in signed {
+        for (activity, sign_ins) in signed {
             report.checked += 1;
             let mut rows = beside.sign_ins.iter();
             let row = rows.find(|row| row.activity == activity);
-            for fault in faults(row, &rewards) {
+            for fault in sign_ins.faults(row) {
                 report.violation(|| {
                     format!("{at}: sign-ins of user {user:?} in activity {activity}: {fault}")
                 });
             }
         }
     }
-}
-
-/// The day that a business number names.
-fn day_of(business: &str) -> Option<Day> {
-    let number: u32 = business.parse().ok().filter(|_| business.len() == 8)?;
-    Some(Day::from_number(number))
-}
-
-/// What is wrong with a user's sign-ins in an activity.
-fn faults(row: Option<&StoredSignIn>, rewards: &[(Day, &StoredRecharge)]) -> Vec<String> {
-    let days: BTreeSet<Day> = rewards.iter().map(|(day, _)| *day).collect();
-    let mut streaks: BTreeMap<Day, i64> = BTreeMap::new();
-    let mut before: Option<(Day, i64)> = None;
-    for day in days {
-        let streak = match before {
-            Some((last, streak)) if last.next() == Some(day) => streak + 1,
-            _ => 1,
-        };
-        streaks.insert(day, streak);
-        before = Some((day, streak));
-    }
-    let rewarded = before.map(|(day, streak)| (i64::from(day.number()), streak));
-    let stored = row.map(|row| (row.day, row.streak));
-    let differ = (stored != rewarded).then(|| {
-        let says = |of: Option<(i64, i64)>| match of {
-            Some((day, streak)) => format!("{day} as day {streak} in a row"),
-            None => "none".to_owned(),
-        };
-        format!(
-            "the last one is {}, the last reward is for {}",
-            says(stored),
-            says(rewarded)
-        )
-    });
-    let wrong_streaks = rewards.iter().filter_map(|(day, order)| {
-        let nth = streaks.get(day).copied().unwrap_or(0);
-        let is_due = order.streak == 0 || order.streak > 0 && nth % order.streak == 0;
-        (!is_due).then(|| {
-            format!(
-                "recharge order {} is for a streak of {}, on day {nth} in a row",
-                order.id, order.streak
-            )
-        })
-    });
-    differ.into_iter().chain(wrong_streaks).collect()
 }

@@ -1,4 +1,5 @@
-//! No order and no account is labelled with a day that has not begun, unless a repair has noted it.
+//! No order, no account and no sign-in is labelled with a day that has not begun, unless a repair has
+//! noted it.
 //! One wrong clock can write such a label. Right clocks then refuse the user until that day.
 //!
 //! A label is compared with the current day. The time of an order may be up to a day ahead: that
@@ -8,7 +9,7 @@ use jiff::Timestamp;
 use super::row_check::RowCheck;
 use crate::audit::history::{DrawHistory, RowContext};
 use crate::audit::report::CheckReport;
-use crate::audit::rows::StoredOrder;
+use crate::audit::rows::{BesideDraws, StoredOrder};
 
 /// How far the time of an order may be ahead.
 const AHEAD_MAX_MS: i64 = 24 * 60 * 60 * 1000;
@@ -22,6 +23,28 @@ pub(super) struct OrdersNotInTheFuture {
 impl RowCheck for OrdersNotInTheFuture {
     fn name(&self) -> &'static str {
         "orders_not_in_the_future"
+    }
+
+    fn user(
+        &mut self,
+        report: &mut CheckReport,
+        context: &RowContext<'_>,
+        beside: &BesideDraws<'_>,
+    ) {
+        for row in beside.sign_ins {
+            report.checked += 1;
+            let latest = context.latest_label(row.activity);
+            if latest.is_some_and(|latest| row.day > latest) {
+                let (at, user, day) = (context.at, beside.user, row.day);
+                report.violation(|| {
+                    format!(
+                        "{at}: the last sign-in of user {user:?} in activity {} is of day {day}, which has not begun: \
+                         `drawbridge audit --repair` sets it back",
+                        row.activity
+                    )
+                });
+            }
+        }
     }
 
     fn begin(&mut self, report: &mut CheckReport, context: &RowContext<'_>, history: &DrawHistory) {

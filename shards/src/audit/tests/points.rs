@@ -1,25 +1,29 @@
 //! Faults of points, purchases and rewards in the rows of SQLite and of MariaDB, planted by SQL.
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use market::adjust::{PointsAsk, PointsChange};
+use market::calendar::Day;
 use market::draw::DrawAsk;
 use market::exchange::ExchangeAsk;
 use market::points::Points;
 use market::reward::RewardAsk;
 use market::sign_in::SignInAsk;
 use market::{
-    ActivityId, Ask, Behaviour, BusinessNumber, Command, DrawCount, RequestId, SkuId, UserId,
+    ActivityId, Ask, Behaviour, BusinessNumber, Command, DrawCount, Refusal, RequestId, SkuId,
+    UserId,
 };
 use prometheus::Registry;
 use tokio::time::sleep;
 
 use super::super::audited::Audited;
+use super::super::repair::{LabelsRepaired, repair_labels, repair_labels_of_cluster};
 use super::super::run::run as audit;
 use super::super::{AuditProgress, AuditReport};
 use super::folder::{SIZES, start};
 use super::{PLATFORM, check, red};
 use crate::Shards;
+use crate::error::CommandError;
 use crate::installation::ClusterOptions;
 use crate::installation::embedded::Folder;
 use crate::installation::serving::{Kept, Serving};
@@ -193,6 +197,33 @@ async fn faults_are_found<A: Audited, D: Database>(installation: &A, shards: &[D
     assert_eq!(red(&report), [""; 0], "{report}");
 }
 
+/// Signs `u1` in as a clock would that is forty days ahead.
+async fn sign_in_ahead<D: Database>(shards: &[D]) {
+    let zone = TimeZone::get("Asia/Shanghai").expect("a zone");
+    let ahead = Timestamp::now() + SignedDuration::from_hours(40 * 24);
+    let day = Day::of(ahead, &zone).number();
+    let sql = format!(
+        "UPDATE recharge_order_{{t}} SET business_no = '{day}' WHERE user_id = 'u1' AND behaviour = 'sign';
+         UPDATE sign_in_{{t}} SET day = {day} WHERE user_id = 'u1'"
+    );
+    run_on_all(shards, &sql).await;
+}
+
+/// What a repair did that set back the sign-in of `u1`.
+const SET_BACK: LabelsRepaired = LabelsRepaired {
+    accounts: 0,
+    sign_ins: 1,
+    left: 0,
+};
+
+fn sign_in_again() -> Command {
+    Command {
+        user: UserId::new("u1").expect("a user"),
+        request: RequestId::new("again").expect("a key"),
+        ask: Ask::SignIn(SignInAsk { activity: None }),
+    }
+}
+
 async fn run_on_all<D: Database>(shards: &[D], sql: &str) {
     for shard in shards {
         let mut connection = shard.connect().await.expect("a connection");
@@ -229,6 +260,25 @@ async fn faults_of_points_in_a_folder_are_found() {
     server.drain().await;
     let shards = [0, 1].map(|shard| folder.shard(shard, Access::Write));
     faults_are_found(&folder, &shards).await;
+
+    sign_in_ahead(&shards).await;
+    let report = audited(&folder).await;
+    assert_eq!(red(&report), ["orders_not_in_the_future"], "{report}");
+    let server = start(&folder).await;
+    let refused = Err(CommandError::Refused(Refusal::NothingToReward));
+    assert_eq!(server.shards.execute(sign_in_again()).await, refused);
+    server.drain().await;
+    let repair = async || repair_labels(&folder, "test", "a clock was ahead").await;
+    assert_eq!(repair().await.expect("repaired"), SET_BACK);
+    let report = audited(&folder).await;
+    assert_eq!(red(&report), [""; 0], "{report}");
+    let nothing = LabelsRepaired::default();
+    assert_eq!(repair().await.expect("read"), nothing);
+    let server = start(&folder).await;
+    executed(&server.shards, &sign_in_again()).await;
+    server.drain().await;
+    let report = audited(&folder).await;
+    assert_eq!(red(&report), [""; 0], "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -254,5 +304,11 @@ async fn faults_of_points_in_a_cluster_are_found() {
     live(&server.shards).await;
     let cluster = options.open().await.expect("laid out");
     faults_are_found(&cluster, &options.shards).await;
+    sign_in_ahead(&options.shards).await;
+    let repaired = repair_labels_of_cluster(&cluster, "test", "a clock was ahead").await;
+    assert_eq!(repaired.expect("repaired"), SET_BACK);
+    executed(&server.shards, &sign_in_again()).await;
+    let report = audited(&cluster).await;
+    assert_eq!(red(&report), [""; 0], "{report}");
     server.drain().await;
 }

@@ -78,7 +78,7 @@ async fn accounts_of_a_clock_that_was_ahead_are_set_back_and_can_draw_again() {
         repaired,
         LabelsRepaired {
             accounts: (ahead.len() + partly.len()) as u64,
-            left: 0
+            ..LabelsRepaired::default()
         }
     );
     assert!(audited(&folder).await.ok(), "{}", audited(&folder).await);

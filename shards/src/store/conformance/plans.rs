@@ -20,6 +20,8 @@ async fn look_ups_use_their_keys<D: Database>(database: D, explain: &str) {
         &sql.points_accounts.update,
         &sql.points_accounts.of_user,
         &sql.sign_ins.lock_batch,
+        &sql.sign_ins.lock,
+        &sql.sign_ins.set_last,
         &sql.sign_ins.update,
         &sql.sign_ins.of_user,
         &sql.points_entries.latest,

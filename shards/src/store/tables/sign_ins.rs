@@ -28,6 +28,10 @@ numbered_statements! {
         page,
         /// `[user]` -> the user's rows, by key.
         of_user,
+        /// `[user, activity]` -> the row, locked.
+        lock,
+        /// `[[user, activity, day, streak]]`: changes a row.
+        set_last,
     }
 }
 

@@ -10,7 +10,8 @@ use super::super::super::history::RowContext;
 use super::super::super::known::Known;
 use super::super::super::pages::Stored;
 use super::super::super::rows::{
-    StoredAccount, StoredEntry, StoredOrder, StoredPoints, StoredRecharge, StoredSignIn,
+    SignInRepair, StoredAccount, StoredEntry, StoredOrder, StoredPoints, StoredRecharge,
+    StoredSignIn,
 };
 use super::super::{PLATFORM, red, stored};
 use super::{AuditReport, Folder, NOW, USER, assert_red, first_violation, home};
@@ -296,7 +297,7 @@ fn a_promise_that_the_prize_does_not_make_is_found() {
 }
 
 #[test]
-fn purchases_and_rewards_that_nobody_offers_are_found() {
+fn purchases_and_rewards_that_no_version_offers_are_found() {
     let name = "purchases_equal_chances";
     assert_red(
         &after_all(|rows| rows.recharges[7].chances = 3),
@@ -391,6 +392,77 @@ fn a_reward_that_was_given_twice_is_found() {
         name,
         "is of a sign-in on \"today\", which is no day",
     );
+}
+
+#[test]
+fn a_sign_in_on_a_day_to_come_is_found_and_one_that_was_set_aside_is_not() {
+    const LATER: i64 = 20_260_710;
+    let ahead = |rows: &mut Stored| {
+        for index in [3, 4] {
+            rows.recharges[index].business = LATER.to_string().into();
+        }
+        rows.recharges[5].streak = 0;
+        rows.recharges[5].business = "20260101".into();
+        rows.recharges[5].points = 150;
+        enter(rows);
+    };
+    let row = |rows: &mut Stored, day, streak| {
+        rows.sign_ins[0] = StoredSignIn {
+            activity: 1,
+            day,
+            streak,
+        };
+    };
+    let found = after(|rows| {
+        ahead(rows);
+        row(rows, LATER, 1);
+    });
+    let violation = "in activity 1 is of day 20260710, which has not begun";
+    assert_red(&found, "orders_not_in_the_future", violation);
+    let set_aside = SignInRepair {
+        activity: 1,
+        day: LATER,
+    };
+    let repaired = |change: fn(&mut Stored)| {
+        after(|rows| {
+            ahead(rows);
+            row(rows, DAY, 2);
+            rows.sign_in_repairs.push(set_aside);
+            change(rows);
+            enter(rows);
+        })
+    };
+    let report = repaired(|_| {});
+    assert_eq!(red(&report), [""; 0], "{report}");
+    // Given once more when the day has come, but not twice more.
+    let again = |rows: &mut Stored| {
+        let id = rows.recharges[9].id;
+        rows.recharges[9] = StoredRecharge {
+            id,
+            ..rows.recharges[4].clone()
+        };
+        rows.sign_ins[0].day = LATER;
+        rows.sign_ins[0].streak = 1;
+    };
+    let report = repaired(again);
+    // By the clock of the test it has not come.
+    assert_red(&report, "orders_not_in_the_future", violation);
+    let third = repaired(|rows| {
+        let id = rows.recharges[6].id;
+        rows.recharges[6] = StoredRecharge {
+            id,
+            ..rows.recharges[4].clone()
+        };
+        let id = rows.recharges[9].id;
+        rows.recharges[9] = StoredRecharge {
+            id,
+            ..rows.recharges[4].clone()
+        };
+        rows.sign_ins[0].day = LATER;
+        rows.sign_ins[0].streak = 1;
+    });
+    let name = "one_reward_per_behaviour";
+    assert!(red(&third).contains(&name), "{third}");
 }
 
 #[test]
