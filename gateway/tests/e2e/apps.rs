@@ -2,8 +2,10 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::support::shop::{KEY, campaign, points, report, signed, signed_at};
-use crate::support::{Place, Request, Server, text_of};
+use crate::support::shop::{
+    KEY, campaign, is_signed_in, points, report, sign_in, signed, signed_at,
+};
+use crate::support::{Place, Request, Server, away_from_midnight, text_of};
 
 const ACTIVITY: u64 = 200_052;
 const OLD_KEY: &str = "an old key of the shop, also long enough";
@@ -96,6 +98,50 @@ async fn a_call_that_is_not_signed_right_is_refused_by_its_cause() {
     let answer = server.ask(&beside).await;
     assert!(answer.expect(400, "0002").info.contains("userId"));
     assert_eq!(server.data(&points("u")).await, json!(0.0));
+    place.audited().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_report_waits_for_each_activity_that_is_switched_off() {
+    const OTHER: u64 = 200_053;
+    away_from_midnight().await;
+    let other = (campaign(OTHER).replace("9001", "9101"))
+        .replace("9002", "9102")
+        .replace("9003", "9103");
+    let place = Place::with_campaigns(&[&campaign(ACTIVITY), &other]).await;
+    let server = Server::start_with(&place, &config(&place)).await;
+    let activity = OTHER.to_string();
+    let of_other = ["--activity", activity.as_str()];
+    let paid = signed(&report("u", "openai_pay", "order-1"));
+    for (setting, code) in [
+        (["rewards", "off"], "0004"),
+        (["read_only", "on"], "ERR_GW_008"),
+    ] {
+        let set = [&["set"], &setting[..], &of_other].concat();
+        server.switch(&place, &set).await;
+        server.ask(&paid).await.expect(503, code);
+        let clear = [&["clear", setting[0]], &of_other[..]].concat();
+        server.switch(&place, &clear).await;
+    }
+    assert_eq!(server.data(&points("u")).await, json!(0.0));
+    server.ask(&paid).await.expect(200, "0000");
+    assert_eq!(server.data(&points("u")).await, json!(3.0), "in both");
+
+    // A sign-in leaves out what is read-only, and the user signs in there later.
+    let set = [&["set", "read_only", "on"], &of_other[..]].concat();
+    server.switch(&place, &set).await;
+    let named = json!({"userId": "u", "activityId": OTHER});
+    let named = Request::json("activity/calendar_sign_rebate", &named);
+    server.ask(&named).await.expect(503, "ERR_GW_008");
+    server.ask(&sign_in("u", "day")).await.expect(200, "0000");
+    assert_eq!(server.data(&points("u")).await, json!(13.0));
+    assert_eq!(server.data(&is_signed_in("u")).await, json!(true));
+    let clear = [&["clear", "read_only"], &of_other[..]].concat();
+    server.switch(&place, &clear).await;
+    assert_eq!(server.data(&is_signed_in("u")).await, json!(false));
+    server.ask(&sign_in("u", "day-2")).await.expect(200, "0000");
+    assert_eq!(server.data(&points("u")).await, json!(23.0));
     place.audited().await;
     server.stop().await;
 }

@@ -125,7 +125,7 @@ async fn the_audit_prints_for_people_and_for_programs() {
     assert_eq!(checks.len(), text.lines().count());
     for check in checks {
         assert_eq!(check["ok"], true, "{check}");
-        // Nobody can buy anything here, and nobody has points.
+        // Nothing is on sale here, and no user has points.
         let idle = NOTHING_TO_CHECK.contains(&check["name"].as_str().unwrap());
         assert_eq!(check["checked"] == 0, idle, "{check}");
         assert_eq!(check["violations"], serde_json::json!([]));

@@ -114,7 +114,7 @@ async fn listed_users_get_the_award_of_the_rule() {
 }
 
 #[tokio::test]
-async fn a_list_that_helps_nobody_is_refused() {
+async fn a_list_without_its_rule_is_refused() {
     let place = Place::with_campaigns(&[&campaign().text()]).await;
     let refused = change(&place, "add", "ada\n").await.failed(1);
     assert!(

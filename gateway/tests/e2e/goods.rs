@@ -2,6 +2,7 @@
 use serde_json::{Value, json};
 
 use crate::support::campaign::{FALLBACK_AWARD, SCARCE_AWARD, scarce};
+use crate::support::shop::exchange;
 use crate::support::{FOLLOWED, Place, Request, Server, eventually};
 
 const ACTIVITY: u64 = 200_003;
@@ -79,7 +80,7 @@ async fn guarantees_show_what_is_left_of_their_prizes() {
     assert_eq!(groups[0]["strategyAwards"], expected);
 }
 
-/// Nobody wins it before units are added; then it is won as any other.
+/// No user wins it before units are added; then it is won as any other.
 #[tokio::test]
 async fn a_prize_may_begin_without_units() {
     let text = scarce(ACTIVITY, 0);
@@ -113,6 +114,33 @@ async fn a_prize_may_begin_without_units() {
     assert_eq!(draw(&server, "c").await, FALLBACK_AWARD);
     server.stop().await;
     assert_eq!(place.stock(ACTIVITY, SCARCE_AWARD).await, (1, 1, 0));
+    place.audited_at_rest().await;
+}
+
+/// It is sold out, and not unavailable, until units are added.
+#[tokio::test]
+async fn a_sku_may_begin_without_units() {
+    let sku = "[[sku]]\nid = 5\nstock = 0\nprice_minor = 0\nchances = 1\n";
+    let text = format!("{}\n{sku}", scarce(ACTIVITY, 1));
+    let place = Place::with_campaigns(&[&text]).await;
+    let server = Server::start(&place).await;
+    let buy = exchange("u", 5, "k");
+    for _ in 0..2 {
+        server.ask(&buy).await.expect(409, "ERR_BIZ_005");
+    }
+    let activity = ACTIVITY.to_string();
+    let words = [
+        "stock", "add", &activity, "--sku", "5", "1", "--reason", "why",
+    ];
+    place.run_here(&words).await.ok();
+    // A call that was refused does not hold its key.
+    eventually("the added unit is sold", FOLLOWED, async || {
+        (server.ask(&buy).await.code == "0000").then_some(())
+    })
+    .await;
+    let next = exchange("u", 5, "l");
+    server.ask(&next).await.expect(409, "ERR_BIZ_005");
+    server.stop().await;
     place.audited_at_rest().await;
 }
 

@@ -6,9 +6,7 @@ use serde_json::{Value, json};
 use crate::support::shop::{
     GIFT, PAIR, RARE, WELCOME, campaign, exchange, is_signed_in, ledger, points, sign_in,
 };
-use crate::support::{
-    Connection, Envelope, Place, Request, Server, ask_all, away_from_midnight, text_of,
-};
+use crate::support::{Connection, Envelope, Place, Request, Server, ask_all, away_from_midnight};
 
 const ACTIVITY: u64 = 200_050;
 
@@ -165,7 +163,7 @@ async fn as_many_exchanges_at_once_as_points_and_units_allow() {
     assert_eq!(tally(&again), expected);
     assert_eq!(chances(&server, "u").await, WELCOME + 8);
 
-    // Two units for ten users; nobody pays for one that is not there.
+    // Two units for ten users; no user pays for one that is not there.
     let users: Vec<String> = (0..10).map(|number| format!("v{number}")).collect();
     for user in &users {
         server.ask(&sign_in(user, "day")).await.expect(200, "0000");
@@ -320,17 +318,7 @@ async fn bad_input_is_named_and_changes_nothing() {
 }
 
 async fn switch(place: &Place, server: &Server, words: &[&str]) {
-    let admin = format!("http://{}", server.admin);
-    let token = text_of(&place.data().join("admin-token"));
-    let at = [
-        "--reason",
-        "a test",
-        "--admin",
-        &admin,
-        "--token-file",
-        &token,
-    ];
-    place.run(&[&["switch"], words, &at].concat()).await.ok();
+    server.switch(place, words).await;
 }
 
 #[tokio::test]

@@ -89,6 +89,8 @@ impl<D: Database> Campaigns<'_, D> {
 mod tests {
     use std::collections::BTreeMap;
 
+    use market::SkuId;
+
     use super::*;
     use crate::meta::StockChange;
     use crate::meta::testing::{CAMPAIGN, WHO, WHY, at, fresh, mug, now, over_each_database};
@@ -147,5 +149,59 @@ mod tests {
         assert!(matches!(unknown, Err(RollbackError::Unknown(id, 9)) if id == activity));
     }
 
-    over_each_database!(an_older_version_returns_with_the_stock_of_now);
+    /// A version that an earlier program published with another stock of a sku.
+    async fn the_stock_of_skus_stays_whatever_an_older_version_says<D: Database>(database: D) {
+        let meta = fresh(database).await;
+        let campaigns = meta.campaigns();
+        let edition = |stock: u32, welcome: u32| {
+            let sku = format!("[[sku]]\nid = 7\nstock = {stock}\nprice_minor = 1\nchances = 1\n");
+            let text = CAMPAIGN.replace("welcome = 10", &format!("welcome = {welcome}"));
+            text.replacen("[strategy]", &format!("{sku}\n[strategy]"), 1)
+        };
+        let publish = async |text: &str, second| {
+            let published = campaigns.publish(&[text], "ops", at(second)).await;
+            published.map(|published| published[0].version)
+        };
+        assert_eq!(publish(&edition(9, 10), 0).await.expect("published"), 1);
+        let other = edition(20, 11);
+        let refused = publish(&other, 1).await.expect_err("its stock differs");
+        assert!(
+            refused
+                .to_string()
+                .contains("sku 7 was first published with 9 units")
+        );
+        let mut connection = meta.begin().await.expect("begun");
+        let row = json(&(mug().activity.get(), 2, &other, 0, "an earlier program"));
+        let insert = CampaignStatements::of::<D>().insert_campaign;
+        connection.execute(insert, &row).await.expect("planted");
+        meta.commit(connection).await.expect("committed");
+        assert_eq!(publish(&edition(9, 12), 3).await.expect("published"), 3);
+        let sku = StockItem::sku(mug().activity, SkuId::new(7).expect("an id"));
+        let more = StockChange {
+            item: sku,
+            units: 5,
+            who: WHO.to_owned(),
+            why: WHY.to_owned(),
+        };
+        let added = meta.stock_operations().add(&more, at(4)).await;
+        added.expect("added");
+
+        let back = campaigns
+            .roll_back(mug().activity, 2, (WHO, WHY), at(5))
+            .await;
+        let back = back.expect("rolled back");
+        assert_eq!((back.version, back.new), (4, true));
+        let restored = campaigns.version(mug().activity, 4).await.expect("read");
+        assert_eq!(restored.expect("there").text, other);
+        assert_eq!(
+            meta.stock_operations().totals().await,
+            Ok(BTreeMap::from([(mug(), 50), (sku, 14)]))
+        );
+        assert_eq!(publish(&edition(9, 13), 6).await.expect("published"), 5);
+    }
+
+    over_each_database!(
+        an_older_version_returns_with_the_stock_of_now,
+        the_stock_of_skus_stays_whatever_an_older_version_says,
+    );
 }

@@ -6,9 +6,12 @@ use serde_json::{Value, json};
 
 use crate::support::campaign::{FALLBACK_AWARD, SCARCE_AWARD, scarce};
 use crate::support::cluster::{SETTLED, ask};
+use crate::support::shop::exchange;
 use crate::support::{Cluster, FOLLOWED, Request, eventually};
 
 const ACTIVITY: u64 = 200_003;
+/// Its prize has no units.
+const WITHOUT_UNITS: u64 = 200_006;
 
 async fn shown(gateway: SocketAddr) -> (Value, Value) {
     let asked = json!({"strategyId": ACTIVITY});
@@ -29,10 +32,20 @@ async fn shows(gateway: SocketAddr, left: u64, within: Duration) {
 #[tokio::test]
 async fn both_gateways_show_what_is_left_and_keep_it_while_redis_is_away() {
     let sku = "[[sku]]\nid = 1\nstock = 9\nprice_minor = 500\nchances = 1\n";
-    let text = format!("{}\n{sku}", scarce(ACTIVITY, 2));
+    let none = "[[sku]]\nid = 2\nstock = 0\nprice_minor = 0\nchances = 1\n";
+    let text = format!("{}\n{sku}\n{none}", scarce(ACTIVITY, 2));
+    let without = (WITHOUT_UNITS, scarce(WITHOUT_UNITS, 0));
     let cluster = Cluster::start().await;
-    let cluster = cluster.with_campaigns(&[(ACTIVITY, text)]).await;
+    let cluster = cluster.with_campaigns(&[(ACTIVITY, text), without]).await;
     let [first, second] = cluster.gateways();
+    // What begins without units is sold out, and not unavailable.
+    for gateway in [first, second] {
+        let bought = ask(gateway, &exchange("u", 2, "k")).await;
+        bought.expect(409, "ERR_BIZ_005");
+        let draw = Request::draw("u", WITHOUT_UNITS, "k");
+        let drawn = ask(gateway, &draw).await.expect(200, "0000").award();
+        assert_eq!(drawn, FALLBACK_AWARD);
+    }
     for (left, key) in [(2, "a"), (1, "b"), (0, "c")] {
         for gateway in [first, second] {
             shows(gateway, left, FOLLOWED).await;

@@ -76,6 +76,16 @@ impl Server {
         }
     }
 
+    /// Runs `drawbridge switch ...` on it, with the token of its place, and waits until it obeys.
+    pub async fn switch(&self, place: &Place, words: &[&str]) {
+        let (admin, token) = (
+            format!("http://{}", self.admin),
+            text_of(&place.data().join("admin-token")),
+        );
+        let at = ["--admin", &admin, "--token-file", &token, "--reason", "why"];
+        place.run(&[&["switch"], words, &at].concat()).await.ok();
+    }
+
     pub fn stdout(&self) -> String {
         self.program.stdout()
     }

@@ -3,7 +3,7 @@ use router::{Slot, SlotMap};
 
 use super::super::super::history::TableLocation;
 use super::super::super::rows::StoredOrder;
-use super::super::{CAMPAIGN, check, red};
+use super::super::{CAMPAIGN, check, first_violation, red};
 use super::{after, assert_red, home, sound, walk_at};
 
 type OrderChange = fn(&mut StoredOrder);
@@ -166,6 +166,50 @@ fn an_order_needs_an_open_activity() {
         "orders_match_their_campaign",
         "the activity is not open in this version",
     );
+}
+
+/// The campaign with a points prize and a mug that is sent; the same as a trial.
+fn with_keys() -> [String; 2] {
+    let keyed = CAMPAIGN
+        .replacen(
+            "title = \"points\"\n",
+            "title = \"points\"\nkey = \"user_credit_random\"\nconfig = \"1,2\"\n",
+            1,
+        )
+        .replacen("title = \"mug\"\n", "title = \"mug\"\nkey = \"mail\"\n", 1);
+    let trial = keyed.replacen("id = 1\n", "id = 1\ntrial_of = 9\ntesters = [\"u1\"]\n", 1);
+    [keyed, trial]
+}
+
+#[test]
+fn orders_of_a_trial_promise_nothing() {
+    let [real, trial] = with_keys();
+    let name = "orders_match_their_campaign";
+    let walked = |text: &str, index: usize, promise: (i64, i64)| {
+        let mut table = sound();
+        // Nothing is promised but by one order.
+        for order in &mut table.orders {
+            (order.promise, order.points) = (0, 0);
+        }
+        let order = &mut table.orders[index];
+        (order.promise, order.points) = promise;
+        walk_at(home(), &[text], &[table]).0
+    };
+    let promises = [(1, 0), (2, 150), (3, 0)];
+    for (index, kept) in [(0, (2, 150)), (2, (3, 0))] {
+        for promise in promises {
+            for (text, expected) in [(&real, kept), (&trial, (1, 0))] {
+                let report = walked(text, index, promise);
+                let found = check(&report, name).violations_total;
+                assert_eq!(found == 0, promise == expected, "{report}");
+                let not_given = "is not given with promise";
+                assert!(
+                    found == 0 || first_violation(&report).contains(not_given),
+                    "{report}"
+                );
+            }
+        }
+    }
 }
 
 #[test]
