@@ -57,7 +57,7 @@ pub enum ReadError {
     /// The breaker of the user's shard is open.
     #[error("the breaker of the user's shard is open")]
     BreakerOpen {
-        /// How long it admits nobody.
+        /// How long it admits no command.
         retry_after: Duration,
     },
 }

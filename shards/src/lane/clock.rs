@@ -177,7 +177,7 @@ mod tests {
         let mut watch = Watch::new(Gauge::new("skew", "test").expect("a gauge"));
         assert!(
             watch.is_due(at(100)) && !watch.was_set(at(100)),
-            "nobody was asked yet"
+            "the database was not asked yet"
         );
         assert_eq!(watch.compare(at(100), at(100), Duration::ZERO), Ok(()));
         assert!(!watch.is_due(at(100)) && !watch.was_set(at(100)));

@@ -528,23 +528,23 @@ mod tests {
     async fn a_list_needs_its_rule<D: Database>(database: D) {
         let without = without_rule();
         let meta = published(database, &without).await;
-        let somebody = users(["u"]);
+        let one_user = users(["u"]);
         let blacklists = meta.blacklists();
         let add = BlacklistChange::Add;
-        let refused = blacklists.change(mug().activity, add, &somebody, (WHO, WHY), now());
+        let refused = blacklists.change(mug().activity, add, &one_user, (WHO, WHY), now());
         assert!(matches!(refused.await, Err(BlacklistError::NoRule(id)) if id == mug().activity));
         let unknown = ActivityId::new(77).expect("an id");
-        let refused = blacklists.change(unknown, add, &somebody, (WHO, WHY), now());
+        let refused = blacklists.change(unknown, add, &one_user, (WHO, WHY), now());
         assert!(matches!(refused.await, Err(BlacklistError::Unknown(id)) if id == unknown));
         assert_eq!(meta.revision().await, Ok(1));
         let publish = async |text: &str| meta.campaigns().publish(&[text], "ops", now()).await;
         publish(CAMPAIGN).await.expect("published");
-        assert_eq!(change(&meta, add, &somebody).await, 1);
+        assert_eq!(change(&meta, add, &one_user).await, 1);
         let Err(PublishError::Refused(reasons)) = publish(&without).await else {
             panic!("it has users");
         };
         assert!(reasons[0].contains("has 1 users"), "{reasons:?}");
-        assert_eq!(change(&meta, BlacklistChange::Remove, &somebody).await, 1);
+        assert_eq!(change(&meta, BlacklistChange::Remove, &one_user).await, 1);
         publish(&without).await.expect("published");
     }
 

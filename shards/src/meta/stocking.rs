@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(meta.stock_operations().totals().await, Ok(totals(7)));
     }
 
-    /// Nobody can win it before units are added, and it is not taken for undelivered.
+    /// No user can win it before units are added, and it is not taken for undelivered.
     async fn a_prize_may_begin_without_units<D: Database>(database: D) {
         let meta = fresh(database).await;
         let none = CAMPAIGN.replace("count = 50", "count = 0");

@@ -142,7 +142,7 @@ impl LiveServers {
             if begins {
                 (last.begun, last.under_way) = (Some(Instant::now()), true);
             }
-            // Nobody waits for the beginning.
+            // No caller waits for the beginning.
             false
         });
         if begins {
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nobody_asks_nobody_reads() {
+    async fn nothing_is_read_without_callers() {
         let (script, stock) = live();
         stock.refresh().await;
         tokio::time::advance(Duration::from_hours(1)).await;
@@ -251,7 +251,7 @@ mod tests {
         assert_eq!(stock.left(mug()), units(2, Duration::ZERO));
     }
 
-    /// Lets a reading end that nobody waits for.
+    /// Lets a reading end that no caller waits for.
     async fn read_in_the_background() {
         for _ in 0..10 {
             tokio::task::yield_now().await;

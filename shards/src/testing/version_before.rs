@@ -19,7 +19,7 @@ pub(crate) fn without_promises(made: &Made) -> Made {
 /// How many schema changes a shard had before stock said award or sku.
 const SHARD_BEFORE_GOODS: usize = 8;
 
-/// Takes a shard back to the schema in which all stock was of awards, and nobody had points. Units
+/// Takes a shard back to the schema in which all stock was of awards, and no user had points. Units
 /// of skus and points are lost.
 pub(crate) async fn undo_goods<D: Database>(shard: &D, tables: u16) {
     let undo = match D::DIALECT.kind {

@@ -112,7 +112,7 @@ async fn the_next_run_is_claimed_before_it_is_needed() {
     for _ in 0..9 {
         ids.block()
             .await
-            .expect("the meta database is unavailable and nobody notices");
+            .expect("the meta database is unavailable and no lane notices");
         yield_now().await;
     }
     assert!(ids.block().await.is_err(), "both runs are used up");

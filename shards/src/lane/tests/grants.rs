@@ -39,7 +39,7 @@ async fn a_key_belongs_to_one_call_of_whatever_kind() {
 }
 
 #[tokio::test]
-async fn a_commit_in_doubt_is_found_out_where_nobody_drew() {
+async fn a_commit_in_doubt_is_found_out_without_draws() {
     for fault in [Fault::CommitLost, Fault::CommitFailed] {
         let rig = rig(&[fault]);
         rig.call(grant("a", "g", 3))

@@ -17,9 +17,9 @@ async fn strangers_do_not_wait_for_users_whose_rows_are_held() {
     let began = Instant::now();
     let mut held = ["a", "b"].map(|user| rig.entrance.submit(draw(user, "1")).expect("room"));
     for answer in rig.draw_together(&[("c", "1"), ("d", "1")]).await {
-        answer.expect("nobody has these");
+        answer.expect("these are free");
     }
-    assert_eq!(began.elapsed(), Duration::ZERO, "nobody was waited for");
+    assert_eq!(began.elapsed(), Duration::ZERO, "no lock was waited for");
     for pending in &mut held {
         assert_eq!(pending.answer(TIMEOUTS).await, Err(CommandError::Held));
         assert!(
@@ -28,7 +28,7 @@ async fn strangers_do_not_wait_for_users_whose_rows_are_held() {
         );
     }
     assert!(began.elapsed() < Duration::from_millis(1_200));
-    rig.draw("c", "2").await.expect("still nobody has it");
+    rig.draw("c", "2").await.expect("it is still free");
     rig.finish().await;
 }
 
@@ -46,7 +46,7 @@ async fn who_is_held_for_long_is_told_so_at_once_for_a_second() {
     );
     lock(&rig, &[]);
     sleep(Duration::from_secs(1)).await;
-    rig.draw("a", "1").await.expect("nobody has it any more");
+    rig.draw("a", "1").await.expect("it is free again");
     rig.finish().await;
 }
 
@@ -56,7 +56,7 @@ async fn rows_that_come_free_soon_are_waited_for_with_all_later_calls_of_their_u
     lock(&rig, &["a"]);
     let mut first = rig.entrance.submit(draw("a", "1")).expect("room");
     let (waiting, ()) = tokio::join!(first.answer(TIMEOUTS), async {
-        rig.draw("b", "1").await.expect("nobody has it");
+        rig.draw("b", "1").await.expect("it is free");
         let mut second = rig.entrance.submit(draw("a", "2")).expect("room");
         sleep(Duration::from_millis(300)).await;
         lock(&rig, &[]);
@@ -74,7 +74,7 @@ async fn rows_that_are_found_held_when_they_are_written_are_parted_with_too() {
     let began = Instant::now();
     let mut held = rig.entrance.submit(draw("a", "1")).expect("room");
     let mut free = rig.entrance.submit(draw("b", "1")).expect("room");
-    free.answer(TIMEOUTS).await.expect("nobody has it");
+    free.answer(TIMEOUTS).await.expect("it is free");
     assert_eq!(
         began.elapsed(),
         LOCK_WAIT,
@@ -90,7 +90,7 @@ async fn rows_that_are_found_held_when_they_are_written_are_parted_with_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lock_that_nobody_is_known_to_be_behind_costs_the_halves_of_a_batch_that_meet_it() {
+async fn a_lock_on_unknown_rows_costs_the_halves_of_a_batch_that_meet_it() {
     let rig = rig(&[]);
     lock(&rig, &["a"]);
     (
@@ -115,7 +115,7 @@ async fn a_stop_tells_those_who_are_set_aside() {
     let rig = rig(&[]);
     lock(&rig, &["a"]);
     let mut held = rig.entrance.submit(draw("a", "1")).expect("room");
-    rig.draw("b", "1").await.expect("nobody has it");
+    rig.draw("b", "1").await.expect("it is free");
     rig.finish().await;
     assert_eq!(held.answer(TIMEOUTS).await, Err(CommandError::Held));
 }
@@ -147,7 +147,7 @@ async fn room_for_those_who_are_held_is_bounded() {
         400 - 256,
         "they are told at once where there is no room"
     );
-    rig.draw("stranger", "1").await.expect("nobody has it");
+    rig.draw("stranger", "1").await.expect("it is free");
     assert!(began.elapsed() < Duration::from_secs(1));
     rig.finish().await;
 }

@@ -150,6 +150,6 @@ pub(super) async fn a_page_begins_behind_a_draw_of_the_user<D: Database>(databas
         let found = page(&reader, name, behind(before, wanted)).await;
         assert_eq!(found, None, "{name} {before:?}");
     }
-    let nobody = page(&reader, "nobody", behind(None, None)).await;
-    assert_eq!(nobody, Some(FoundPage::default()));
+    let unknown = page(&reader, "unknown", behind(None, None)).await;
+    assert_eq!(unknown, Some(FoundPage::default()));
 }

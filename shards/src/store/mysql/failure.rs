@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_nobody_has_thought_of_costs_the_connection() {
+    fn a_number_that_is_not_listed_costs_the_connection() {
         let unknown = (1000..=5000)
             .filter(|&number| kind(number) == "cut off")
             .count();

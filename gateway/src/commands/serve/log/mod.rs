@@ -2,7 +2,7 @@
 //! standard error.
 //!
 //! A request formats its line and puts it into the queue; it makes no system call and waits for
-//! nobody who reads the log. What the queue cannot hold, or standard error does not take, is lost
+//! no reader of the log. What the queue cannot hold, or standard error does not take, is lost
 //! and counted. (The crate `tracing-appender` bounds lines and not bytes, wakes its thread for
 //! each line of a moderate flow, neither counts nor reports what a failed write loses, and cannot
 //! be asked to write what waits.)

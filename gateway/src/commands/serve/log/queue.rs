@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_line_that_nobody_is_about_to_write_wakes_the_writer() {
+    fn only_a_line_that_no_thread_is_about_to_write_wakes_the_writer() {
         let mut waiting = Waiting::new();
         assert_eq!(waiting.push(b"1\n"), Pushed::Waits);
         waiting.writer = WriterState::Idles;

@@ -54,7 +54,7 @@ async fn held(lane: &mut Bench<MysqlDatabase>, calls: &[(&str, &str)]) -> Vec<bo
 }
 
 #[tokio::test]
-async fn a_batch_that_does_not_wait_is_refused_at_once_and_says_that_somebody_is_held() {
+async fn a_batch_that_does_not_wait_is_refused_at_once_and_says_that_a_user_is_held() {
     let mut one = bench().await;
     let mut two = Bench::of_run(one.database.clone(), 2);
     with_users(&mut one, &["a", "b"]).await;
@@ -117,7 +117,7 @@ async fn a_claim_of_a_key_whose_call_is_being_written_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn who_is_held_is_found_in_one_look_and_nobody_else() {
+async fn who_is_held_is_found_in_one_look_and_no_other() {
     let mut one = bench().await;
     let mut two = Bench::of_run(one.database.clone(), 2);
     with_users(&mut one, &["a", "b", "c", "U", "u"]).await;

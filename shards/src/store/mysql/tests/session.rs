@@ -313,7 +313,7 @@ async fn a_snapshot_sees_one_moment_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn nobody_waits_long_for_a_server_that_does_not_answer() {
+async fn a_server_that_does_not_answer_is_not_waited_for_long() {
     let server = Mariadb::private().await;
     let database = hasty(&server.database().await);
     let mut connection = connect(&database).await;
