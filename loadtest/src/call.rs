@@ -91,23 +91,25 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// `count` is the count of draws that each call has, if it has one.
+    /// `more` are the numbers that each call has beside its user and activity.
     pub(crate) fn new(
         address: SocketAddr,
         path: &str,
         users: &UserPattern,
         activity: u64,
-        count: Option<u8>,
+        more: &[(&str, u64)],
     ) -> Self {
-        let count = count.map_or_else(String::new, |count| format!(r#","count":{count}"#));
+        let more: String = more
+            .iter()
+            .map(|(name, number)| format!(r#","{name}":{number}"#))
+            .collect();
         let head = format!(
             "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n"
         );
         Self {
             head: head.into_bytes(),
             before_user: format!(r#"{{"userId":"{}"#, users.before).into_bytes(),
-            after_user: format!(r#"{}","activityId":{activity}{count}}}"#, users.after)
-                .into_bytes(),
+            after_user: format!(r#"{}","activityId":{activity}{more}}}"#, users.after).into_bytes(),
         }
     }
 
@@ -138,7 +140,7 @@ mod tests {
             path,
             &pattern,
             7,
-            None,
+            &[],
         );
         let mut request = Vec::new();
         call.write(user, key, &mut request);

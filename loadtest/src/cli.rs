@@ -5,7 +5,9 @@ use clap::{Parser, Subcommand};
 use crate::audit::AuditArgs;
 use crate::bench::BenchArgs;
 use crate::bench::audit_load::AuditLoadArgs;
+use crate::bench::export_load::ExportLoadArgs;
 use crate::bench::growth::GrowthArgs;
+use crate::bench::mixed::MixedArgs;
 use crate::bench::pair::PairArgs;
 use crate::bench::soak::SoakArgs;
 use crate::drive::DriveArgs;
@@ -43,12 +45,18 @@ pub(crate) enum LoadCommand {
     /// Measure two builds of the gateway in turn; exit code 1 when this one is too slow beside the
     /// other.
     Pair(PairArgs),
+    /// Measure a mix of calls, draws that pay points, and purchases, beside draws alone; exit code 1
+    /// when the mix is too slow.
+    Mixed(MixedArgs),
     /// Measure how the cost of a draw grows with shards, prizes, accounts and connections.
     Growth(GrowthArgs),
     /// Load a cluster for a long time, and check that latency, rate and memory stay the same.
     Soak(SoakArgs),
     /// Audit a cluster with millions of orders during draws, and check that none is refused.
     AuditLoad(AuditLoadArgs),
+    /// Export the results of millions of orders, alone and during draws, and check speed, memory and
+    /// what draws wait.
+    ExportLoad(ExportLoadArgs),
 }
 
 #[cfg(test)]
@@ -182,6 +190,26 @@ mod tests {
                 pair(&format!("--base-drawbridge d {options}")).is_err(),
                 "{options}"
             );
+        }
+    }
+
+    #[test]
+    fn mixed_and_export_load_have_bounds() {
+        let parse = |line: &str| Cli::try_parse_from(line.split(' ')).map(drop);
+        for line in [
+            "loadtest mixed",
+            "loadtest mixed --connections 64,512 --floor 0.5 --rounds 1",
+            "loadtest export-load --orders 10000 --rates 5000,0",
+        ] {
+            assert!(parse(line).is_ok(), "{line}");
+        }
+        for line in [
+            "loadtest mixed --connections 0",
+            "loadtest mixed --floor 80",
+            "loadtest export-load --orders 5",
+            "loadtest export-load --rates x",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
         }
     }
 

@@ -18,8 +18,10 @@ use crate::connection::{Connection, HttpResponse, connect_all};
 use crate::error::Error;
 use crate::json::print_json;
 use crate::keep::{Keeper, Received};
-use crate::request::{Keys, RequestCase, Requests, run_tag};
+use crate::mix::CallKind;
+use crate::request::{Calls, Keys, RequestCase, Requests, Subject, run_tag};
 use crate::response::{code_of, draws_in};
+use crate::signed::AppKey;
 use crate::tally::{About, CallOutcome, DriveReport, Tally};
 use crate::target::{Target, parse_target};
 use testkit::random::SplitMix64;
@@ -27,6 +29,10 @@ use testkit::random::SplitMix64;
 /// Waits of a connection after its first, second, ... error in a row: long enough not to spin on a
 /// dead server, short enough to notice soon that it is back.
 const BACKOFF_MS: [u64; 5] = [5, 10, 50, 100, 200];
+
+/// Users who buy in a run, unless it has more connections: few enough to sign in within a second
+/// or two of warm-up.
+const BUYERS: u64 = 8_192;
 
 #[derive(Debug, Args)]
 pub(crate) struct DriveArgs {
@@ -70,6 +76,13 @@ pub(crate) struct DrivePlan {
     /// Draws of each call; without it a call has no count, and makes one draw.
     #[arg(long, value_parser = value_parser!(u8).range(1..=10))]
     pub(crate) count: Option<u8>,
+    /// The sku that exchange and mixed buy. A sign-in in the activity must give points for it.
+    #[arg(long, default_value_t = 200_011)]
+    pub(crate) sku: u64,
+    /// The key file of the application `load`, which report and mixed sign with. The activity must
+    /// reward the behaviour `load_paid`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) app_key_file: Option<PathBuf>,
     /// Chooses the users. Keys differ between runs with the same seed.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
@@ -82,6 +95,12 @@ pub(crate) fn command(args: &DriveArgs) -> Result<(), Error> {
     }
     if args.plan.count.is_some() && args.plan.case != RequestCase::Draw {
         return Err(Error::CannotRun("only draws have a count".to_owned()));
+    }
+    if args.plan.case.reports() && args.plan.app_key_file.is_none() {
+        return Err(Error::CannotRun(format!(
+            "--case {} has reports of the application \"load\": name the file of its key with --app-key-file",
+            args.plan.case.name()
+        )));
     }
     let keeper = args.keep.as_deref().map(Keeper::create).transpose()?;
     let report = drive(&args.plan, keeper)?;
@@ -96,12 +115,20 @@ pub(crate) fn command(args: &DriveArgs) -> Result<(), Error> {
 pub(crate) fn drive(plan: &DrivePlan, keeper: Option<Keeper>) -> Result<DriveReport, Error> {
     let keeper = keeper.map(Arc::new);
     let threads = plan.threads.min(plan.connections);
+    let app_key = plan.app_key_file.as_deref().map(AppKey::read).transpose()?;
+    let subject = Subject {
+        activity: plan.activity,
+        count: plan.count,
+        sku: plan.sku,
+        app_key,
+    };
+    let calls = Arc::new(Calls::new(plan.url.0, subject));
     let streams = connect_all(plan.url.0, plan.connections)?;
     let mut shares: Vec<Vec<(u16, TcpStream)>> = (0..threads).map(|_| Vec::new()).collect();
     for (number, stream) in (0..plan.connections).zip(streams) {
         shares[usize::from(number % threads)].push((number, stream));
     }
-    let run = Arc::new(Run::new(plan, keeper.clone()));
+    let run = Arc::new(Run::new(plan, calls, keeper.clone()));
     let tallies: Vec<Result<Tally, Error>> = thread::scope(|scope| {
         let handles: Vec<_> = shares
             .into_iter()
@@ -139,6 +166,7 @@ fn about(plan: &DrivePlan, threads: u16) -> About {
 #[derive(Debug)]
 struct Run {
     plan: DrivePlan,
+    calls: Arc<Calls>,
     tag: u64,
     measure_from: Instant,
     end: Instant,
@@ -146,10 +174,11 @@ struct Run {
 }
 
 impl Run {
-    fn new(plan: &DrivePlan, keeper: Option<Arc<Keeper>>) -> Self {
+    fn new(plan: &DrivePlan, calls: Arc<Calls>, keeper: Option<Arc<Keeper>>) -> Self {
         let measure_from = Instant::now() + Duration::from_secs(plan.warmup_seconds);
         Self {
             plan: plan.clone(),
+            calls,
             tag: run_tag(),
             measure_from,
             end: measure_from + Duration::from_secs(plan.seconds),
@@ -174,9 +203,11 @@ impl Run {
         if code != "0000" {
             return Ok(CallOutcome::Refused(code));
         }
-        let outcome = self.plan.count.map_or(CallOutcome::Ok, |_| {
-            CallOutcome::Draws(draws_in(answer.body))
-        });
+        let outcome = match (requests.kind(), self.plan.count) {
+            (CallKind::Draw, None) => CallOutcome::Ok,
+            (CallKind::Draw, Some(_)) => CallOutcome::Draws(draws_in(answer.body)),
+            _ => CallOutcome::Draws(0),
+        };
         let Some(keeper) = &self.keeper else {
             return Ok(outcome);
         };
@@ -219,13 +250,8 @@ async fn drive_connection(
     tally: Arc<Mutex<Tally>>,
 ) -> io::Result<()> {
     let keys = Keys::new(run.tag, number);
-    let mut requests = Requests::new(
-        run.plan.case,
-        run.plan.url.0,
-        run.plan.activity,
-        run.plan.count,
-        keys,
-    );
+    let buyers = BUYERS.div_ceil(u64::from(run.plan.connections));
+    let mut requests = Requests::new(run.plan.case, Arc::clone(&run.calls), keys, buyers);
     let mut random = SplitMix64::stream(run.plan.seed, u64::from(number));
     let mut errors_in_a_row = 0;
     let mut started = Instant::now();
@@ -239,6 +265,7 @@ async fn drive_connection(
         };
         tally.lock().expect("no holder panics").note(
             run.is_measured(ended),
+            requests.kind(),
             outcome,
             ended - started,
         );
@@ -271,6 +298,8 @@ mod tests {
             users: 1_000,
             activity: 1,
             count: None,
+            sku: 1,
+            app_key_file: None,
             seed: 1,
         }
     }

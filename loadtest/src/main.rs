@@ -4,8 +4,10 @@
 //! * `verify` compares the draws that users received with the gateway's records, `audit` with the
 //!   shards.
 //! * `hello` is a bare HTTP server, the limit of the edge. `bench` measures the gateway next to its
-//!   limits, `pair` two builds of it, `growth` how the cost of a draw grows.
-//! * `soak` checks that nothing grows over time, `audit-load` that an audit does not disturb draws.
+//!   limits, `pair` two builds of it, `mixed` other calls beside draws, `growth` how the cost of a
+//!   draw grows.
+//! * `soak` checks that nothing grows over time, `audit-load` and `export-load` that an audit and an
+//!   export do not disturb draws.
 //!
 //! All of them connect to this machine only.
 
@@ -23,9 +25,11 @@ mod hello;
 mod json;
 mod keep;
 mod load;
+mod mix;
 mod request;
 mod response;
 mod rounding;
+mod signed;
 mod tally;
 mod target;
 mod verify;
@@ -45,9 +49,11 @@ fn main() -> ExitCode {
         LoadCommand::Hello(args) => hello::command(&args),
         LoadCommand::Bench(args) => bench::command(&args),
         LoadCommand::Pair(args) => bench::pair::command(&args),
+        LoadCommand::Mixed(args) => bench::mixed::command(&args),
         LoadCommand::Growth(args) => bench::growth::command(&args),
         LoadCommand::Soak(args) => bench::soak::command(&args),
         LoadCommand::AuditLoad(args) => bench::audit_load::command(&args),
+        LoadCommand::ExportLoad(args) => bench::export_load::command(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

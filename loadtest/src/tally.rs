@@ -7,6 +7,8 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use crate::mix::CallKind;
+
 /// Latencies are kept in microseconds from 1 to this, with three digits. The largest real one is
 /// the timeout of 10 s.
 const LATENCY_US_MAX: u64 = 60_000_000;
@@ -60,7 +62,7 @@ impl ResponseCounts {
         }
     }
 
-    fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         self.requests += other.requests;
         self.ok += other.ok;
         self.draws += other.draws;
@@ -88,14 +90,42 @@ fn add(map: &mut BTreeMap<String, u64>, name: &str, count: u64) {
     }
 }
 
+/// Requests by their kind.
+#[derive(Clone, Debug, Default)]
+struct ByKind([ResponseCounts; CallKind::ALL.len()]);
+
+impl ByKind {
+    fn merge(&mut self, other: &Self) {
+        for (counts, more) in self.0.iter_mut().zip(&other.0) {
+            counts.merge(more);
+        }
+    }
+
+    fn sum(&self) -> ResponseCounts {
+        let mut sum = ResponseCounts::default();
+        for counts in &self.0 {
+            sum.merge(counts);
+        }
+        sum
+    }
+
+    /// Those that there were, by name.
+    fn named(&self) -> BTreeMap<&'static str, ResponseCounts> {
+        let all = CallKind::ALL.into_iter().zip(&self.0);
+        all.filter(|(_, counts)| counts.requests > 0)
+            .map(|(kind, counts)| (kind.name(), counts.clone()))
+            .collect()
+    }
+}
+
 /// The counts of all connections of one thread. They share it: a histogram is 100 KB, and 512 of
 /// them would push the server out of the processor's cache.
 #[derive(Debug)]
 pub(crate) struct Tally {
     /// Requests that ended during the measurement.
-    window: ResponseCounts,
+    window: ByKind,
     /// Those of the warm-up, and those in flight when the measurement ended.
-    around: ResponseCounts,
+    around: ByKind,
     latency_us: Histogram<u64>,
 }
 
@@ -103,19 +133,25 @@ impl Tally {
     pub(crate) fn new() -> Self {
         let latency_us = Histogram::new_with_bounds(1, LATENCY_US_MAX, 3).expect("constants fit");
         Self {
-            window: ResponseCounts::default(),
-            around: ResponseCounts::default(),
+            window: ByKind::default(),
+            around: ByKind::default(),
             latency_us,
         }
     }
 
     /// Notes a request. The latency counts if there was a response, refusals included.
-    pub(crate) fn note(&mut self, measured: bool, outcome: CallOutcome<'_>, latency: Duration) {
+    pub(crate) fn note(
+        &mut self,
+        measured: bool,
+        kind: CallKind,
+        outcome: CallOutcome<'_>,
+        latency: Duration,
+    ) {
         if !measured {
-            self.around.note(outcome);
+            self.around.0[kind.index()].note(outcome);
             return;
         }
-        self.window.note(outcome);
+        self.window.0[kind.index()].note(outcome);
         if !matches!(outcome, CallOutcome::Error(_)) {
             let us = u64::try_from(latency.as_micros()).unwrap_or(LATENCY_US_MAX);
             self.latency_us.saturating_record(us);
@@ -132,20 +168,22 @@ impl Tally {
 
     pub(crate) fn report(&self, about: About) -> DriveReport {
         let seconds = about.seconds;
+        let window = self.window.sum();
         let mut whole_run = self.window.clone();
         whole_run.merge(&self.around);
         DriveReport {
             about,
-            requests_per_second: per_second(self.window.requests, seconds),
-            ok_per_second: per_second(self.window.ok, seconds),
-            draws_per_second: per_second(self.window.draws, seconds),
+            requests_per_second: per_second(window.requests, seconds),
+            ok_per_second: per_second(window.ok, seconds),
+            draws_per_second: per_second(window.draws, seconds),
             p50_ms: self.quantile_ms(0.5),
             p90_ms: self.quantile_ms(0.9),
             p99_ms: self.quantile_ms(0.99),
             p99_9_ms: self.quantile_ms(0.999),
             max_ms: ms(self.latency_us.max()),
-            window: self.window.clone(),
-            whole_run,
+            window,
+            kinds: self.window.named(),
+            whole_run: whole_run.sum(),
         }
     }
 
@@ -196,8 +234,30 @@ pub(crate) struct DriveReport {
     /// Requests that ended within the measured seconds. The rates are made of these.
     #[serde(flatten)]
     pub(crate) window: ResponseCounts,
+    /// The same by kind of call.
+    pub(crate) kinds: BTreeMap<&'static str, ResponseCounts>,
     /// All requests, warm-up included. An audit of the server must find all of their draws.
     pub(crate) whole_run: ResponseCounts,
+}
+
+impl DriveReport {
+    /// Successes a second of these kinds of calls.
+    pub(crate) fn ok_per_second_of(&self, wanted: impl Fn(CallKind) -> bool) -> f64 {
+        let kinds = CallKind::ALL.into_iter().filter(|kind| wanted(*kind));
+        let counts = kinds.filter_map(|kind| self.kinds.get(kind.name()));
+        per_second(counts.map(|counts| counts.ok).sum(), self.about.seconds)
+    }
+
+    /// Which requests of the measured seconds had no success, and why; `None` when all had one.
+    pub(crate) fn failures(&self) -> Option<String> {
+        let mut failures = Vec::new();
+        for (kind, counts) in &self.kinds {
+            for (why, count) in counts.refused.iter().chain(&counts.error_kinds) {
+                failures.push(format!("{count} {kind} {why}"));
+            }
+        }
+        (!failures.is_empty()).then(|| failures.join(", "))
+    }
 }
 
 impl fmt::Display for DriveReport {
@@ -237,6 +297,16 @@ impl fmt::Display for DriveReport {
                 self.window.draws, self.draws_per_second
             )?;
         }
+        if self.kinds.len() > 1 {
+            for (kind, counts) in &self.kinds {
+                let (ok, others) = (counts.ok, counts.requests - counts.ok);
+                let rate = per_second(ok, *seconds);
+                writeln!(
+                    f,
+                    "  {kind:<16}{ok:>10}  {rate:>8.0}/s, {others} without success"
+                )?;
+            }
+        }
         writeln!(f, "refused   {:>10}", self.window.refused_total())?;
         for (code, count) in &self.window.refused {
             writeln!(f, "  of them {count:>10}  {code}")?;
@@ -273,13 +343,43 @@ mod tests {
     #[test]
     fn tallies_merge_and_sums_agree() {
         let mut first = Tally::new();
-        first.note(true, CallOutcome::Ok, Duration::from_millis(1));
-        first.note(true, CallOutcome::Refused("E1"), Duration::from_millis(3));
-        first.note(false, CallOutcome::Ok, Duration::from_secs(5));
+        first.note(
+            true,
+            CallKind::Draw,
+            CallOutcome::Ok,
+            Duration::from_millis(1),
+        );
+        first.note(
+            true,
+            CallKind::Draw,
+            CallOutcome::Refused("E1"),
+            Duration::from_millis(3),
+        );
+        first.note(
+            false,
+            CallKind::Draw,
+            CallOutcome::Ok,
+            Duration::from_secs(5),
+        );
         let mut second = Tally::new();
-        second.note(true, CallOutcome::Error("timeout"), Duration::from_secs(10));
-        second.note(true, CallOutcome::Refused("E1"), Duration::from_millis(3));
-        second.note(false, CallOutcome::Draws(10), Duration::from_millis(3));
+        second.note(
+            true,
+            CallKind::Draw,
+            CallOutcome::Error("timeout"),
+            Duration::from_secs(10),
+        );
+        second.note(
+            true,
+            CallKind::Draw,
+            CallOutcome::Refused("E1"),
+            Duration::from_millis(3),
+        );
+        second.note(
+            false,
+            CallKind::Draw,
+            CallOutcome::Draws(10),
+            Duration::from_millis(3),
+        );
         first.merge(&second);
 
         let report = first.report(about());
@@ -297,6 +397,28 @@ mod tests {
         assert!((report.requests_per_second - 2.0).abs() < f64::EPSILON);
         // Neither the warm-up nor the timeout counts as a latency.
         assert!(report.max_ms < 3.1, "{}", report.max_ms);
+    }
+
+    #[test]
+    fn kinds_are_counted_apart_and_what_failed_is_named() {
+        let mut tally = Tally::new();
+        let ms = Duration::from_millis(1);
+        tally.note(true, CallKind::Draw, CallOutcome::Ok, ms);
+        tally.note(true, CallKind::Exchange, CallOutcome::Draws(0), ms);
+        tally.note(true, CallKind::Account, CallOutcome::Draws(0), ms);
+        let report = tally.report(about());
+        assert_eq!(report.failures(), None);
+        assert!((report.ok_per_second_of(CallKind::is_command) - 1.0).abs() < f64::EPSILON);
+        assert_eq!((report.window.ok, report.window.draws), (3, 1));
+
+        let refused = CallOutcome::Refused("ERR_CREDIT_001");
+        tally.note(true, CallKind::Exchange, refused, ms);
+        tally.note(true, CallKind::Draw, CallOutcome::Error("timeout"), ms);
+        let report = tally.report(about());
+        let failures = report.failures().expect("two");
+        assert_eq!(failures, "1 draw timeout, 1 exchange ERR_CREDIT_001");
+        let text = report.to_string();
+        assert!(text.contains("exchange                 1"), "{text}");
     }
 
     #[test]

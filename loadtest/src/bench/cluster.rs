@@ -1,6 +1,8 @@
 //! A cluster under test: databases, Redis and gateways, started by `deploy/local/cluster`.
 
+use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -9,7 +11,7 @@ use tokio::process::Command;
 
 use crate::bench::drawbridge::{Drawbridge, GatewayStore, wait_drawing};
 use crate::bench::options::Programs;
-use crate::bench::process::{terminate, wait_gone};
+use crate::bench::process::{command, run, terminate, wait_gone};
 use crate::cpu::Watched;
 use crate::database::Database;
 use crate::error::Error;
@@ -30,6 +32,8 @@ pub(super) struct Setup {
 pub(super) enum Memory {
     /// The default of `deploy/local`: enough for minutes.
     Little,
+    /// Enough for twenty million orders that are written once.
+    Middle,
     /// Enough for thirty million orders, with a redo log for ten minutes at 25,000 orders a second.
     Ample,
 }
@@ -38,6 +42,7 @@ impl Memory {
     fn settings(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Little => &[],
+            Self::Middle => &[("POOL", "3G"), ("REDO", "1G")],
             Self::Ample => &[("POOL", "5G"), ("REDO", "4G")],
         }
     }
@@ -59,7 +64,7 @@ pub(super) struct Cluster {
     map: Map,
     map_path: PathBuf,
     drawbridge: Drawbridge,
-    _running: LocalCluster,
+    running: LocalCluster,
 }
 
 /// `cluster.json`.
@@ -126,7 +131,7 @@ impl Cluster {
             map,
             map_path,
             drawbridge,
-            _running: running,
+            running,
         })
     }
 
@@ -146,6 +151,11 @@ impl Cluster {
 
     pub(super) fn gateway_pids(&self) -> impl Iterator<Item = u32> {
         self.map.gateways.iter().map(|gateway| gateway.pid)
+    }
+
+    /// Its folder, which goes with it.
+    pub(super) fn folder(&self) -> &Path {
+        self.running.folder()
     }
 
     /// Its `cluster.json`.
@@ -170,9 +180,53 @@ impl Cluster {
         SocketAddr::new(self.map.redis.host, self.map.redis.port)
     }
 
-    /// Publishes a further campaign.
-    pub(super) async fn publish(&self, campaign: &Path) -> Result<(), Error> {
-        self.drawbridge.publish(campaign).await
+    /// Publishes a further campaign, from a file in `folder` that goes afterwards.
+    pub(super) async fn publish_text(&self, campaign: &str, folder: &Path) -> Result<(), Error> {
+        let failed = |e| Error::io("a campaign file", e);
+        let file = tempfile::Builder::new()
+            .suffix(".toml")
+            .tempfile_in(folder)
+            .map_err(failed)?;
+        std::fs::write(file.path(), campaign).map_err(failed)?;
+        self.drawbridge.publish(file.path()).await
+    }
+
+    /// Makes a file in the cluster's folder, which only its owner may read. Returns its path.
+    pub(super) fn add_file(&self, name: &str, text: &str) -> Result<PathBuf, Error> {
+        let path = self.running.folder().join(name);
+        let failed = |e| Error::io(path.display().to_string(), e);
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(failed)?;
+        file.write_all(text.as_bytes()).map_err(failed)?;
+        Ok(path)
+    }
+
+    /// Adds tables to the configuration of each gateway, and starts the gateways again.
+    pub(super) async fn configure(&mut self, tables: &str) -> Result<(), Error> {
+        for (number, gateway) in self.map.gateways.iter().enumerate() {
+            let mut options = std::fs::OpenOptions::new();
+            let added = options
+                .append(true)
+                .open(&gateway.config)
+                .and_then(|mut file| file.write_all(format!("\n{tables}").as_bytes()));
+            added.map_err(|e| Error::io(gateway.config.display().to_string(), e))?;
+            let mut restart = command(&self.running.folder().join("restart"));
+            restart.arg(format!("gateway-{number}"));
+            let output = run(restart).await?;
+            if !output.status.success() {
+                return Err(Error::CannotRun(format!(
+                    "gateway-{number} did not start again: {}",
+                    String::from_utf8_lossy(&output.stderr).trim()
+                )));
+            }
+        }
+        self.map = Map::read(&self.map_path)?;
+        Ok(())
     }
 
     /// Returns when draws of `activity` succeed.

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use crate::bench::process::{POLL_INTERVAL, command, run};
 use crate::connection::Connection;
 use crate::error::Error;
-use crate::request::{Keys, RequestCase, Requests};
+use crate::request::{Keys, Requests};
 use crate::response::code_of;
 
 const CAMPAIGN_LIVE_MAX: Duration = Duration::from_secs(10);
@@ -83,7 +83,7 @@ impl Drawbridge {
 /// Waits until a draw of `activity` succeeds. The error has the last response.
 pub(super) async fn wait_drawing(address: SocketAddr, activity: u64) -> Result<(), String> {
     let deadline = Instant::now() + CAMPAIGN_LIVE_MAX;
-    let mut requests = Requests::new(RequestCase::Draw, address, activity, None, Keys::new(0, 0));
+    let mut requests = Requests::draws(address, activity, Keys::new(0, 0));
     let mut probe = Connection::new(address);
     let mut last = String::new();
     while Instant::now() < deadline {

@@ -111,6 +111,8 @@ pub(super) fn plan(
         users: USERS,
         activity: ACTIVITY,
         count: None,
+        sku: 0,
+        app_key_file: None,
         seed: 1,
     }
 }
@@ -152,6 +154,27 @@ pub(super) async fn drive_refused(
     driven.require_nearly_all(refused)
 }
 
+/// The same where every request must have a success, the warm-up included.
+pub(super) async fn drive_all(plan: DrivePlan, watched: &Watched) -> Result<Driven, Error> {
+    let driven = drive_any(plan, watched).await?;
+    let about = &driven.report.about.case;
+    if let Some(failures) = driven.report.failures() {
+        return Err(Error::DoesNotHold(format!(
+            "{about}: not all requests had a success: {failures}"
+        )));
+    }
+    let all = &driven.report.whole_run;
+    if all.ok < all.requests {
+        return Err(Error::DoesNotHold(format!(
+            "{about}: {} requests around the measured seconds had no success: {:?} {:?}",
+            all.requests - all.ok,
+            all.refused,
+            all.error_kinds
+        )));
+    }
+    Ok(driven)
+}
+
 async fn drive_any(plan: DrivePlan, watched: &Watched) -> Result<Driven, Error> {
     let before = watched.read();
     let report = in_background(move || drive(&plan, None)).await?;
@@ -188,17 +211,7 @@ pub(super) async fn load_once(
     watched: &Watched,
     name: &'static str,
 ) -> Result<Figure, Error> {
-    let watch = Watch {
-        progress: false,
-        period_seconds: PERIOD_SECONDS,
-    };
-    let before = watched.read();
-    let report =
-        in_background(move || run(&plan, None, watch).map(|run| LoadReport::new(&plan, &run)))
-            .await?;
-    let usage = before.until(&watched.read(), report.whole_run.requests);
-    let text = report.to_string().replace('\n', "\n  ");
-    eprintln!("  {text}\n  {usage}");
+    let report = load_any(plan, watched).await?;
     require_nearly_all(report.counts.ok, report.arrivals)?;
     Ok(Figure {
         name,
@@ -210,6 +223,22 @@ pub(super) async fn load_once(
         }),
         connections: Some(report.about.connections),
     })
+}
+
+/// Sends what is due, whatever is answered.
+pub(super) async fn load_any(plan: LoadPlan, watched: &Watched) -> Result<LoadReport, Error> {
+    let watch = Watch {
+        progress: false,
+        period_seconds: PERIOD_SECONDS,
+    };
+    let before = watched.read();
+    let report =
+        in_background(move || run(&plan, None, watch).map(|run| LoadReport::new(&plan, &run)))
+            .await?;
+    let usage = before.until(&watched.read(), report.whole_run.requests);
+    let text = report.to_string().replace('\n', "\n  ");
+    eprintln!("  {text}\n  {usage}");
+    Ok(report)
 }
 
 /// Runs work that blocks.

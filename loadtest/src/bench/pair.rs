@@ -78,7 +78,7 @@ impl PairArgs {
     }
 }
 
-fn parse_floor(text: &str) -> Result<f64, String> {
+pub(super) fn parse_floor(text: &str) -> Result<f64, String> {
     let floor = text
         .parse()
         .ok()
@@ -248,7 +248,7 @@ impl Row {
 }
 
 /// The middle value, or the mean of the two middle ones.
-fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+pub(super) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;

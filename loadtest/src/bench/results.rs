@@ -34,7 +34,7 @@ pub(super) struct Figure {
 }
 
 /// How long requests took.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Latency {
     pub(super) p50_ms: f64,
     pub(super) p99_ms: f64,

@@ -261,11 +261,19 @@ fn rss_kib(cluster: &Cluster) -> u64 {
         .sum()
 }
 
-/// The line `VmRSS:   123 kB`, which means KiB.
+/// The memory that a process has, in KiB, of its `status`.
 pub(super) fn parse_rss(status: &str) -> Option<u64> {
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    parse_kib(status, "VmRSS:")
+}
+
+/// The most memory that a process has had, in KiB, of its `status`.
+pub(super) fn parse_peak(status: &str) -> Option<u64> {
+    parse_kib(status, "VmHWM:")
+}
+
+/// A line such as `VmRSS:   123 kB`, which means KiB.
+fn parse_kib(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
@@ -517,6 +525,7 @@ mod tests {
             Some(123_456)
         );
         assert_eq!(parse_rss("Name:\tx\n"), None);
+        assert_eq!(parse_peak("VmHWM:\t  7 kB\nVmRSS:\t 5 kB\n"), Some(7));
     }
 
     #[test]

@@ -85,7 +85,7 @@ pub(crate) fn run(plan: &LoadPlan, keep: Option<&Path>, watch: Watch) -> Result<
             &plan.path,
             &plan.user_pattern,
             plan.activity,
-            None,
+            &[],
         ),
         keys,
         chooser: Chooser::new(plan.spread, plan.users),

@@ -95,13 +95,8 @@ async fn publish(cluster: &Cluster, folder: &Path, setting: Setting) -> Result<u
     let Some(prizes) = setting.prizes else {
         return Ok(ACTIVITY);
     };
-    let failed = |e| Error::io("a campaign file", e);
-    let file = tempfile::Builder::new()
-        .suffix(".toml")
-        .tempfile_in(folder)
-        .map_err(failed)?;
-    std::fs::write(file.path(), campaign::text(prizes)).map_err(failed)?;
-    cluster.publish(file.path()).await?;
+    let text = campaign::text(prizes);
+    cluster.publish_text(&text, folder).await?;
     Ok(campaign::ACTIVITY)
 }
 
