@@ -1,11 +1,14 @@
 //! Reads beside the lanes: a few connections per shard, a bound on what waits, one timeout.
 //!
-//! A read runs in a task of its own, so that a caller that hangs up does not leave half an answer
-//! on a connection.
+//! Reads run in tasks of their own, so that a caller that hangs up does not leave half an answer on
+//! a connection. What waits for a connection meanwhile is read together where it can be: alone, a
+//! read waits for no other; many share a round trip.
 //!
 //! Only a server that takes writes may answer that something does not exist. A replica, or the old
 //! server of a shard that has moved, may lack what was answered a moment ago.
 mod orders;
+mod together;
+mod waiting;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -17,18 +20,19 @@ use market::points::{PointsAccount, PointsEntry};
 use market::sign_in::SignIn;
 use market::{ActivityId, Order, OrderId, UserId};
 use router::{SlotMap, TableId};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::error::ReadError;
 use crate::results::walk::{Walk, Walker};
 use crate::store::tables::locked::LockedTable as _;
-use crate::store::tables::points_accounts::PointsAccounts;
 use crate::store::tables::sign_ins::SignIns;
-use crate::store::tables::{Numbered, accounts, points_entries};
+use crate::store::tables::{Numbered, points_entries};
 use crate::store::{Connection, Database, Pool, PoolLimits, StoreError, json_rows};
 
 pub use self::orders::{FoundPage, OrderKey, OrdersPage, PageSize};
 use self::orders::{found_of_anyone, found_orders, found_page};
+use self::together::{goes_together, read_together};
+use self::waiting::{Waiting, WaitingReads};
 
 /// Sizes of a shard's reader.
 #[derive(Debug, Clone, Copy)]
@@ -93,6 +97,7 @@ struct Inner<D: Database> {
     tables: Vec<Numbered>,
     pool: Pool<D>,
     admitted: Arc<Semaphore>,
+    waiting: WaitingReads,
     timeout: Duration,
 }
 
@@ -114,6 +119,7 @@ impl<D: Database> Reader<D> {
                 .collect(),
             pool: Pool::for_reads(database, pool_limits),
             admitted: Arc::new(Semaphore::new(limits.queue_max)),
+            waiting: WaitingReads::new(connections_max),
             timeout,
         }))
     }
@@ -125,20 +131,23 @@ impl<D: Database> Reads for Reader<D> {
         let Ok(place) = inner.admitted.clone().try_acquire_owned() else {
             return Box::pin(async { Err(ReadError::QueueFull) });
         };
+        let (answer, answered) = oneshot::channel();
+        let waiting = Waiting {
+            table,
+            question,
+            answer,
+            place,
+        };
+        if inner.waiting.add(waiting) {
+            tokio::spawn(ask_all(inner.clone()));
+        }
         let timeout = inner.timeout;
-        let task = tokio::spawn(async move {
-            let result = tokio::time::timeout(timeout, inner.answer(table, &question)).await;
-            drop(place);
-            match result {
-                Ok(Ok(found)) => Ok(found),
-                Ok(Err(error)) => {
-                    tracing::warn!(%error, "a read failed");
-                    Err(ReadError::ShardUnavailable)
-                }
-                Err(_) => Err(ReadError::ShardUnavailable),
-            }
-        });
-        Box::pin(async move { task.await.unwrap_or(Err(ReadError::ShardUnavailable)) })
+        Box::pin(async move {
+            let answered = tokio::time::timeout(timeout, answered).await;
+            answered.map_or(Err(ReadError::ShardUnavailable), |answer| {
+                answer.unwrap_or(Err(ReadError::ShardUnavailable))
+            })
+        })
     }
 
     fn walk(&self, table: TableId, rows_max: usize) -> Box<dyn Walk> {
@@ -159,28 +168,48 @@ impl FoundRecords {
     }
 }
 
+/// Asks until nothing waits.
+async fn ask_all<D: Database>(inner: Arc<Inner<D>>) {
+    let mut asker = inner.waiting.asker();
+    while let Some(mut asked) = asker.next() {
+        let work = inner.answer(&mut asked);
+        let failure = match tokio::time::timeout(inner.timeout, work).await {
+            Ok(Ok(())) => continue,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no answer in time".to_owned(),
+        };
+        tracing::warn!(reads = asked.len(), error = failure, "reads failed");
+        for waiting in asked {
+            waiting.end(Err(ReadError::ShardUnavailable));
+        }
+    }
+}
+
 impl<D: Database> Inner<D> {
-    /// Answers on a connection of the pool. After a failure or timeout the connection is dropped.
-    async fn answer(
-        &self,
-        table: TableId,
-        question: &ReadQuestion,
-    ) -> Result<FoundRecords, StoreError> {
+    /// Answers questions to one table on a connection of the pool; those that are left have no
+    /// answer. After a failure or timeout the connection is dropped.
+    async fn answer(&self, asked: &mut Vec<Waiting>) -> Result<(), StoreError> {
         // If the first answer came from a server that was left behind, the second one comes from
         // another.
         for _ in 0..2 {
+            let Some(table) = asked.first().map(|waiting| waiting.table) else {
+                return Ok(());
+            };
             let mut connection = self.pool.get().await?;
-            let found = read(
-                &mut *connection,
-                &self.tables[usize::from(table.get())],
-                question,
-            )
-            .await?;
-            let sure = !found.is_empty() || connection.may_still_write().await?;
+            let sql = &self.tables[usize::from(table.get())];
+            let (found, may_write) = ask(&mut *connection, sql, asked).await?;
             self.pool.keep(connection);
-            if sure {
-                return Ok(found);
+            let answered = std::mem::take(asked).into_iter().zip(found);
+            for (waiting, found) in answered {
+                if may_write || !found.is_empty() {
+                    waiting.end(Ok(found));
+                } else {
+                    asked.push(waiting);
+                }
             }
+        }
+        if asked.is_empty() {
+            return Ok(());
         }
         Err(StoreError::Unavailable(
             "only a read-only server answers, and it may lack the latest rows".to_owned(),
@@ -188,31 +217,34 @@ impl<D: Database> Inner<D> {
     }
 }
 
+/// What is found for each question, and whether the server still takes writes: asked when something
+/// was not found.
+async fn ask<C: Connection>(
+    connection: &mut C,
+    sql: &Numbered,
+    asked: &[Waiting],
+) -> Result<(Vec<FoundRecords>, bool), StoreError> {
+    if let [alone] = asked
+        && !goes_together(&alone.question)
+    {
+        let found = read(connection, sql, &alone.question).await?;
+        let may_write = !found.is_empty() || connection.may_still_write().await?;
+        return Ok((vec![found], may_write));
+    }
+    let questions: Vec<&ReadQuestion> = asked.iter().map(|waiting| &waiting.question).collect();
+    read_together(connection, sql, &questions).await
+}
+
+/// Reads for a question that is asked alone.
 async fn read<C: Connection>(
     connection: &mut C,
     sql: &Numbered,
     question: &ReadQuestion,
 ) -> Result<FoundRecords, StoreError> {
     match question {
-        ReadQuestion::Account(user, activity) => {
-            let key = json_rows([(user.as_str(), activity.get())]);
-            let rows = connection.rows(&sql.accounts.read, &key).await?;
-            Ok(FoundRecords {
-                account: rows
-                    .first()
-                    .map(|row| accounts::read_state(row, 1))
-                    .transpose()?,
-                ..FoundRecords::default()
-            })
-        }
-        ReadQuestion::Points(user) => {
-            let rows = connection
-                .rows(&sql.points_accounts.of_user, &json_rows([user.as_str()]))
-                .await?;
-            Ok(FoundRecords {
-                points: rows.first().map(PointsAccounts::read_state).transpose()?,
-                ..FoundRecords::default()
-            })
+        ReadQuestion::Account(..) | ReadQuestion::Points(_) => {
+            let (found, _) = read_together(connection, sql, &[question]).await?;
+            Ok(found.into_iter().next().unwrap_or_default())
         }
         ReadQuestion::Ledger(user, page) => {
             let before = page.before.unwrap_or(i64::MAX.unsigned_abs());

@@ -279,6 +279,17 @@ pub trait Connection: Send + Sized {
         &mut self,
         steps: &[SqlStep<'_>],
     ) -> impl Future<Output = Result<Vec<SqlOutcome<Self::Row>>, StoreError>> + Send;
+    /// Runs queries, in one round trip where the database supports that. Also returns whether the
+    /// database still takes writes, as [`Connection::may_still_write`] does, asked after them.
+    fn read_all(
+        &mut self,
+        steps: Vec<SqlStep<'_>>,
+    ) -> impl Future<Output = Result<(Vec<SqlOutcome<Self::Row>>, bool), StoreError>> + Send {
+        async move {
+            let outcomes = self.run_all(&steps).await?;
+            Ok((outcomes, self.may_still_write().await?))
+        }
+    }
     /// Runs a query and passes its rows on one by one: a result of any size needs little memory.
     fn scan(
         &mut self,

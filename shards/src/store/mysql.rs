@@ -290,6 +290,17 @@ impl MysqlConnection {
         }
     }
 
+    /// Notes what the server says now. One that was read-only at first stays so for this connection.
+    fn note_read_only(&mut self, read_only: bool) {
+        if read_only && !self.server.read_only {
+            self.server.read_only = true;
+            let why = StoreError::Unavailable("it has become read-only".to_owned());
+            self.health
+                .line
+                .end_generation(self.health.generation, &why);
+        }
+    }
+
     /// Runs a script. The server stops at the first statement that it refuses.
     async fn run_script(&mut self, script: &Script) -> Result<Vec<SqlOutcome<MySqlRow>>, Failure> {
         if script.is_empty() {
@@ -436,6 +447,26 @@ impl Connection for MysqlConnection {
         Ok(self.run_script(&Script::new(&[], steps)).await?)
     }
 
+    async fn read_all(
+        &mut self,
+        mut steps: Vec<SqlStep<'_>>,
+    ) -> Result<(Vec<SqlOutcome<MySqlRow>>, bool), StoreError> {
+        self.freshen().await?;
+        steps.push(SqlStep::read(READ_ONLY, Input::Nothing));
+        let script = Script::new(&[], &steps);
+        let mut done = self.run_script(&script).await;
+        if let Err(failure @ Failure::Closed(_)) = done {
+            self.replace_closed(failure).await?;
+            done = self.run_script(&script).await;
+        }
+        let mut outcomes = done?;
+        let checked = outcomes.pop().unwrap_or_default();
+        let read_only = checked.rows.first();
+        let read_only = read_only.map_or(Ok(None), |row| row.optional_integer(0))?;
+        self.note_read_only(read_only != Some(0));
+        Ok((outcomes, !self.server.read_only))
+    }
+
     async fn scan(
         &mut self,
         sql: &str,
@@ -458,12 +489,9 @@ impl Connection for MysqlConnection {
 
     async fn may_still_write(&mut self) -> Result<bool, StoreError> {
         let timeout = self.statement_timeout();
-        if !self.server.read_only && self.integers(READ_ONLY, timeout).await? != Some(0) {
-            self.server.read_only = true;
-            let why = StoreError::Unavailable("it has become read-only".to_owned());
-            self.health
-                .line
-                .end_generation(self.health.generation, &why);
+        if !self.server.read_only {
+            let read_only = self.integers(READ_ONLY, timeout).await?;
+            self.note_read_only(read_only != Some(0));
         }
         Ok(!self.server.read_only)
     }

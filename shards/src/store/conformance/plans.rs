@@ -30,6 +30,7 @@ async fn look_ups_use_their_keys<D: Database>(database: D, explain: &str) {
         &sql.calls.lock,
         &sql.calls.latest,
         &sql.accounts.read,
+        &sql.points_accounts.read,
         &sql.accounts.update,
         &sql.orders.find,
         &sql.points_accounts.of_user,

@@ -20,7 +20,7 @@ numbered_statements! {
         /// `[[user, activity], ...]`, sorted -> the indexes of those that another transaction has
         /// locked.
         find_held,
-        /// `[[user, activity], ...]` -> index, account; locks nothing.
+        /// `(user, activity), ...` -> user, activity, account; locks nothing.
         read,
         /// Writes accounts that were not there.
         insert,

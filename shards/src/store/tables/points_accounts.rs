@@ -16,6 +16,8 @@ numbered_statements! {
         lock_batch,
         /// `[[user], ...]`, sorted -> the indexes of those that another transaction has locked.
         find_held,
+        /// `(user), ...` -> user, account; locks nothing.
+        read,
         /// Writes accounts that were not there.
         insert,
         /// Writes accounts that were, and that change.

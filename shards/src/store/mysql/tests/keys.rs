@@ -69,7 +69,6 @@ async fn look_ups_use_their_keys_in_mariadb() {
         (&*sql.sign_ins.find_held, three),
         (&*sql.points_accounts.of_user, r#"["a"]"#),
         (&*sql.sign_ins.of_user, r#"["a"]"#),
-        (&*sql.accounts.read, three),
         (&*sql.calls.find, three),
         (&*sql.calls.lock, three),
         (&*sql.calls.latest, r#"["a",1,2,3]"#),
@@ -103,6 +102,27 @@ async fn receipts_are_deleted_by_their_keys_in_mariadb() {
     for statement in [
         RECEIPTS.delete.replace("{rows}", "(1)"),
         RECEIPTS.delete.replace("{rows}", &many.join(",")),
+    ] {
+        let scanned = scanned(&database, &statement, "[]").await;
+        assert!(
+            scanned.iter().all(|line| line.contains("range")),
+            "{statement}\n{scanned:?}"
+        );
+    }
+}
+
+/// A reader reads the rows of its users and no others, however few there are.
+#[tokio::test]
+async fn rows_are_read_by_their_keys_in_mariadb() {
+    let database = shard().await;
+    let sql = table();
+    for statement in [
+        sql.accounts
+            .read
+            .replace("{rows}", "('a',1),('b',1),('c',1)"),
+        sql.points_accounts
+            .read
+            .replace("{rows}", "('a'),('b'),('c')"),
     ] {
         let scanned = scanned(&database, &statement, "[]").await;
         assert!(
