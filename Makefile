@@ -1,5 +1,5 @@
 # Every recipe here works on a fresh clone. `make help` lists them, by the lines that begin with ##.
-.PHONY: run help build test test-mysql fuzz bench bench-pair bench-micro flame bench-growth k6 jmeter cluster cluster-down chaos chaos-availability overload sim-seeds load soak audit-load stock-model lint fmt
+.PHONY: run help build test test-mysql fuzz bench bench-pair bench-micro flame bench-growth bench-mixed bench-results k6 jmeter cluster cluster-down chaos chaos-availability overload sim-seeds load soak audit-load stock-model lint fmt
 
 CARGO ?= cargo
 PORT ?= 8091
@@ -20,6 +20,8 @@ OVERLOAD_SECONDS ?= 60
 SOAK_SECONDS ?= 1200
 SOAK_GATEWAYS ?= 1
 AUDIT_ORDERS ?= 10000000
+RESULTS_ORDERS ?= 10000000
+MIXED_ROUNDS ?= 3
 URL ?= http://127.0.0.1:8091
 PROFILE ?= ramp:0..2000:10s,hold:2000:20s
 
@@ -83,6 +85,18 @@ flame: build
 bench-growth: build
 	deploy/install-test-packages
 	target/release/loadtest growth --seconds $(SECONDS_PER_CASE) $(if $(STEPS),--steps $(STEPS))
+
+## bench-mixed: measure a mix of calls (70 % draws, 20 % queries, 10 % sign-ins, purchases and reports), draws that pay
+## points, and purchases, each beside draws alone; fails below 0.8 of them; writes target/bench/mixed.json
+bench-mixed: build
+	deploy/install-test-packages
+	target/release/loadtest mixed --seconds $(SECONDS_PER_CASE) --rounds $(MIXED_ROUNDS)
+
+## bench-results: export RESULTS_ORDERS orders from a cluster, alone and beside draws at half of its maximum; writes
+## target/bench/export-load.json
+bench-results: build
+	deploy/install-test-packages
+	target/release/loadtest export-load --orders $(RESULTS_ORDERS) $(if $(MAX_RATE),--max-rate $(MAX_RATE))
 
 ## k6: run the k6 plans shortly on a cluster of this machine; gets k6 first; PLANS chooses some
 k6: $(if $(DRAWBRIDGE),,build)
