@@ -74,13 +74,14 @@ impl CallKind {
     }
 }
 
-/// How many of a hundred calls are of each kind: 70 draws, 20 queries, 10 other commands.
+/// How many of a hundred calls are of each kind: 70 draws, 20 queries, 10 other commands. A page asks
+/// for chances and prizes most, and for points and what was drawn now and then.
 const MIX: [(CallKind, u64); 8] = [
     (CallKind::Draw, 70),
-    (CallKind::Account, 5),
-    (CallKind::AwardList, 5),
-    (CallKind::CreditAccount, 5),
-    (CallKind::DrawRecords, 5),
+    (CallKind::Account, 7),
+    (CallKind::AwardList, 6),
+    (CallKind::CreditAccount, 4),
+    (CallKind::DrawRecords, 3),
     (CallKind::SignIn, 4),
     (CallKind::Exchange, 3),
     (CallKind::Report, 3),

@@ -7,6 +7,8 @@
 //! Only a server that takes writes may answer that something does not exist. A replica, or the old
 //! server of a shard that has moved, may lack what was answered a moment ago.
 mod orders;
+#[cfg(test)]
+mod tests;
 mod together;
 mod waiting;
 
@@ -168,6 +170,9 @@ impl FoundRecords {
     }
 }
 
+/// What is found for a question, or why it cannot be known.
+type Found = Result<FoundRecords, StoreError>;
+
 /// Asks until nothing waits.
 async fn ask_all<D: Database>(inner: Arc<Inner<D>>) {
     let mut asker = inner.waiting.asker();
@@ -201,10 +206,13 @@ impl<D: Database> Inner<D> {
             self.pool.keep(connection);
             let answered = std::mem::take(asked).into_iter().zip(found);
             for (waiting, found) in answered {
-                if may_write || !found.is_empty() {
-                    waiting.end(Ok(found));
-                } else {
-                    asked.push(waiting);
+                match found {
+                    Ok(found) if may_write || !found.is_empty() => waiting.end(Ok(found)),
+                    Ok(_) => asked.push(waiting),
+                    Err(error) => {
+                        tracing::warn!(%error, "a read failed");
+                        waiting.end(Err(ReadError::ShardUnavailable));
+                    }
                 }
             }
         }
@@ -223,13 +231,13 @@ async fn ask<C: Connection>(
     connection: &mut C,
     sql: &Numbered,
     asked: &[Waiting],
-) -> Result<(Vec<FoundRecords>, bool), StoreError> {
+) -> Result<(Vec<Found>, bool), StoreError> {
     if let [alone] = asked
         && !goes_together(&alone.question)
     {
         let found = read(connection, sql, &alone.question).await?;
         let may_write = !found.is_empty() || connection.may_still_write().await?;
-        return Ok((vec![found], may_write));
+        return Ok((vec![Ok(found)], may_write));
     }
     let questions: Vec<&ReadQuestion> = asked.iter().map(|waiting| &waiting.question).collect();
     read_together(connection, sql, &questions).await
@@ -244,7 +252,10 @@ async fn read<C: Connection>(
     match question {
         ReadQuestion::Account(..) | ReadQuestion::Points(_) => {
             let (found, _) = read_together(connection, sql, &[question]).await?;
-            Ok(found.into_iter().next().unwrap_or_default())
+            found
+                .into_iter()
+                .next()
+                .unwrap_or(Ok(FoundRecords::default()))
         }
         ReadQuestion::Ledger(user, page) => {
             let before = page.before.unwrap_or(i64::MAX.unsigned_abs());

@@ -2,9 +2,7 @@
 //! round trip for all, and with it the question whether the server still takes writes.
 use std::collections::BTreeMap;
 
-use market::UserId;
-
-use super::{FoundRecords, ReadQuestion};
+use super::{Found, FoundRecords, ReadQuestion};
 use crate::store::tables::Numbered;
 use crate::store::tables::accounts::Accounts;
 use crate::store::tables::locked::LockedTable;
@@ -19,12 +17,13 @@ pub(super) fn goes_together(question: &ReadQuestion) -> bool {
     )
 }
 
-/// What is found for each question, and whether the server still takes writes.
+/// What is found for each question, and whether the server still takes writes. A row that cannot be
+/// understood fails the questions for it, and no others.
 pub(super) async fn read_together<C: Connection>(
     connection: &mut C,
     sql: &Numbered,
     questions: &[&ReadQuestion],
-) -> Result<(Vec<FoundRecords>, bool), StoreError> {
+) -> Result<(Vec<Found>, bool), StoreError> {
     let (mut accounts, mut points) = (Vec::new(), Vec::new());
     for question in questions {
         match question {
@@ -33,27 +32,38 @@ pub(super) async fn read_together<C: Connection>(
             _ => {}
         }
     }
-    let steps = vec![
-        SqlStep::read(&sql.accounts.read, keys::<Accounts>(&accounts)),
-        SqlStep::read(&sql.points_accounts.read, keys::<PointsAccounts>(&points)),
-    ];
+    let mut steps = Vec::with_capacity(2);
+    if !accounts.is_empty() {
+        steps.push(SqlStep::read(
+            &sql.accounts.read,
+            keys::<Accounts>(&accounts),
+        ));
+    }
+    if !points.is_empty() {
+        steps.push(SqlStep::read(
+            &sql.points_accounts.read,
+            keys::<PointsAccounts>(&points),
+        ));
+    }
     let (outcomes, may_write) = connection.read_all(steps).await?;
-    let [accounts, points] = &outcomes[..] else {
-        let why = "the database did not answer both statements";
-        return Err(StoreError::Unavailable(why.to_owned()));
-    };
-    let accounts = states::<Accounts>(&accounts.rows)?;
-    let points = states::<PointsAccounts>(&points.rows)?;
-    let found = questions.iter().map(|question| match question {
-        ReadQuestion::Account(user, activity) => FoundRecords {
-            account: accounts.get(&(user.as_str(), *activity)).copied(),
-            ..FoundRecords::default()
-        },
-        ReadQuestion::Points(user) => FoundRecords {
-            points: points.get(UserId::as_str(user)).copied(),
-            ..FoundRecords::default()
-        },
-        _ => FoundRecords::default(),
+    let mut rows = outcomes.iter().map(|outcome| &*outcome.rows);
+    let mut next_if = |asked: bool| if asked { rows.next() } else { None };
+    let (of_accounts, of_points) = (next_if(!accounts.is_empty()), next_if(!points.is_empty()));
+    let accounts = states::<Accounts>(of_accounts.unwrap_or_default())?;
+    let points = states::<PointsAccounts>(of_points.unwrap_or_default())?;
+    let found = questions.iter().map(|question| -> Found {
+        let mut found = FoundRecords::default();
+        match question {
+            ReadQuestion::Account(user, activity) => {
+                let account = accounts.get(&(user.as_str(), *activity));
+                found.account = account.cloned().transpose()?;
+            }
+            ReadQuestion::Points(user) => {
+                found.points = points.get(user.as_str()).cloned().transpose()?;
+            }
+            _ => {}
+        }
+        Ok(found)
     });
     Ok((found.collect(), may_write))
 }
@@ -66,10 +76,12 @@ fn keys<T: LockedTable>(of: &[T::Key]) -> Input<'_> {
     Input::Rows(rows)
 }
 
-fn states<T: LockedTable>(
-    rows: &[impl Columns],
-) -> Result<BTreeMap<T::KeyOfRow<'_>, T::State>, StoreError> {
+/// What each row holds, by its key.
+type States<'r, T> =
+    BTreeMap<<T as LockedTable>::KeyOfRow<'r>, Result<<T as LockedTable>::State, StoreError>>;
+
+fn states<T: LockedTable>(rows: &[impl Columns]) -> Result<States<'_, T>, StoreError> {
     rows.iter()
-        .map(|row| Ok((T::read_key(row)?, T::read_state(row)?)))
+        .map(|row| Ok((T::read_key(row)?, T::read_state(row))))
         .collect()
 }

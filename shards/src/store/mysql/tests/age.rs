@@ -9,7 +9,9 @@ use super::{
     player, shard,
 };
 use crate::store::mysql::MysqlConnection;
-use crate::store::{Columns, Connection, Database, StoreError, migrate_shard};
+use crate::store::{
+    Columns, Connection, Database, Input, Rows, SqlStep, StoreError, migrate_shard,
+};
 use crate::testing::{DatabaseServer, Mariadb};
 
 /// The connection's id on the server.
@@ -146,6 +148,7 @@ async fn a_refusal_to_write_ends_all_connections_of_the_database_between_transac
         .await
         .expect("it can be read from");
     assert_eq!(reader.may_still_write().await, Ok(false));
+    assert_eq!(reads_and_may_write(&mut reader).await, (1, false));
     admin.run("SET GLOBAL read_only = 0").await.expect("set");
     assert_eq!(id(&mut two).await, second, "its transaction is there");
     two.rollback().await.expect("ended");
@@ -161,6 +164,33 @@ async fn a_refusal_to_write_ends_all_connections_of_the_database_between_transac
         Ok(true),
         "a read-only connection is replaced by a writable one"
     );
+    assert_eq!(reads_and_may_write(&mut reader).await, (1, true));
+    admin.run("SET GLOBAL read_only = 1").await.expect("set");
+    assert_eq!(
+        reads_and_may_write(&mut reader).await,
+        (1, false),
+        "a server that was writable is asked with each read"
+    );
+}
+
+/// How many rows a read has, and whether the server still takes writes.
+async fn reads_and_may_write(reader: &mut MysqlConnection) -> (usize, bool) {
+    let steps = vec![
+        SqlStep::read(
+            "SELECT 1 FROM DUAL WHERE 1 = ?",
+            Input::Json("1".to_owned()),
+        ),
+        SqlStep::read(
+            "SELECT 1 FROM stock_epoch WHERE server IN ({rows})",
+            Input::Rows(Rows::default()),
+        ),
+    ];
+    let (outcomes, may_write) = reader.read_all(steps).await.expect("read");
+    assert_eq!(outcomes.len(), 2);
+    (
+        outcomes.iter().map(|outcome| outcome.rows.len()).sum(),
+        may_write,
+    )
 }
 
 #[tokio::test]
