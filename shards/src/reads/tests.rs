@@ -56,7 +56,7 @@ async fn each_of_many_callers_gets_the_answer_to_its_own_question() {
         reader.ask(TABLE, question)
     };
     let asked: Vec<ReadFuture> = (0..300).map(ask).collect();
-    for (number, answer) in (0..).zip(asked) {
+    for (number, answer) in (0_u64..).zip(asked) {
         let found = answer.await.expect("an answer");
         let expected = Some(number % 30).filter(|user| *user < 10);
         let granted = found.account.map(|account| u64::from(account.granted));
