@@ -217,6 +217,11 @@ impl RequestId {
         }
     }
 
+    /// Whether it is that of a reported behaviour, which no caller can name.
+    pub fn is_of_reward(&self) -> bool {
+        self.0.starts_with(' ')
+    }
+
     /// The key as a string.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -388,6 +393,8 @@ mod tests {
         assert_eq!(RequestId::stored(first.as_str()), Ok(first.clone()));
         assert_eq!(RequestId::stored("k"), RequestId::new("k"));
         assert!(RequestId::new(first.as_str()).is_err());
+        assert!(first.is_of_reward());
+        assert!(!RequestId::new("k").expect("a key").is_of_reward());
         assert!(RequestId::stored(" k").is_err());
     }
 

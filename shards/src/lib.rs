@@ -38,6 +38,9 @@ pub use lane::{LaneLimits, Timeouts};
 pub use look_up::LookUp;
 pub use random::OsRandom;
 pub use readiness::Readiness;
-pub use reads::{FoundPage, LedgerPage, OrderKey, OrdersPage, PageSize, ReadLimits};
+pub use reads::{
+    FoundPage, FoundRecharges, LedgerPage, OrderKey, OrdersPage, PageSize, ReadLimits,
+    RechargesPage,
+};
 pub use service::{CarriedOut, Shards};
 pub use store::ConversionProgress;

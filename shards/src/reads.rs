@@ -7,10 +7,7 @@
 //! Only a server that takes writes may answer that something does not exist. A replica, or the old
 //! server of a shard that has moved, may lack what was answered a moment ago.
 mod orders;
-#[cfg(test)]
-mod tests;
-mod together;
-mod waiting;
+mod recharges;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -33,8 +30,8 @@ use crate::store::{Connection, Database, Pool, PoolLimits, StoreError, json_rows
 
 pub use self::orders::{FoundPage, OrderKey, OrdersPage, PageSize};
 use self::orders::{found_of_anyone, found_orders, found_page};
-use self::together::{goes_together, read_together};
-use self::waiting::{Waiting, WaitingReads};
+use self::recharges::found_recharges;
+pub use self::recharges::{FoundRecharges, RechargesPage};
 
 /// Sizes of a shard's reader.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +53,7 @@ pub(crate) enum ReadQuestion {
     SignIns(UserId),
     Order(UserId, OrderKey),
     Page(UserId, OrdersPage),
+    Recharges(UserId, RechargesPage),
     OrderOfAnyone(OrderId),
 }
 
@@ -80,6 +78,8 @@ pub(crate) struct FoundRecords {
     pub(crate) orders: Vec<Order>,
     /// `None` also where the page's beginning is not known.
     pub(crate) page: Option<FoundPage>,
+    /// The same.
+    pub(crate) recharges: Option<FoundRecharges>,
 }
 
 /// A reader of any database.
@@ -160,13 +160,14 @@ impl<D: Database> Reads for Reader<D> {
 
 impl FoundRecords {
     fn is_empty(&self) -> bool {
-        let page = self.page.as_ref();
+        let (page, recharges) = (self.page.as_ref(), self.recharges.as_ref());
         self.account.is_none()
             && self.points.is_none()
             && self.entries.is_empty()
             && self.sign_ins.is_empty()
             && self.orders.is_empty()
             && page.is_none_or(|page| page.orders.is_empty())
+            && recharges.is_none_or(|page| page.orders.is_empty())
     }
 }
 
@@ -293,6 +294,10 @@ async fn read<C: Connection>(
         }),
         ReadQuestion::Page(user, page) => Ok(FoundRecords {
             page: found_page(connection, sql, user, *page).await?,
+            ..FoundRecords::default()
+        }),
+        ReadQuestion::Recharges(user, page) => Ok(FoundRecords {
+            recharges: found_recharges(connection, sql, user, *page).await?,
             ..FoundRecords::default()
         }),
     }

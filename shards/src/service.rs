@@ -29,7 +29,8 @@ use crate::meta::{
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::reads::{
-    FoundPage, FoundRecords, LedgerPage, OrderKey, OrdersPage, ReadQuestion, Reads,
+    FoundPage, FoundRecharges, FoundRecords, LedgerPage, OrderKey, OrdersPage, ReadQuestion, Reads,
+    RechargesPage,
 };
 use crate::results::versions::Versions;
 use crate::results::{Effort, Results, ResultsFilter, walks};
@@ -190,6 +191,17 @@ impl Shards {
             .ask(user, ReadQuestion::Page(user.clone(), page))
             .await?
             .page)
+    }
+
+    /// A page of what a user was given or has bought beside prizes, the newest first; `None` when
+    /// it is to begin behind a recharge order that is not the user's.
+    pub async fn recharges_page(
+        &self,
+        user: &UserId,
+        page: RechargesPage,
+    ) -> Result<Option<FoundRecharges>, ReadError> {
+        let question = ReadQuestion::Recharges(user.clone(), page);
+        Ok(self.ask(user, question).await?.recharges)
     }
 
     /// What was made, over all shards, read beside the draws.

@@ -52,6 +52,8 @@ endpoints! {
     CreditAccount = "credit_account",
     /// A user's ledger of points, page by page.
     CreditLedger = "credit_ledger",
+    /// What a user was given or has bought beside prizes, page by page.
+    RechargeOrders = "recharge_orders",
     /// The bundles of chances that an activity sells.
     SkuList = "sku_list",
     /// The daily sign-in.

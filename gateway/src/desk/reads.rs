@@ -11,7 +11,7 @@ use market::points::{PointsAccount, PointsEntry};
 use market::sign_in::{SignIn, SignInAsk};
 use market::{ActivityId, Order, SkuId, StrategyId, UserId};
 use shards::stock::Left;
-use shards::{FoundPage, LedgerPage, OrderKey, OrdersPage};
+use shards::{FoundPage, FoundRecharges, LedgerPage, OrderKey, OrdersPage, RechargesPage};
 
 use super::service::Desk;
 use crate::answer::{Code, Failure};
@@ -133,6 +133,16 @@ impl Desk {
     /// A page of a user's orders.
     pub async fn orders_page(&self, user: &UserId, page: OrdersPage) -> Result<FoundPage, Failure> {
         let found = self.shards.orders_page(user, page).await?;
+        found.ok_or_else(|| Code::RecordUnknown.into())
+    }
+
+    /// A page of what a user was given or has bought beside prizes.
+    pub async fn recharges_page(
+        &self,
+        user: &UserId,
+        page: RechargesPage,
+    ) -> Result<FoundRecharges, Failure> {
+        let found = self.shards.recharges_page(user, page).await?;
         found.ok_or_else(|| Code::RecordUnknown.into())
     }
 }

@@ -5,8 +5,8 @@ use hyper::http::request::Parts;
 
 use super::endpoints::{
     account, activity, armory, award_list, award_record_list, credit_account, credit_ledger, draw,
-    draw_record, draw_records, exchange, page, preflight, random_raffle, reward, rule_weight,
-    sign_in, sku_list, stage, strategy_armory, strategy_award_list, unknown,
+    draw_record, draw_records, exchange, page, preflight, random_raffle, recharge_orders, reward,
+    rule_weight, sign_in, sku_list, stage, strategy_armory, strategy_award_list, unknown,
 };
 use super::route::{About, Route, RoutedCall};
 use crate::answer::Endpoint;
@@ -35,6 +35,7 @@ static ROUTES: [Route; Endpoint::ALL.len()] = {
         random_raffle::ROUTE,
         credit_account::ROUTE,
         credit_ledger::ROUTE,
+        recharge_orders::ROUTE,
         sku_list::ROUTE,
         sign_in::ROUTE,
         sign_in::LOOK_ROUTE,

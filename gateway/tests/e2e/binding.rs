@@ -8,7 +8,7 @@ const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
 /// Every path but those of commands, with the parameters that it takes.
-const READS: [(&str, &str); 23] = [
+const READS: [(&str, &str); 24] = [
     ("activity/draw_record", "userId=u&requestId=k"),
     (
         "activity/draw_records",
@@ -17,6 +17,7 @@ const READS: [(&str, &str); 23] = [
     ("activity/query_user_award_record_list", "userId=u&limit=3"),
     ("activity/query_user_credit_account", "userId=u"),
     ("activity/credit_ledger", "userId=u&limit=3"),
+    ("activity/recharge_orders", "userId=u&limit=3"),
     (
         "activity/is_calendar_sign_rebate",
         "userId=u&activityId=100301",

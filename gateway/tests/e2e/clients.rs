@@ -66,7 +66,7 @@ fn names(value: &Value) -> BTreeSet<&str> {
 type Case = (&'static str, Request, &'static [&'static str]);
 
 /// Sign-ins, points, skus and rewards, in an order in which there is something to see.
-fn cases_of_points() -> [Case; 7] {
+fn cases_of_points() -> [Case; 8] {
     [
         (
             "activity/calendar_sign_rebate",
@@ -87,6 +87,11 @@ fn cases_of_points() -> [Case; 7] {
             "activity/credit_ledger",
             Request::get("activity/credit_ledger?userId=u"),
             &["entries", "next"],
+        ),
+        (
+            "activity/recharge_orders",
+            Request::get("activity/recharge_orders?userId=u"),
+            &["records", "next"],
         ),
         (
             "activity/query_sku_product_list_by_activity_id",

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use crate::support::campaign::{LOAD, LOAD_ACTIVITY, unlimited};
 use crate::support::token::{SECRET, Signer};
-use crate::support::{Place, Request, Response, Server};
+use crate::support::{Place, Request, Response, Server, shop};
 
 const ACTIVITY: u64 = 200_003;
 
@@ -109,7 +109,18 @@ fn about(user: &str) -> Vec<Request> {
         Request::json("activity/query_user_credit_account", &body),
         Request::json("activity/credit_ledger", &body),
         Request::json("activity/is_calendar_sign_rebate", &body),
+        Request::json("activity/draw_records", &body),
+        Request::json("activity/query_user_award_record_list", &body),
+        Request::json("activity/recharge_orders", &body),
     ]
+}
+
+/// The same, with those that this campaign has nothing for.
+fn all_about(user: &str) -> Vec<Request> {
+    let mut all = about(user);
+    all.push(shop::sign_in(user, "sign"));
+    all.push(shop::exchange(user, 1, "buy"));
+    all
 }
 
 fn challenge(response: &Response) -> &str {
@@ -120,14 +131,14 @@ fn challenge(response: &Response) -> &str {
 async fn bad_tokens_open_nothing_and_leave_no_trace() {
     let (place, server) = started().await;
     let good = Signer::rsa().mint(&claims(USER));
-    for request in about(USER) {
+    for request in all_about(USER) {
         let answer = server.send(&request).await;
         assert_eq!(challenge(&answer), "Bearer realm=\"drawbridge\"");
         answer.envelope().expect(401, "ERR_ID_001");
     }
     let tokens = bad_tokens();
     for (case, token, code) in &tokens {
-        for request in about(USER) {
+        for request in all_about(USER) {
             let answer = server.send(&bearer(request, token)).await;
             assert!(
                 challenge(&answer).contains("error=\"invalid_token\""),
@@ -196,7 +207,7 @@ async fn no_caller_acts_for_another_user() {
         .ask(&bearer(Request::draw("them", ACTIVITY, "k"), &theirs))
         .await
         .expect(200, "0000");
-    for request in about("them") {
+    for request in all_about("them") {
         server
             .ask(&bearer(request, &mine))
             .await

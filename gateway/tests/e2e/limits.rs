@@ -161,6 +161,12 @@ async fn every_endpoint_that_names_a_user_is_limited_for_that_user() {
         Request::record("u", "requestId", "k"),
         named("strategy/query_raffle_award_list", "u"),
         named("strategy/query_raffle_strategy_rule_weight", "u"),
+        named("activity/draw_records", "u"),
+        named("activity/query_user_award_record_list", "u"),
+        named("activity/query_user_credit_account", "u"),
+        named("activity/credit_ledger", "u"),
+        named("activity/recharge_orders", "u"),
+        named("activity/is_calendar_sign_rebate", "u"),
     ] {
         limited(&server.send(&request).await, "0005", "1");
     }

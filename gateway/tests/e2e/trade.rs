@@ -140,6 +140,84 @@ async fn a_user_signs_in_once_a_day_and_buys_chances_until_the_points_are_gone()
     server.stop().await;
 }
 
+/// All recharge orders of a user, read in pages of this size, the newest first.
+async fn recharges(server: &Server, user: &str, page: u8) -> Vec<Value> {
+    let (mut all, mut before) = (Vec::new(), String::new());
+    loop {
+        let path = format!("activity/recharge_orders?userId={user}&limit={page}&before={before}");
+        let data = server.data(&Request::get(&path)).await;
+        let found = data["records"].as_array().expect("a list");
+        assert!(found.len() <= usize::from(page));
+        all.extend(found.iter().cloned());
+        match data["next"].as_str() {
+            Some(next) => before = next.to_owned(),
+            None => return all,
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_user_was_given_and_has_bought_is_listed_in_pages() {
+    let (place, server) = started().await;
+    server.ask(&sign_in("u", "day")).await.expect(200, "0000");
+    let draw = Request::draws("u", ACTIVITY, "draws", 5);
+    server.ask(&draw).await.expect(200, "0000");
+    for key in ["x-1", "x-2", "x-3"] {
+        server
+            .ask(&exchange("u", PAIR, key))
+            .await
+            .expect(200, "0000");
+    }
+    endow(&place, "u", "2.50").await;
+    let all = recharges(&server, "u", 100).await;
+    for size in [1, 2, 5] {
+        assert_eq!(recharges(&server, "u", size).await, all, "{size}");
+    }
+    let field =
+        |name: &str| -> Vec<Value> { all.iter().map(|record| record[name].clone()).collect() };
+    let (bought, given) = ("credit_pay_trade", "rebate_no_pay_trade");
+    let kinds = ["operator", bought, bought, bought, given, given];
+    assert_eq!(field("kind"), kinds);
+    assert_eq!(field("requestId")[1..], ["x-3", "x-2", "x-1", "day", "day"]);
+    let signs = &all[4..];
+    let of_chances = signs.iter().find(|record| record["sku"] == GIFT);
+    let of_chances = of_chances.expect("a chance");
+    assert_eq!(
+        (&of_chances["behaviour"], &of_chances["chances"]),
+        (&json!("sign"), &json!(1))
+    );
+    let purchase = &all[1];
+    assert_eq!(
+        (&purchase["sku"], &purchase["chances"], &purchase["points"]),
+        (&json!(PAIR), &json!(2), &json!(-2.5))
+    );
+    assert_eq!(
+        (&all[0]["activityId"], &purchase["activityId"]),
+        (&Value::Null, &json!(ACTIVITY))
+    );
+    // The ledger names the same orders.
+    let entries = entries(&server, "u", 100).await;
+    let of_points = all.iter().filter(|record| !record["points"].is_null());
+    let of_points: Vec<&Value> = of_points.map(|record| &record["orderId"]).collect();
+    let named: Vec<&Value> = entries.iter().map(|entry| &entry["businessNo"]).collect();
+    assert_eq!(named, of_points);
+    assert!(recharges(&server, "nobody", 100).await.is_empty());
+    for (rest, status, code) in [
+        ("limit=0", 400, "0002"),
+        ("limit=101", 400, "0002"),
+        ("before=x", 400, "0002"),
+        ("before=1", 404, "ERR_REQ_002"),
+    ] {
+        let path = format!("activity/recharge_orders?userId=u&{rest}");
+        server.ask(&Request::get(&path)).await.expect(status, code);
+    }
+    let order = all[0]["orderId"].as_str().expect("an id");
+    let path = format!("activity/recharge_orders?userId=v&before={order}");
+    let foreign = server.ask(&Request::get(&path)).await;
+    foreign.expect(404, "ERR_REQ_002");
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn as_many_exchanges_at_once_as_points_and_units_allow() {
     let (place, server) = started().await;

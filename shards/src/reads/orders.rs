@@ -5,7 +5,8 @@
 //! index but the primary keys is needed. The database keeps no more rows in memory than a page has.
 use std::str::FromStr;
 
-use market::{ActivityId, Call, Kind, Order, OrderId, RequestId, UserId};
+use jiff::Timestamp;
+use market::{ActivityId, Call, Kind, Made, Order, OrderId, RequestId, UserId};
 
 use crate::store::tables::{Numbered, calls, orders};
 use crate::store::{Columns, Connection, Makings, StoreError, json_rows, out_of_range};
@@ -153,51 +154,75 @@ pub(super) async fn found_page<C: Connection>(
             _ => return Ok(None),
         },
     };
-    let mut calls = calls_up_to(connection, sql, user, page.activity, before.as_ref()).await?;
+    let up_to = UpTo {
+        draws: true,
+        activity: page.activity,
+        call: before.as_ref().map(|(call, _)| call),
+    };
+    let mut calls = calls_up_to(connection, sql, user, up_to).await?;
     let draws_before = before.as_ref().map_or(0, |(call, order)| {
         usize::from(call.made.saturating_sub(u16::from(order.seq)))
     });
     keep_newest(&mut calls, draws_before + page.size.get() + 1);
-    let mut orders = draws_of(connection, sql, &calls).await?;
+    let orders = draws_of(connection, sql, &calls).await?;
     let place = |order: &Order| (order.created_at, order.id);
-    if let Some((_, before)) = &before {
-        orders.retain(|order| place(order) < place(before));
-    }
-    orders.sort_unstable_by_key(|order| std::cmp::Reverse(place(order)));
-    let has_more = orders.len() > page.size.get();
-    orders.truncate(page.size.get());
-    let last = orders.last().map(|order| order.id);
-    Ok(Some(FoundPage {
-        next: last.filter(|_| has_more),
-        orders,
-    }))
+    let before = before.map(|(_, order)| place(&order));
+    let (orders, next) = cut_to_page(orders, place, before, page.size);
+    Ok(Some(FoundPage { orders, next }))
 }
 
-/// The newest calls up to that of an order, that one included.
-async fn calls_up_to<C: Connection>(
+/// Cuts rows down to those of a page, the newest first; with the last one, where there are more.
+pub(super) fn cut_to_page<T>(
+    mut rows: Vec<T>,
+    place: impl Fn(&T) -> (Timestamp, OrderId),
+    before: Option<(Timestamp, OrderId)>,
+    size: PageSize,
+) -> (Vec<T>, Option<OrderId>) {
+    rows.retain(|row| before.is_none_or(|before| place(row) < before));
+    rows.sort_unstable_by_key(|row| std::cmp::Reverse(place(row)));
+    let has_more = rows.len() > size.get();
+    rows.truncate(size.get());
+    let last = rows.last().map(|row| place(row).1);
+    (rows, last.filter(|_| has_more))
+}
+
+/// Which of a user's calls.
+pub(super) struct UpTo<'a> {
+    /// Calls for draws, or all others.
+    pub(super) draws: bool,
+    /// Those that name this activity, or all.
+    pub(super) activity: Option<ActivityId>,
+    /// Up to this one, that one included.
+    pub(super) call: Option<&'a Call>,
+}
+
+/// The newest of these calls.
+pub(super) async fn calls_up_to<C: Connection>(
     connection: &mut C,
     sql: &Numbered,
     user: &UserId,
-    activity: Option<ActivityId>,
-    before: Option<&(Call, Order)>,
+    up_to: UpTo<'_>,
 ) -> Result<Vec<Call>, StoreError> {
-    let (at_ms, first) = before.map_or((i64::MAX, i64::MAX.unsigned_abs()), |(call, _)| {
-        (call.created_at.as_millisecond(), call.first_id.get())
-    });
-    let activity = activity.map_or(0, ActivityId::get);
-    let key = serde_json::to_string(&(user.as_str(), activity, at_ms, first));
+    let (at_ms, first) = up_to
+        .call
+        .map_or((i64::MAX, i64::MAX.unsigned_abs()), |call| {
+            (call.created_at.as_millisecond(), call.first_id.get())
+        });
+    let activity = up_to.activity.map_or(0, ActivityId::get);
+    let draws = u8::from(up_to.draws);
+    let key = serde_json::to_string(&(user.as_str(), activity, at_ms, first, draws));
     let rows = connection
         .rows(&sql.calls.latest, &key.expect("plain values"))
         .await?;
     calls_in(&rows)
 }
 
-/// Keeps the first of these calls, as many as make this number of draws together.
-fn keep_newest(calls: &mut Vec<Call>, draws_max: usize) {
-    let mut draws = 0;
+/// Keeps the first of these calls, as many as make this number of rows together.
+pub(super) fn keep_newest(calls: &mut Vec<Call>, rows_max: usize) {
+    let mut rows = 0;
     calls.retain(|call| {
-        let is_wanted = draws < draws_max;
-        draws += usize::from(call.made);
+        let is_wanted = rows < rows_max;
+        rows += usize::from(call.made);
         is_wanted
     });
 }
@@ -230,19 +255,26 @@ async fn draws_of<C: Connection>(
     calls: &[Call],
 ) -> Result<Vec<Order>, StoreError> {
     let draws = calls.iter().filter(|call| call.kind == Kind::Draw);
+    let made = made_by(connection, sql, draws).await?;
+    let orders = made.iter().flat_map(|made| made.orders().iter().cloned());
+    Ok(orders.collect())
+}
+
+/// What these calls made, call by call.
+pub(super) async fn made_by<'c, C: Connection>(
+    connection: &mut C,
+    sql: &'c Numbered,
+    calls: impl Iterator<Item = &'c Call> + Clone,
+) -> Result<Vec<Made>, StoreError> {
     let mut made = Makings::default();
-    made.look_for(sql, &draws);
+    made.look_for(sql, &calls);
     let steps = made.steps();
     if steps.is_empty() {
         return Ok(Vec::new());
     }
     let outcomes = connection.run_all(&steps).await?;
     made.found(&outcomes)?;
-    let mut orders = Vec::new();
-    for call in draws {
-        orders.extend(made.of(call)?.made.orders().iter().cloned());
-    }
-    Ok(orders)
+    calls.map(|call| Ok(made.of(call)?.made)).collect()
 }
 
 #[cfg(test)]

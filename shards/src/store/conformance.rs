@@ -1,8 +1,8 @@
 //! What every shard store must do, whatever the database: suites by topic, run over each of them.
 //!
 //! * `bench.rs`: a shard, and what tests put into it
-//! * `rows.rs`, `keys.rs`, `claims.rs`, `verdicts.rs`, `grants.rs`, `goods.rs`, `latest.rs`, `points.rs`: what lanes and
-//!   readers rely on
+//! * `rows.rs`, `keys.rs`, `claims.rs`, `verdicts.rs`, `grants.rs`, `goods.rs`, `latest.rs`,
+//!   `recharges.rs`, `points.rs`: what lanes and readers rely on
 //! * `kinds.rs`: what each kind of command makes, by the examples of its table; over the fake store
 //!   of the simulation too
 //! * `schema.rs`, `conversion.rs`, `plans.rs`: schema versions, conversions, keys
@@ -18,6 +18,7 @@ mod latest;
 mod pages;
 mod plans;
 mod points;
+mod recharges;
 mod rows;
 mod schema;
 mod verdicts;
@@ -94,6 +95,9 @@ over_each_database! {
         the_latest_draws_of_a_user_are_found,
         pages_of_any_size_are_the_whole_list,
         a_page_begins_behind_a_draw_of_the_user,
+    }
+    recharges {
+        pages_of_recharge_orders_are_the_whole_list,
     }
     schema {
         orders_of_the_first_schema_are_kept,

@@ -13,6 +13,7 @@ pub mod exchange;
 pub mod page;
 pub mod preflight;
 pub mod random_raffle;
+pub mod recharge_orders;
 pub mod reward;
 pub mod rule_weight;
 pub mod sign_in;

@@ -147,6 +147,7 @@ fn questions(cluster: &Cluster, gateway: &str, shard: u16) -> Vec<Question> {
             of_user("activity/query_user_credit_account"),
         ),
         player("`credit_ledger`", of_user("activity/credit_ledger")),
+        player("`recharge_orders`", of_user("activity/recharge_orders")),
         player(
             "`is_signed_in`",
             Request::get(&format!("activity/is_calendar_sign_rebate?userId={user}")),

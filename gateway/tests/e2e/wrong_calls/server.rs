@@ -165,7 +165,7 @@ const REFUSED_BY_A_SERVER: [Case; 17] = [
         "target: expected one of gateway, route.draw, route.draw_record, route.draw_records, route.award_record_list, route.armory, \
          route.account, route.stage, \
          route.activity, route.strategy_armory, route.award_list, route.strategy_award_list, route.rule_weight, route.random_raffle, \
-         route.credit_account, route.credit_ledger, route.sku_list, route.sign_in, route.is_signed_in, route.exchange, route.reward, \
+         route.credit_account, route.credit_ledger, route.recharge_orders, route.sku_list, route.sign_in, route.is_signed_in, route.exchange, route.reward, \
          route.page, route.preflight, route.unknown, address, user, found \"usre\"",
     ),
     (

@@ -11,7 +11,7 @@ use crate::reads::{
 };
 use crate::store::Database;
 
-const LIMITS: ReadLimits = ReadLimits {
+pub(super) const LIMITS: ReadLimits = ReadLimits {
     connections_max: 1,
     queue_max: 4,
     timeout: Duration::from_secs(10),

@@ -29,8 +29,8 @@ numbered_statements! {
         lock,
         /// `[[user, request], ...]` -> index, call.
         find,
-        /// `[user, activity, created_at_ms, first id]` -> index 0, call: the user's calls for draws
-        /// up to that one, the newest first, at most 102.
+        /// `[user, activity, created_at_ms, first id, draws]` -> index 0, call: the user's calls for
+        /// draws, or all others, up to that one, the newest first, at most 102.
         latest,
         /// `[after, up to]` -> at most `{rows_max}` calls of the users in between, by key.
         page,

@@ -21,6 +21,8 @@ numbered_statements! {
         insert,
         /// `[order, ...]` -> recharge orders.
         of_ids,
+        /// `[[user, order]]` -> the recharge order's call, and the recharge order.
+        find,
         /// The greatest id; 0 without any.
         read_last,
     }
