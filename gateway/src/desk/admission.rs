@@ -25,15 +25,19 @@ impl Desk {
     /// Applies the limits of the gateway, the route and the client's address. The user is not known
     /// yet, so only the switch for all users can turn them off.
     fn admit_head(&self, arrival: &Arrival<'_>) -> Result<(), Failure> {
-        let catalogue = self.shards.catalogue();
-        if !catalogue
-            .switches()
-            .is_on_for_some(Switch::Limits, arrival.at)
-        {
+        if !self.has_limits(arrival.at) {
             return Ok(());
         }
+        // Strangers use up nothing of what is for applications.
+        let is_of_app = arrival.caller == CallerCheck::App;
+        let route = Some(arrival.endpoint).filter(|_| !is_of_app);
         let client = || self.proxies.client(arrival.peer, arrival.headers);
-        Ok(self.limits.admit(arrival.endpoint, client)?)
+        Ok(self.limits.admit(route, client)?)
+    }
+
+    fn has_limits(&self, at: Timestamp) -> bool {
+        let catalogue = self.shards.catalogue();
+        catalogue.switches().is_on_for_some(Switch::Limits, at)
     }
 
     /// Returns who calls, if the endpoint needs to know it.
@@ -45,30 +49,50 @@ impl Desk {
             CallerCheck::NoUser => Caller::Unasked,
             CallerCheck::User => self.identity.caller(peer, headers, at)?,
             CallerCheck::UserByToken => self.identity.known_caller(peer, headers, at)?,
-            CallerCheck::App => return AppClaim::of(headers, at).map(Claim::App),
+            CallerCheck::App => return self.identify_app(arrival),
         };
         Ok(Claim::Caller(caller))
+    }
+
+    /// Refuses what the head alone shows to be no application's call. All others are counted while
+    /// their bodies are read, address by address.
+    fn identify_app(&self, arrival: &Arrival<'_>) -> Result<Claim, Failure> {
+        let Arrival {
+            peer, headers, at, ..
+        } = *arrival;
+        let claim = AppClaim::of(headers, at)?;
+        self.apps.check_head(&claim)?;
+        let unproven = self
+            .limits
+            .enter_unproven(self.proxies.client(peer, headers))?;
+        Ok(Claim::App(claim, unproven))
     }
 
     /// Checks what an application has signed, once the body is there.
     pub fn prove(&self, claim: Claim, body: &[u8]) -> Result<Caller, Failure> {
         match claim {
             Claim::Caller(caller) => Ok(caller),
-            Claim::App(claim) => Ok(Caller::App(self.apps.prove(claim, body)?)),
+            Claim::App(claim, _unproven) => Ok(Caller::App(self.apps.prove(claim, body)?)),
         }
     }
 
-    /// Checks that a call comes from the application that it names.
+    /// Checks that a call comes from the application that it names, and then applies the limit of
+    /// its route.
     pub fn check_app(
         &self,
+        endpoint: Endpoint,
         caller: &Caller,
         app: &AppId,
         token: Option<&str>,
     ) -> Result<(), Failure> {
-        match caller {
-            Caller::App(proof) => self.apps.check(proof, app, token),
-            _ => Err(Code::IdentityMissing.into()),
+        let Caller::App(proof) = caller else {
+            return Err(Code::IdentityMissing.into());
+        };
+        self.apps.check(proof, app, token)?;
+        if self.has_limits(Timestamp::now()) {
+            self.limits.admit_route(endpoint)?;
         }
+        Ok(())
     }
 
     /// Applies the limit of users and their cooldown, once the user is known. `activity` is the one

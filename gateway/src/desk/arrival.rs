@@ -6,6 +6,7 @@ use crate::answer::Endpoint;
 use crate::edge::Peer;
 use crate::identity::Caller;
 use crate::identity::apps::AppClaim;
+use crate::limits::UnprovenCall;
 
 /// What is known of a request by its head.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +41,6 @@ pub enum CallerCheck {
 pub enum Claim {
     /// The caller.
     Caller(Caller),
-    /// An application, which the body must prove.
-    App(AppClaim),
+    /// An application, which the body must prove. It is counted until then.
+    App(AppClaim, UnprovenCall),
 }

@@ -4,7 +4,8 @@
 //! Asked from the widest to the narrowest. A request that a narrower limit refuses gives back
 //! what it took from the wider ones, so that a flood from one address does not use up what is
 //! there for all. Once its body is read a request has cost something and pays for it: the limit
-//! of users, which comes then, gives nothing back.
+//! of users, which comes then, gives nothing back. The route of applications' calls is asked when it
+//! is known that an application calls: strangers use up none of it.
 pub mod address;
 pub mod bucket;
 mod cells;
@@ -15,5 +16,7 @@ mod kind;
 pub mod metrics;
 pub mod overrides;
 mod rate_limits;
+mod unproven;
 
 pub use rate_limits::RateLimits;
+pub use unproven::UnprovenCall;

@@ -19,6 +19,7 @@ use super::guards::{LimitGuard, LimitGuards, WantedLimits};
 use super::kind::{LimitExceeded, LimitKind};
 use super::metrics::LimitMetrics;
 use super::overrides::{self, LimitOverride, LimitTarget, ListedLimit, OverridesByTarget};
+use super::unproven::{UNPROVEN_MAX, UnprovenCall, UnprovenCalls};
 use crate::answer::Endpoint;
 
 /// All limits of a gateway.
@@ -26,6 +27,7 @@ pub struct RateLimits<C: Clock = MonotonicClock> {
     guards: ArcSwap<LimitGuards<C>>,
     wanted: Mutex<WantedLimits>,
     metrics: LimitMetrics,
+    unproven: Arc<UnprovenCalls>,
     clock: C,
     /// What cooldowns by hand are counted from.
     start: C::Instant,
@@ -67,6 +69,7 @@ impl<C: Clock + Clone> RateLimits<C> {
             guards,
             wanted: Mutex::new(wanted),
             metrics,
+            unproven: Arc::default(),
             clock,
             start,
         }
@@ -131,21 +134,19 @@ impl<C: Clock + Clone> RateLimits<C> {
         LimitTarget::all().map(listed).collect()
     }
 
-    /// Admits a request to an endpoint by all limits that need not know the user.
-    /// `client` says where it comes from, if that matters.
+    /// Admits a request by all limits that need not know who calls. `route` is the endpoint, unless
+    /// its limit is asked later ([`RateLimits::admit_route`]). `client` says where it comes from, if
+    /// that matters.
     pub fn admit(
         &self,
-        endpoint: Endpoint,
+        route: Option<Endpoint>,
         client: impl FnOnce() -> IpAddr,
     ) -> Result<(), LimitExceeded> {
         let guards = self.guards.load();
         let gateway = self.take(LimitKind::Gateway, guards.gateway.as_ref(), &())?;
+        let route = route.and_then(|route| guards.routes[route as usize].as_ref());
         let route = self
-            .take(
-                LimitKind::Route,
-                guards.routes[endpoint as usize].as_ref(),
-                &(),
-            )
+            .take(LimitKind::Route, route, &())
             .inspect_err(|_| give_back(gateway))?;
         if guards.address.is_some() {
             self.take(
@@ -159,6 +160,26 @@ impl<C: Clock + Clone> RateLimits<C> {
             })?;
         }
         Ok(())
+    }
+
+    /// Admits a request to an endpoint by the limit of that route alone.
+    pub fn admit_route(&self, endpoint: Endpoint) -> Result<(), LimitExceeded> {
+        let guards = self.guards.load();
+        let route = guards.routes[endpoint as usize].as_ref();
+        self.take(LimitKind::Route, route, &()).map(drop)
+    }
+
+    /// Counts a call whose body must be read to know who calls.
+    pub fn enter_unproven(&self, client: IpAddr) -> Result<UnprovenCall, LimitExceeded> {
+        const WAIT: Duration = Duration::from_secs(1);
+        self.unproven.enter(client).ok_or_else(|| {
+            self.metrics.decided(LimitKind::Address, false);
+            LimitExceeded {
+                kind: LimitKind::Address,
+                burst: UNPROVEN_MAX,
+                wait: WAIT,
+            }
+        })
     }
 
     /// Admits a user's request to an endpoint. A user in cooldown may read, and not draw.

@@ -26,7 +26,7 @@ pub const ROUTE: Route = Route {
 async fn serve(desk: &Desk, asked: &EndpointRequest<'_>) -> Result<EndpointAnswer, Failure> {
     let (app, token) = (asked.fields.app()?, asked.fields.app_token()?);
     // Who calls comes before what is wrong with the rest: strangers learn nothing of that.
-    desk.check_app(&asked.caller, &app, token.as_deref())?;
+    desk.check_app(Endpoint::Reward, &asked.caller, &app, token.as_deref())?;
     let (user, behaviour, number) = decode(asked)?;
     desk.reward(user, behaviour, number).await?;
     Ok(Data::new(&true).into())

@@ -10,7 +10,7 @@ use ring::hmac;
 use ring::rand::SystemRandom;
 use subtle::ConstantTimeEq as _;
 
-use super::claim::{AppProof, SignedHead};
+use super::claim::{AppClaim, AppProof, SignedHead};
 use super::id::AppId;
 use super::options::AppConfig;
 use crate::answer::{Code, Failure};
@@ -69,6 +69,17 @@ impl AppKeyring {
         self.apps.len() == other.apps.len() && same.all(|same| same)
     }
 
+    /// Refuses a call by its head: of an application that is not known, or not signed where no
+    /// application may bring a token.
+    pub fn check_head(&self, claim: &AppClaim) -> Result<(), Failure> {
+        match claim {
+            AppClaim::Signed(head) if self.apps.contains_key(&head.app) => Ok(()),
+            AppClaim::Signed(_) => Err(Code::AppUnknown.into()),
+            AppClaim::Unsigned if self.apps.values().any(|app| app.has_token) => Ok(()),
+            AppClaim::Unsigned => Err(unsigned()),
+        }
+    }
+
     /// Checks the signature of a call.
     pub fn check_signature(&self, head: &SignedHead, body: &[u8]) -> Result<(), Code> {
         let (secrets, is_known) = self.find(&head.app);
@@ -103,10 +114,7 @@ impl AppKeyring {
             (true, true, Some(_)) => Err(Code::AppTokenWrong.into()),
             _ if is_signed => Ok(()),
             (true, true, None) => Err(Code::AppTokenWrong.into()),
-            (true, false, _) => {
-                let detail = "sign it: X-App-Id, X-Timestamp, X-Nonce, X-Signature";
-                Err(Failure::detailed(Code::IdentityMissing, detail))
-            }
+            (true, false, _) => Err(unsigned()),
         }
     }
 
@@ -116,6 +124,12 @@ impl AppKeyring {
             None => (&self.nobody, false),
         }
     }
+}
+
+/// The failure of a call that must be signed.
+fn unsigned() -> Failure {
+    let detail = "sign it: X-App-Id, X-Timestamp, X-Nonce, X-Signature";
+    Failure::detailed(Code::IdentityMissing, detail)
 }
 
 impl AppSecrets {

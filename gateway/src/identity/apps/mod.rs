@@ -2,8 +2,8 @@
 //! that it shares with this server. `docs/apps.md` is its page.
 //!
 //! A call is checked in two steps. Its head is read first: who claims to call, and when it was
-//! signed. The signature covers the body, so it is checked when the body is there, as raw bytes and
-//! before anything of it is parsed.
+//! signed. Strangers are refused by it. The signature covers the body, so it is checked when the body
+//! is there, as raw bytes and before anything of it is parsed.
 mod claim;
 mod config;
 mod id;
@@ -46,8 +46,13 @@ impl Apps {
         Ok(true)
     }
 
-    /// Checks the signature of a call's body. An application that is not known costs as much work
-    /// as a wrong signature.
+    /// Refuses a call whose head shows already that no application makes it: before its body is
+    /// read, and before it is counted as an application's.
+    pub fn check_head(&self, claim: &AppClaim) -> Result<(), Failure> {
+        self.0.load().check_head(claim)
+    }
+
+    /// Checks the signature of a call's body.
     pub fn prove(&self, claim: AppClaim, body: &[u8]) -> Result<AppProof, Code> {
         match claim {
             AppClaim::Unsigned => Ok(AppProof::Unsigned),

@@ -301,6 +301,32 @@ fn a_token_is_enough_only_where_there_is_one() {
 }
 
 #[test]
+fn strangers_are_refused_by_their_heads() {
+    let signed = example("", None);
+    let now = Timestamp::from_second(SIGNED_AT).expect("a time");
+    let refused = |apps: &Apps, headers: &HeaderMap| {
+        let claim = AppClaim::of(headers, now).expect("a head");
+        apps.check_head(&claim).map_err(|failure| failure.code)
+    };
+    let nothing = HeaderMap::new();
+    let with_keys = Place::new().with("shop", &[KEY], None).apps();
+    assert_eq!(refused(&with_keys, &signed), Ok(()));
+    assert_eq!(refused(&with_keys, &nothing), Err(Code::IdentityMissing));
+    let other = Place::new()
+        .with("other", &[], Some("a token of some length"))
+        .apps();
+    assert_eq!(refused(&other, &signed), Err(Code::AppUnknown));
+    assert_eq!(
+        refused(&other, &nothing),
+        Ok(()),
+        "its body may bring the token"
+    );
+    let none = Place::new().apps();
+    assert_eq!(refused(&none, &signed), Err(Code::AppUnknown));
+    assert_eq!(refused(&none, &nothing), Err(Code::IdentityMissing));
+}
+
+#[test]
 fn two_keys_are_good_at_once_and_a_reload_takes_one_out() {
     let mut place = Place::new().with("shop", &[OTHER_KEY, KEY], None);
     let apps = place.apps();
@@ -460,6 +486,6 @@ mod page {
             assert!(rest.starts_with(&status), "{code}: {rest}");
             count += 1;
         }
-        assert_eq!(count, 9);
+        assert_eq!(count, 11);
     }
 }

@@ -38,7 +38,7 @@ impl Here {
     fn ask(&self, endpoint: Endpoint, client: &str) -> Result<(), LimitKind> {
         let client = || client.parse().expect("an address");
         self.limits
-            .admit(endpoint, client)
+            .admit(Some(endpoint), client)
             .map_err(|limited| limited.kind)
     }
 
@@ -71,7 +71,7 @@ fn without_a_configuration_everything_passes() {
     let here = Here::new("");
     for _ in 0..10_000 {
         let never = || -> IpAddr { panic!("the address does not matter") };
-        assert_eq!(here.limits.admit(Endpoint::Draw, never), Ok(()));
+        assert_eq!(here.limits.admit(Some(Endpoint::Draw), never), Ok(()));
         assert_eq!(here.draw("u"), Ok(()));
     }
     here.counted("drawbridge_limit_keys{limit=\"user\"} 0");
