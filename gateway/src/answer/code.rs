@@ -215,8 +215,8 @@ codes! {
         "等待超时，请求未执行，请重试";
     /// The commit was not confirmed in time.
     OutcomeUnknown = "ERR_GW_006", GATEWAY_TIMEOUT, Some(1),
-        "it is not known yet whether the draw was made: ask again with the same request id",
-        "抽奖结果尚未确认，请使用同一请求号再次请求";
+        "it is not known yet whether the call was executed: send it again with the same key",
+        "处理结果尚未确认，请使用同一请求号再次请求";
     /// The switch `read_only` is on.
     ReadOnly = "ERR_GW_008", SERVICE_UNAVAILABLE, Some(5),
         "only reads are served now",

@@ -129,7 +129,8 @@ async fn a_token_has_one_gateway_whatever_its_calls_say() {
     }
     let counts = [answered(&servers[0]).await, answered(&servers[1]).await];
     assert!(counts == [CALLS, 0] || counts == [0, CALLS], "{counts:?}");
-    // Without a token the query of a POST chooses nothing either; other users have other gateways.
+    // Without a token the query of a POST chooses nothing beside a user in its body; other users have
+    // other gateways.
     for number in 0..CALLS {
         let body = json!({"userId": "one", "activityId": LOAD_ACTIVITY});
         let draw = Request::json(&format!("activity/draw?userId={number}"), &body);
@@ -163,6 +164,39 @@ async fn a_token_has_one_gateway_whatever_its_calls_say() {
             .iter()
             .zip(after)
             .all(|(spread, before)| *spread > before),
+        "{spread:?}"
+    );
+    by_query(&nginx, &servers).await;
+}
+
+/// A POST whose body names no user has the gateway of the user in its query, whatever stands beside.
+async fn by_query(nginx: &Nginx, servers: &[Server; 2]) {
+    let counts = async || [answered(&servers[0]).await, answered(&servers[1]).await];
+    let sign = "activity/calendar_sign_rebate";
+    let send = async |request: Request| {
+        let answer = nginx.send_bytes(&request.bytes()).await;
+        let answer = answer.expect("an answer").envelope();
+        answer.expect(401, "ERR_ID_001");
+    };
+    let before = counts().await;
+    for number in 0..6 {
+        let path = format!("{sign}?userid=x{number}&userId=one&x={number}");
+        send(Request::new("POST", &path)).await;
+        let path = format!("activity/credit_pay_exchange_sku?userId=one&x={number}");
+        send(Request::json(&path, &json!({"sku": number}))).await;
+        let path = format!("activity/query_user_credit_account?userId=one&x={number}");
+        send(Request::get(&path)).await;
+    }
+    let after = counts().await;
+    let stayed = (0..2).filter(|&place| after[place] == before[place]);
+    assert_eq!(stayed.count(), 1, "{before:?} {after:?}");
+    for number in 0..20 {
+        let path = format!("{sign}?userId=u{number}");
+        send(Request::new("POST", &path)).await;
+    }
+    let spread = counts().await;
+    assert!(
+        (0..2).all(|place| spread[place] > after[place]),
         "{spread:?}"
     );
 }

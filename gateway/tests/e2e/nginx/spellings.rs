@@ -23,6 +23,8 @@ enum Kind {
     Untold,
     /// It changes nothing.
     Read,
+    /// A report of an application, whose key no answer names.
+    Report,
     /// nginx cannot know what it does.
     Unknown,
     /// nginx itself refuses it.
@@ -121,7 +123,7 @@ fn body_of(bytes: usize) -> String {
 }
 
 fn paths() -> Vec<Case> {
-    use Kind::{Draw, Read, Unknown};
+    use Kind::{Draw, Read, Report, Unknown};
     let draws = [
         "activity/draw",
         "activity/draw/",
@@ -159,6 +161,7 @@ fn paths() -> Vec<Case> {
         .collect();
     cases.extend(others.map(|path| Case::path(path, Unknown)));
     cases.extend(reads.map(|path| Case::path(path, Read)));
+    cases.extend(["rebate/rebate", "rebate/rebate/"].map(|path| Case::path(path, Report)));
     let gets = [
         "activity/draw_record?userId=USER&requestId=none",
         "activity/draw_record/?userId=USER&requestId=none",
@@ -394,7 +397,7 @@ async fn frozen(server: &Server, nginx: &Nginx, cases: &[Case], drawn: &[usize])
         );
         let expected = match case.kind {
             Kind::Draw | Kind::Unknown => (504, "ERR_GW_006", true),
-            Kind::Untold => (504, "ERR_GW_006", false),
+            Kind::Untold | Kind::Report => (504, "ERR_GW_006", false),
             Kind::Read => (503, "ERR_GW_009", false),
             Kind::Refused => (413, "ERR_REQ_006", true),
         };
