@@ -57,18 +57,13 @@ impl InstalledMeta {
         Self::Cluster(meta.clone())
     }
 
-    /// All versions of one campaign.
-    pub(crate) async fn versions_of(
+    /// One version of a campaign, if there is one.
+    pub(crate) async fn version(
         &self,
         activity: ActivityId,
-    ) -> Result<Vec<StoredCampaign>, StoreError> {
-        let mut versions = Vec::new();
-        let of_activity = |page: &[StoredCampaign]| {
-            let wanted = page.iter().filter(|stored| stored.activity == activity);
-            versions.extend(wanted.cloned());
-        };
-        on!(self, meta => meta.campaigns().each_page_of_versions(of_activity))?;
-        Ok(versions)
+        version: u32,
+    ) -> Result<Option<StoredCampaign>, StoreError> {
+        on!(self, meta => meta.campaigns().version(activity, version))
     }
 
     /// Each item's total.

@@ -1,5 +1,6 @@
 //! The versions of a campaign, by the numbers that orders carry.
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use market::campaign::Campaign;
@@ -8,8 +9,8 @@ use market::{ActivityId, Order};
 use crate::meta::InstalledMeta;
 use crate::store::StoreError;
 
-/// The versions of one campaign. They are only ever added, and an order names one that existed
-/// before it: so it is enough to look for what an order names after the order was read.
+/// The versions of one campaign. They never change, and an order names one that existed before it:
+/// so it is enough to look for what an order names after the order was read.
 pub(crate) struct Versions<'a> {
     meta: &'a InstalledMeta,
     /// Without one there are no draws.
@@ -27,23 +28,18 @@ impl<'a> Versions<'a> {
         }
     }
 
-    /// Reads the versions again when one of these orders names one that is not known.
+    /// Reads the versions that these orders name and that are not known: each once, whatever else
+    /// was published.
     pub(super) async fn know(&mut self, orders: &[Order]) -> Result<(), StoreError> {
-        let is_new = |order: &&Order| !self.known.contains_key(&order.version);
-        let named: Vec<u32> = orders
-            .iter()
-            .filter(is_new)
-            .map(|order| order.version)
-            .collect();
-        let Some(activity) = self.activity.filter(|_| !named.is_empty()) else {
+        let Some(activity) = self.activity else {
             return Ok(());
         };
-        for stored in self.meta.versions_of(activity).await? {
-            let campaign = || stored.parse().map(|parsed| Arc::new(parsed.campaign));
-            self.known.entry(stored.version).or_insert_with(campaign);
-        }
-        for version in named {
-            self.known.entry(version).or_insert(None);
+        for order in orders {
+            if let Entry::Vacant(unknown) = self.known.entry(order.version) {
+                let stored = self.meta.version(activity, order.version).await?;
+                let published = stored.and_then(|stored| stored.parse());
+                unknown.insert(published.map(|published| Arc::new(published.campaign)));
+            }
         }
         Ok(())
     }
