@@ -1,6 +1,6 @@
 //! The rows of one command of a batch.
 use super::needs::CommandNeeds;
-use super::slots::{AccountKey, Slots};
+use super::slots::{AccountKey, Slots, UserAwardKey};
 use crate::chances::Account;
 use crate::ids::{ActivityId, UserId};
 use crate::points::{PointsAccount, PointsEntry};
@@ -11,6 +11,7 @@ pub(crate) struct CommandRows<'a> {
     pub(super) accounts: &'a mut Slots<AccountKey, Account>,
     pub(super) points: &'a mut Slots<UserId, PointsAccount>,
     pub(super) sign_ins: &'a mut Slots<AccountKey, SignIn>,
+    pub(super) user_awards: &'a mut Slots<UserAwardKey, u32>,
     pub(super) entries: &'a mut Vec<PointsEntry>,
     pub(super) needs: &'a CommandNeeds,
     /// The indexes of its accounts.
@@ -63,6 +64,19 @@ impl CommandRows<'_> {
     /// Changes the sign-in in the activity with this index.
     pub(crate) fn set_sign_in(&mut self, nth: usize, sign_in: SignIn) {
         self.sign_ins.set(self.needs.sign_ins[nth], Some(sign_in));
+    }
+
+    /// How many the user was given of the award with this index.
+    pub(crate) fn given(&self, nth: usize) -> u32 {
+        let index = self.needs.user_awards[nth];
+        self.user_awards.now(index).unwrap_or(0)
+    }
+
+    /// The user was given one more of the award with this index.
+    pub(crate) fn give_one(&mut self, nth: usize) {
+        let given = self.given(nth) + 1;
+        self.user_awards
+            .set(self.needs.user_awards[nth], Some(given));
     }
 
     /// The command's first account as it is, to be put back when the command is refused. No other

@@ -27,6 +27,22 @@ pub(crate) struct Planning<'a, R> {
     pub(crate) rows: CommandRows<'a>,
     /// Its random numbers.
     pub(crate) random: R,
+    /// How many users have of awards when all draws planned so far are given what they ask for, in
+    /// the order of the batch's rows.
+    pub(super) expected: &'a mut [u32],
+}
+
+impl<R> Planning<'_, R> {
+    /// How many the user has of the award with this index when all draws planned so far are given
+    /// what they ask for.
+    pub(crate) fn expected(&self, nth: usize) -> u32 {
+        self.expected[self.rows.needs.user_awards[nth]]
+    }
+
+    /// Changes that for the commands that are planned later.
+    pub(crate) fn expect(&mut self, nth: usize, given: u32) {
+        self.expected[self.rows.needs.user_awards[nth]] = given;
+    }
 }
 
 /// A command while it is settled.

@@ -6,7 +6,7 @@ use crate::call::MadeCall;
 use crate::campaign::Catalogue;
 use crate::chances::Account;
 use crate::command::Command;
-use crate::ids::{ActivityId, RequestId, UserId};
+use crate::ids::{ActivityId, AwardId, RequestId, UserId};
 use crate::points::PointsAccount;
 use crate::sign_ins::SignIn;
 
@@ -29,6 +29,8 @@ pub struct Known {
     pub points: Vec<Option<PointsAccount>>,
     /// The stored sign-ins.
     pub sign_ins: Vec<Option<SignIn>>,
+    /// How many users were given of awards, as stored.
+    pub user_awards: Vec<Option<u32>>,
     /// The earlier calls.
     pub calls: Vec<Option<MadeCall>>,
 }
@@ -40,6 +42,7 @@ impl Known {
             accounts: vec![None; needs.accounts.len()],
             points: vec![None; needs.points.len()],
             sign_ins: vec![None; needs.sign_ins.len()],
+            user_awards: vec![None; needs.user_awards.len()],
             calls: vec![None; needs.calls.len()],
         }
     }
@@ -54,6 +57,7 @@ impl Batch {
             accounts: Distinct::with_capacity(count),
             points: Distinct::with_capacity(0),
             sign_ins: Distinct::with_capacity(0),
+            user_awards: Distinct::with_capacity(0),
             calls: Distinct::with_capacity(count),
             account_of: Vec::with_capacity(count),
         };
@@ -64,6 +68,7 @@ impl Batch {
                 accounts: first..first,
                 points: None,
                 sign_ins: Vec::new(),
+                user_awards: Vec::new(),
                 call: gathered.calls.index((user, request)),
                 makes: RowCount::ONE,
             };
@@ -76,11 +81,15 @@ impl Batch {
             of_commands.push(of_command);
         }
         let owned = |(user, activity): (&UserId, ActivityId)| (user.clone(), activity);
+        let award = |(user, activity, award): (&UserId, ActivityId, AwardId)| {
+            (user.clone(), activity, award)
+        };
         let key = |(user, request): (&UserId, &RequestId)| (user.clone(), request.clone());
         let needs = Needs {
             accounts: gathered.accounts.0.into_iter().map(owned).collect(),
             points: gathered.points.0.into_iter().cloned().collect(),
             sign_ins: gathered.sign_ins.0.into_iter().map(owned).collect(),
+            user_awards: gathered.user_awards.0.into_iter().map(award).collect(),
             calls: gathered.calls.0.into_iter().map(key).collect(),
         };
         let accounts = gathered.account_of;
@@ -123,6 +132,7 @@ impl Batch {
             accounts.any(|&index| rows.accounts[index])
                 || needs.points.is_some_and(|index| rows.points[index])
                 || needs.sign_ins.iter().any(|&index| rows.sign_ins[index])
+                || (needs.user_awards.iter()).any(|&index| rows.user_awards[index])
                 || rows.calls[needs.call]
         };
         self.of_commands.iter().map(has_one).collect()
@@ -134,6 +144,7 @@ impl Batch {
             accounts: vec![false; self.needs.accounts.len()],
             points: vec![false; self.needs.points.len()],
             sign_ins: vec![false; self.needs.sign_ins.len()],
+            user_awards: vec![false; self.needs.user_awards.len()],
             calls: vec![false; self.needs.calls.len()],
         }
     }

@@ -40,5 +40,5 @@ pub use self::needs::{NeededRows, Needs, RowCount};
 pub use self::plan::{Plan, plan};
 pub use self::rows::Rows;
 pub use self::settle::{CommandAnswer, Settlement, settle};
-pub use self::slots::{AccountKey, Slots};
+pub use self::slots::{AccountKey, Slots, UserAwardKey};
 pub use crate::units::{Good, StockItem, Supply, Units};

@@ -3,8 +3,8 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::ops::Range;
 
-use super::slots::AccountKey;
-use crate::ids::{ActivityId, RequestId, UserId};
+use super::slots::{AccountKey, UserAwardKey};
+use crate::ids::{ActivityId, AwardId, RequestId, UserId};
 
 /// What a batch must lock and read: distinct keys, in the order in which commands name them.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct Needs {
     pub points: Vec<UserId>,
     /// Sign-ins.
     pub sign_ins: Vec<AccountKey>,
+    /// What users were given of awards that have a limit for one user.
+    pub user_awards: Vec<UserAwardKey>,
     /// Keys under which earlier calls may have been made.
     pub calls: Vec<(UserId, RequestId)>,
 }
@@ -28,6 +30,8 @@ pub struct NeededRows {
     pub points: Vec<bool>,
     /// Sign-ins.
     pub sign_ins: Vec<bool>,
+    /// What users were given of awards.
+    pub user_awards: Vec<bool>,
     /// Calls.
     pub calls: Vec<bool>,
 }
@@ -74,6 +78,8 @@ pub(crate) struct CommandNeeds {
     pub(super) points: Option<usize>,
     /// Where it needs sign-ins, one for each account.
     pub(super) sign_ins: Vec<usize>,
+    /// Those of awards, in the order of the campaign's limits.
+    pub(super) user_awards: Vec<usize>,
     pub(super) call: usize,
     pub(super) makes: RowCount,
 }
@@ -105,6 +111,13 @@ impl Needing<'_, '_> {
         self.of_command.sign_ins.push(index);
     }
 
+    /// It needs what its user was given of this award.
+    pub(crate) fn user_award(&mut self, activity: ActivityId, award: AwardId) {
+        let key = (self.user, activity, award);
+        let index = self.gathered.user_awards.index(key);
+        self.of_command.user_awards.push(index);
+    }
+
     /// It makes this number of rows with ids of their own.
     pub(crate) fn makes(&mut self, rows: RowCount) {
         self.of_command.makes = rows;
@@ -133,6 +146,7 @@ pub(super) struct Gathered<'c> {
     pub(super) accounts: Distinct<(&'c UserId, ActivityId)>,
     pub(super) points: Distinct<&'c UserId>,
     pub(super) sign_ins: Distinct<(&'c UserId, ActivityId)>,
+    pub(super) user_awards: Distinct<(&'c UserId, ActivityId, AwardId)>,
     pub(super) calls: Distinct<(&'c UserId, &'c RequestId)>,
     pub(super) account_of: Vec<usize>,
 }

@@ -74,8 +74,11 @@ pub fn plan<'n, S: Randomness>(
     source: &mut S,
 ) -> Plan {
     let needs = std::mem::take(&mut batch.needs);
+    let given = known.user_awards.iter();
+    let expected = given.map(|given| given.unwrap_or(0)).collect();
     let mut planner = Planner {
         batch: &batch,
+        expected,
         around,
         source,
         rows: Rows::new(needs, &mut known),
@@ -114,6 +117,8 @@ struct Planner<'a, S> {
     /// Which call has each key.
     holders: Vec<Holder>,
     drafts: Drafts,
+    /// How many users have of awards when all draws planned so far are given what they ask for.
+    expected: Vec<u32>,
 }
 
 /// Who has a key. A refused command does not: its key stays free.
@@ -170,6 +175,7 @@ impl<S: Randomness> Planner<'_, S> {
             user,
             rows: self.rows.of_command(needs, accounts),
             random: numbers.replay(self.source),
+            expected: &mut self.expected,
         };
         let saved = planning.rows.save();
         let planned = ask.plan(&mut planning, &mut self.drafts);

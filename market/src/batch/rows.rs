@@ -2,7 +2,7 @@
 use super::command_rows::CommandRows;
 use super::gather::Known;
 use super::needs::{CommandNeeds, Needs};
-use super::slots::{AccountKey, Slots};
+use super::slots::{AccountKey, Slots, UserAwardKey};
 use crate::call::{Call, MadeCall};
 use crate::chances::Account;
 use crate::command::draw::Order;
@@ -19,6 +19,8 @@ pub struct Rows {
     pub points: Slots<UserId, PointsAccount>,
     /// The sign-ins that it has read.
     pub sign_ins: Slots<AccountKey, SignIn>,
+    /// How many users were given of awards, as far as it has read that.
+    pub user_awards: Slots<UserAwardKey, u32>,
     /// New: the calls that made something, and what they made, in the batch's order.
     pub made: Vec<MadeCall>,
     /// New: the entries of ledgers, in the order in which points were added and taken.
@@ -32,6 +34,7 @@ impl Rows {
             accounts: Slots::new(needs.accounts, std::mem::take(&mut known.accounts)),
             points: Slots::new(needs.points, std::mem::take(&mut known.points)),
             sign_ins: Slots::new(needs.sign_ins, std::mem::take(&mut known.sign_ins)),
+            user_awards: Slots::new(needs.user_awards, std::mem::take(&mut known.user_awards)),
             made: Vec::new(),
             entries: Vec::new(),
         }
@@ -62,6 +65,7 @@ impl Rows {
             accounts: &mut self.accounts,
             points: &mut self.points,
             sign_ins: &mut self.sign_ins,
+            user_awards: &mut self.user_awards,
             entries: &mut self.entries,
             needs,
             indexes: accounts,

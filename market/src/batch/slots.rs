@@ -1,8 +1,11 @@
 //! Rows that a batch reads and may change, by their keys.
-use crate::ids::{ActivityId, UserId};
+use crate::ids::{ActivityId, AwardId, UserId};
 
 /// What names a row of a user in an activity: an account, a sign-in.
 pub type AccountKey = (UserId, ActivityId);
+
+/// What names the row of what a user was given of an award.
+pub type UserAwardKey = (UserId, ActivityId, AwardId);
 
 /// Rows of one table by their keys: what was stored, and what is to be. New, changed and untouched
 /// rows fall out of it.

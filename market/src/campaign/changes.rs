@@ -296,6 +296,8 @@ impl Facts {
             chain,
             // Awards name their trees.
             trees: _,
+            // Awards say theirs.
+            user_limits: _,
             // Follows from the keys and configs.
             pays_points: _,
         } = strategy;
@@ -326,6 +328,7 @@ impl Facts {
             sort,
             rate,
             count,
+            per_user,
             tree,
             key,
             config,
@@ -338,6 +341,10 @@ impl Facts {
         self.add(ChangeSection::Odds, rank, &*called, chance);
         let units = count.map_or("no limit".to_owned(), |count| counted(count, "unit"));
         self.add(ChangeSection::Stock, rank, &*called, units);
+        if let Some(most) = per_user {
+            let name = format!("{called}, at most for one user");
+            self.add(ChangeSection::Rules, rank, name, most.to_string());
+        }
         if let Some(tree) = tree {
             let tree = TreeText::of(strategy, &strategy.trees[*tree]);
             self.add(ChangeSection::Rules, rank, format!("{called}, tree"), tree);
@@ -530,6 +537,17 @@ mod tests {
                 "{part}: {shown:?}"
             );
         }
+    }
+
+    #[test]
+    fn limits_for_one_user_are_compared() {
+        let with = |most: u32| {
+            let limit = format!("count = 20\nper_user = {most}");
+            SMALL.replacen("count = 20", &limit, 1)
+        };
+        let name = "rules: award 103, at most for one user";
+        assert_eq!(lines(&with(1), &with(2)), [format!("{name}: 1 -> 2")]);
+        assert_eq!(lines(SMALL, &with(1)), [format!("{name}: new: 1")]);
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod turnout;
 mod warnings;
 
 use std::collections::HashSet;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -185,8 +186,26 @@ pub struct Strategy {
     pub chain: Vec<ChainRule>,
     /// The rule trees that awards refer to.
     pub trees: Vec<Tree>,
+    /// The awards of which a user gets a few at most.
+    user_limits: Vec<UserLimit>,
     /// Whether an award or a luck node pays points.
     pays_points: bool,
+}
+
+/// How many of an award one user gets at most. Its tree has an answer for who has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UserLimit {
+    /// The award.
+    pub award: AwardIndex,
+    /// How many.
+    pub most: NonZeroU32,
+}
+
+impl UserLimit {
+    /// Whether a user who was given so many gets no more.
+    pub const fn is_reached(self, given: u32) -> bool {
+        given >= self.most.get()
+    }
 }
 
 /// A prize.
@@ -204,6 +223,8 @@ pub struct Award {
     pub rate: Likelihood,
     /// How many units there are; `None` for a prize without limit.
     pub count: Option<u64>,
+    /// How many of it one user gets at most, drawn or by a rule; then its tree leads on.
+    pub per_user: Option<NonZeroU32>,
     /// The index of its tree in [`Strategy::trees`]. Without one the drawn prize is won.
     pub tree: Option<usize>,
     /// The name of the distributor that delivers it.
@@ -314,6 +335,12 @@ impl Strategy {
             Node::Luck { config, points, .. } if !config.is_empty() => Some((config, *points)),
             Node::Luck { .. } | Node::Lock { .. } | Node::Stock { .. } => None,
         }
+    }
+
+    /// The awards of which a user gets a few at most, in the order of the wheel. What users were
+    /// given of these is counted, and of no others.
+    pub fn user_limits(&self) -> &[UserLimit] {
+        &self.user_limits
     }
 
     /// Whether any prize pays points, drawn or given by a luck node.

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{ActivityState, Award, Campaign, ChainRule, Gives, Reward, Strategy, WeightGroup};
+use super::{
+    ActivityState, Award, Campaign, ChainRule, Gives, Reward, Strategy, UserLimit, WeightGroup,
+};
 use crate::ids::{AwardId, AwardIndex};
 use crate::odds::{Likelihood, Pool, Rate};
 use crate::tree::{Locks, Tree};
@@ -24,7 +26,12 @@ pub fn report(campaign: &Campaign) -> String {
             .iter()
             .map(|group| weight_pool(strategy, group)),
     );
-    parts.extend([locks(strategy), fallbacks(strategy), cost(strategy)]);
+    parts.extend([
+        locks(strategy),
+        user_limits(strategy),
+        fallbacks(strategy),
+        cost(strategy),
+    ]);
     let parts = parts.into_iter().filter(|part| !part.is_empty());
     parts
         .map(|part| part.join("\n") + "\n")
@@ -259,6 +266,20 @@ fn lock(tree: &Tree) -> Option<String> {
     }
 }
 
+fn user_limits(strategy: &Strategy) -> Part {
+    let line = |limit: &UserLimit| {
+        let (award, most) = (strategy.award(limit.award).id, limit.most);
+        format!("award {award}: at most {most}, then what its tree gives when it is gone")
+    };
+    if strategy.user_limits().is_empty() {
+        return Part::new();
+    }
+    titled(
+        "For each user".into(),
+        strategy.user_limits().iter().map(line),
+    )
+}
+
 fn fallbacks(strategy: &Strategy) -> Part {
     let mut replaced: BTreeMap<_, BTreeSet<AwardId>> = BTreeMap::new();
     for award in &strategy.awards {
@@ -433,7 +454,9 @@ mod tests {
                 12_000,
             ))
             .award(with_cost(
-                Award::new(3, "Chair", "0.05").count(20, "locked"),
+                Award::new(3, "Chair", "0.05")
+                    .count(20, "locked")
+                    .setting("per_user", "1"),
                 80_000,
             ))
             .award(Award::new(4, "Thanks", "0"))
@@ -473,6 +496,9 @@ Odds of a user's draw number 10 (locks do not apply)
 
 Locks
   award 3: opens after 2 draws on a day
+
+For each user
+  award 3: at most 1, then what its tree gives when it is gone
 
 Given when a prize is locked or gone (takes no stock)
   award 1 with config \"1,100\" in place of 3

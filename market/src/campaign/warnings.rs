@@ -16,11 +16,14 @@ use crate::tree::Tree;
 type Warning = fn(&Campaign, Timestamp) -> Vec<String>;
 
 /// All of them, in the order in which they are shown.
-const WARNINGS: [Warning; 11] = [
+const WARNINGS: [Warning; 14] = [
     window_in_the_past,
     contradicting_limits,
     unreachable_guarantees,
+    guarantees_of_what_users_have,
     guarantees_that_stock_cannot_keep,
+    blacklists_that_run_out,
+    idle_user_limits,
     prizes_without_units,
     rates_below_one,
     dear_fallbacks,
@@ -108,17 +111,22 @@ fn from_first_to_last(campaign: &Campaign, number: impl Fn(jiff::civil::Date) ->
     u64::try_from(number(last) - number(first) + 1).unwrap_or(u64::MAX)
 }
 
-fn unreachable_guarantees(campaign: &Campaign, _: Timestamp) -> Vec<String> {
+/// The most draws that a user makes, and why there are no more.
+fn draws_of_a_user(campaign: &Campaign) -> (u64, &'static str) {
     let within_limits = draws_within_the_limits(campaign);
     // What is on sale has no bound for one user.
     let sold = campaign.skus.iter().any(|sku| sku.stock > 0);
-    let (most, why) = if !sold && u64::from(campaign.chances.welcome) < within_limits {
+    if !sold && u64::from(campaign.chances.welcome) < within_limits {
         let why = "a user has the welcome chances only, unless an operator gives some";
         (campaign.chances.welcome.into(), why)
     } else {
         let why = "the limits of day and month allow no more in the whole time";
         (within_limits, why)
-    };
+    }
+}
+
+fn unreachable_guarantees(campaign: &Campaign, _: Timestamp) -> Vec<String> {
+    let (most, why) = draws_of_a_user(campaign);
     let groups = campaign.strategy.weight_groups().iter();
     let beyond: Vec<String> = groups
         .filter(|group| u64::from(group.ordinal) > most)
@@ -133,14 +141,79 @@ fn unreachable_guarantees(campaign: &Campaign, _: Timestamp) -> Vec<String> {
     )]
 }
 
+/// The awards that a group can give.
+fn given_by(group: &WeightGroup) -> impl Iterator<Item = AwardIndex> {
+    let awards = group.awards.iter().enumerate();
+    let has_odds = |(outcome, _): &(usize, _)| group.pool.odds(*outcome).0 > 0;
+    awards.filter(has_odds).map(|(_, index)| *index)
+}
+
+/// Who can have all that a user may have of a group's prizes before, gets a fallback.
+fn guarantees_of_what_users_have(campaign: &Campaign, _: Timestamp) -> Vec<String> {
+    let strategy = &campaign.strategy;
+    let groups = strategy.weight_groups();
+    let of_group = |(nth, group): (usize, &WeightGroup)| {
+        let earlier = || groups[..nth].iter().flat_map(given_by);
+        let comes_before =
+            |index| strategy.award(index).is_drawn() || earlier().any(|given| given == index);
+        let mut most: u64 = 0;
+        let mut ids = Vec::new();
+        for index in given_by(group) {
+            let award = strategy.award(index);
+            most += u64::from(award.per_user.filter(|_| comes_before(index))?.get());
+            ids.push(award.id.to_string());
+        }
+        (most < u64::from(group.ordinal)).then(|| {
+            format!(
+                "draw {} of each user is guaranteed award {}, of which a user gets {most} at most: \
+                 who has them by then gets a fallback",
+                group.ordinal,
+                named(&ids)
+            )
+        })
+    };
+    groups.iter().enumerate().filter_map(of_group).collect()
+}
+
+/// Users of the blacklist get its award whatever they draw, so its limit ends that.
+fn blacklists_that_run_out(campaign: &Campaign, _: Timestamp) -> Vec<String> {
+    let strategy = &campaign.strategy;
+    let of_rule = |rule: &super::ChainRule| match rule {
+        super::ChainRule::Blacklist { award, .. } => {
+            let award = strategy.award(*award);
+            let most = award.per_user?;
+            Some(format!(
+                "users of the blacklist get award {}, of which a user gets {most} at most: then they \
+                 get a fallback",
+                award.id
+            ))
+        }
+        super::ChainRule::Weight(_) => None,
+    };
+    strategy.chain.iter().filter_map(of_rule).collect()
+}
+
+fn idle_user_limits(campaign: &Campaign, _: Timestamp) -> Vec<String> {
+    let (most, why) = draws_of_a_user(campaign);
+    let strategy = &campaign.strategy;
+    let idle = strategy.user_limits().iter();
+    let idle = idle.filter(|limit| u64::from(limit.most.get()) >= most);
+    let warn = |limit: &super::UserLimit| {
+        format!(
+            "award {} has per_user = {}, which restricts nobody: nobody makes more than {most} draws: \
+             {why}",
+            strategy.award(limit.award).id,
+            limit.most
+        )
+    };
+    idle.map(warn).collect()
+}
+
 fn guarantees_that_stock_cannot_keep(campaign: &Campaign, _: Timestamp) -> Vec<String> {
     let strategy = &campaign.strategy;
     let of_group = |group: &WeightGroup| {
-        let given = group.awards.iter().enumerate();
-        let given: Vec<&Award> = given
-            .filter(|(outcome, _)| group.pool.odds(*outcome).0 > 0)
-            .map(|(_, index)| strategy.award(*index))
-            .collect();
+        let given = given_by(group).map(|index| strategy.award(index));
+        let given: Vec<&Award> = given.collect();
         let units: u64 = given.iter().map(|award| award.count).sum::<Option<u64>>()?;
         let ids: Vec<_> = given.iter().map(|award| award.id.to_string()).collect();
         Some(format!(
@@ -377,6 +450,16 @@ mod tests {
             .tree(Tree::stock("stock", 1, None));
         let sku = "[[sku]]\nid = 7\nstock = 0\nprice_minor = 0\nchances = 1";
         let idle = sound().award(Award::new(3, "idle", "0"));
+        let few = |most: &str| {
+            let lamp = Award::new(2, "lamp", "0.1").count(20, "stock");
+            CampaignFile::new(1)
+                .chances(100, 10, 100)
+                .weight(7, &[2])
+                .blacklist(2, &["mallory"])
+                .award(Award::new(1, "points", "0.9"))
+                .award(lamp.setting("per_user", most))
+                .tree(Tree::stock("stock", 1, None))
+        };
         for (file, expected) in [
             (
                 past,
@@ -407,6 +490,20 @@ mod tests {
                 limited,
                 "draw 7 of each user is guaranteed award 2, of which there are 20 units: who comes to it later gets \
                  a fallback",
+            ),
+            (
+                few("1"),
+                "draw 7 of each user is guaranteed award 2, of which a user gets 1 at most: who has them by then gets \
+                 a fallback",
+            ),
+            (
+                few("1"),
+                "users of the blacklist get award 2, of which a user gets 1 at most: then they get a fallback",
+            ),
+            (
+                few("100"),
+                "award 2 has per_user = 100, which restricts nobody: nobody makes more than 100 draws: a user has the \
+                 welcome chances only, unless an operator gives some",
             ),
             (
                 idle,

@@ -36,6 +36,9 @@ pub struct AwardCounts {
     pub locked: u64,
     /// How often it was drawn and another one was given, because all units were gone.
     pub gone: u64,
+    /// How often it was drawn and another one was given, because the user had as many as one may
+    /// have.
+    pub limited: u64,
 }
 
 /// What became of a threshold of `rule_weight`.
@@ -98,5 +101,6 @@ impl AddAssign for AwardCounts {
         self.as_fallback += other.as_fallback;
         self.locked += other.locked;
         self.gone += other.gone;
+        self.limited += other.limited;
     }
 }

@@ -21,12 +21,16 @@ pub struct Buffers {
     order: Vec<u32>,
     /// Units left of each award; of one without limit 0, which is never asked for.
     left: Vec<u64>,
+    /// How many each user was given of each award with a limit for one user, user by user.
+    given: Vec<u32>,
 }
 
 impl Buffers {
-    /// How many bytes a run of so many users needs.
-    pub const fn bytes(users: u32) -> u64 {
-        (size_of::<Person>() + size_of::<u32>()) as u64 * users as u64
+    /// How many bytes a run of a forecast needs.
+    pub fn bytes(forecast: &Forecast) -> u64 {
+        let limits = forecast.campaign().strategy.user_limits().len();
+        let of_user = size_of::<Person>() + (1 + limits) * size_of::<u32>();
+        of_user as u64 * u64::from(forecast.turnout().users())
     }
 }
 
@@ -93,6 +97,7 @@ impl<'a, R: Randomness> Run<'a, R> {
             people,
             order,
             left,
+            given,
         } = buffers;
         people.clear();
         people.resize(users as usize, person);
@@ -100,6 +105,8 @@ impl<'a, R: Randomness> Run<'a, R> {
         order.extend(0..users);
         left.clear();
         left.extend(awards.iter().map(|award| award.count.unwrap_or(0)));
+        given.clear();
+        given.resize(users as usize * campaign.strategy.user_limits().len(), 0);
         let groups = campaign.strategy.weight_groups().len();
         Self {
             forecast,
@@ -128,7 +135,7 @@ impl<'a, R: Randomness> Run<'a, R> {
             Ok(decision) => {
                 person.account = decision.account;
                 person.day_used_max = person.day_used_max.max(decision.account.day_used);
-                self.conclude(decision, draw);
+                self.conclude(index, decision, draw);
             }
             Err(refusal) => self.figures.refuse(refusal, 1),
         }
@@ -145,8 +152,12 @@ impl<'a, R: Randomness> Run<'a, R> {
         user
     }
 
-    fn conclude(&mut self, decision: Decision, draw: u64) {
+    fn conclude(&mut self, user: usize, decided: Decision, draw: u64) {
         let strategy = &self.forecast.campaign().strategy;
+        let limit = decided.user_limit(strategy);
+        let count = limit.map(|(nth, _)| user * strategy.user_limits().len() + nth);
+        let given = count.map_or(0, |count| self.buffers.given[count]);
+        let decision = decided.after_given(strategy, given);
         let wanted = decision.wants();
         let unit = wanted.is_some_and(|award| self.take_unit(award.0, draw));
         let outcome = decision.conclude(strategy, unit);
@@ -163,10 +174,13 @@ impl<'a, R: Randomness> Run<'a, R> {
         given.issued += u64::from(outcome.stocked || !is_limited);
         if fell_back {
             let drawn = &mut self.figures.awards[decision.drawn().0];
-            match wanted {
-                Some(_) => drawn.gone += 1,
-                None => drawn.locked += 1,
+            match (wanted, limit) {
+                (Some(_), _) => drawn.gone += 1,
+                (None, Some(_)) => drawn.limited += 1,
+                (None, None) => drawn.locked += 1,
             }
+        } else if let Some(count) = count {
+            self.buffers.given[count] += 1;
         }
         if decision.chosen_by() == Rule::Weight {
             self.count_guarantee(decision.account.used, fell_back);

@@ -70,6 +70,8 @@ pub struct AwardSummary {
     pub locked_mean: f64,
     /// How often it is replaced because it is gone.
     pub gone_mean: f64,
+    /// How often it is replaced because the user has as many as one may have.
+    pub limited_mean: f64,
     /// When its last unit is given.
     pub runs_out: RunsOut,
 }
@@ -97,7 +99,8 @@ pub struct GuaranteeSummary {
     pub awards: Vec<AwardId>,
     /// Users who reach it.
     pub users_mean: f64,
-    /// Those of them who get a fallback, because the prize is gone.
+    /// Those of them who get a fallback, because the prize is gone or they have as many as one may
+    /// have.
     pub fallback_mean: f64,
 }
 
@@ -121,6 +124,11 @@ impl Summary {
     /// How often a fallback is given because the drawn award is gone.
     pub fn gone_mean(&self) -> f64 {
         self.awards.iter().map(|award| award.gone_mean).sum()
+    }
+
+    /// How often a fallback is given because the user has as many of the drawn award as one may have.
+    pub fn limited_mean(&self) -> f64 {
+        self.awards.iter().map(|award| award.limited_mean).sum()
     }
 }
 
@@ -159,6 +167,7 @@ impl Forecast {
                 as_fallback_mean: mean(counts.as_fallback),
                 locked_mean: mean(counts.locked),
                 gone_mean: mean(counts.gone),
+                limited_mean: mean(counts.limited),
                 runs_out: self.runs_out(last_units, runs),
             }
         };

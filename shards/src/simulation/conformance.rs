@@ -16,7 +16,7 @@ use crate::stock::cluster::tests::servers::{ON_ONE, ServerFixture, server_suite}
 use crate::stock::cluster::tests::{SPREAD, breakers, snapshot, stock_up_all};
 use crate::stock::cluster::{ClusterStock, LaneStock, Spread};
 use crate::stock::conformance::{StockFixture, item, stock_suite};
-use crate::store::conformance::kinds;
+use crate::store::conformance::{kinds, user_awards};
 
 /// A world in calm weather.
 fn world(spread: Spread) -> Arc<World> {
@@ -128,6 +128,16 @@ async fn what_each_kind_makes_is_found() {
 #[tokio::test(start_paused = true)]
 async fn kinds_under_one_request_id_collide() {
     kinds::kinds_under_one_request_id_collide(&mut lane()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_users_were_given_is_found() {
+    user_awards::what_users_were_given_is_found(&mut lane()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_given_meanwhile_is_a_conflict() {
+    user_awards::what_was_given_meanwhile_is_a_conflict(&mut lane()).await;
 }
 
 mod metas {

@@ -47,6 +47,10 @@ pub(super) enum Fault {
     SkuUnitKept,
     /// A sign-in does not look when the user last signed in, and writes over whatever is there.
     SignInTwice,
+    /// A prize is given, and how many its user has is not written.
+    GivenUncounted,
+    /// A draw does not look how many of its prize the user has, and writes over whatever is there.
+    GivenUnseen,
     /// A draw's day is the gateway's, even when the account's is later.
     ClockLabel,
     /// A lane deletes the receipt of its last batch, whether or not the grant is closed.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use market::batch::StockItem;
-use market::{ActivityId, RequestId, UserId};
+use market::{ActivityId, AwardId, RequestId, UserId};
 
 use crate::grant::GrantId;
 use crate::stock::ServerId;
@@ -17,6 +17,7 @@ pub(super) enum LockedRow {
     Account(UserId, ActivityId),
     Points(UserId),
     SignIn(UserId, ActivityId),
+    UserAward(UserId, ActivityId, AwardId),
     Call(UserId, RequestId),
     Receipt(GrantId),
     Counter(CounterKey),
@@ -30,6 +31,7 @@ impl LockedRow {
             Self::Account(user, _)
             | Self::Points(user)
             | Self::SignIn(user, _)
+            | Self::UserAward(user, ..)
             | Self::Call(user, _) => Some(user),
             Self::Receipt(_) | Self::Counter(_) | Self::Epoch(_) => None,
         }

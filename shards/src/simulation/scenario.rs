@@ -29,7 +29,8 @@ pub(super) const CHANCES: Chances = Chances {
 
 /// Two limited items and one without limit: draws are refused while the stock is unavailable, and
 /// calls are all or nothing. One limited item: draws get the luck award while the stock is
-/// unavailable, and calls make as many draws as there are chances.
+/// unavailable, and calls make as many draws as there are chances. In each activity there is a prize
+/// of which a user gets a few at most.
 fn campaigns() -> [CampaignFile; 2] {
     let of_chances = |file: CampaignFile| {
         let Chances {
@@ -50,12 +51,20 @@ fn campaigns() -> [CampaignFile; 2] {
         .named("refuses")
         .award(Award::new(1, "prize", "0.5").count(1, "tree"))
         .award(Award::new(2, "other prize", "0.4").count(1, "tree"))
-        .award(Award::new(3, "for all", "0.1"));
+        .award(
+            Award::new(3, "for all", "0.1")
+                .setting("tree", "\"tree\"")
+                .setting("per_user", "1"),
+        );
     let falls_back = CampaignFile::new(2)
         .named("falls back")
         .falling_back()
         .partial()
-        .award(Award::new(4, "prize", "1").count(1, "tree"))
+        .award(
+            Award::new(4, "prize", "1")
+                .count(1, "tree")
+                .setting("per_user", "2"),
+        )
         .section("[[sku]]\nid = 4\nstock = 1\nprice_minor = 3000\nchances = 2")
         .section("[[reward]]\nbehavior = \"sign\"\nkind = \"chances\"\nsku = 4")
         .section("[[reward]]\nbehavior = \"pay\"\nkind = \"chances\"\nsku = 4");
@@ -83,6 +92,13 @@ pub(super) fn items() -> [StockItem; 4] {
         StockItem::sku(falls_back, sku()),
         award(falls_back, 4),
     ]
+}
+
+/// The prizes of which a user gets a few at most, and how many.
+pub(super) fn user_limits() -> [(ActivityId, AwardId, u32); 2] {
+    let [refuses, falls_back] = activities();
+    let award = |award| AwardId::new(award).expect("an id");
+    [(refuses, award(3), 1), (falls_back, award(4), 2)]
 }
 
 /// The sku that is on sale, and whose units rewards give.

@@ -14,7 +14,9 @@ use super::clocks::{CLOCK_OF, right_time};
 use super::fault::Fault;
 use super::locks::{LockMode, LockedRow};
 use super::rows::{FakeRow, RowKey, new_rows};
-use super::tables::{FakeAccounts, FakePoints, FakeSignIns, FakeTable, ReceiptRow, TableWrite};
+use super::tables::{
+    FakeAccounts, FakePoints, FakeSignIns, FakeTable, FakeUserAwards, ReceiptRow, TableWrite,
+};
 use super::transaction::Transaction;
 use super::wire::{Link, pause, send};
 use super::world::World;
@@ -119,12 +121,15 @@ impl FakeStore {
         let accounts = Changed::of(&rows.accounts);
         let points = Changed::of(&rows.points);
         let sign_ins = Changed::of(&rows.sign_ins);
+        let user_awards = Changed::of(&rows.user_awards);
         let calls: Vec<Call> = rows.calls().cloned().collect();
         let made = new_rows(&rows.made);
         let entries = rows.entries.clone();
         let upsert = self.world.breaks(Fault::Upsert);
         let by_kind = self.world.breaks(Fault::KeyByKind);
         let twice = self.world.breaks(Fault::SignInTwice);
+        let uncounted = self.world.breaks(Fault::GivenUncounted);
+        let unlooked = self.world.breaks(Fault::GivenUnseen);
         let unpaid = self.world.breaks(Fault::EntryWithoutDebit);
         let unnoted = self.world.breaks(Fault::DebitWithoutEntry);
         send(&self.world, self.link(), async move {
@@ -133,6 +138,9 @@ impl FakeStore {
                 write_changed::<FakePoints>(&transaction, points, false).await?;
             }
             write_changed::<FakeSignIns>(&transaction, sign_ins, twice).await?;
+            if !uncounted {
+                write_changed::<FakeUserAwards>(&transaction, user_awards, unlooked).await?;
+            }
             insert_calls(&transaction, calls, by_kind).await?;
             insert_rows(&transaction, made)?;
             if !unnoted {
@@ -242,10 +250,13 @@ impl ShardStore for FakeStore {
             accounts,
             points,
             sign_ins,
+            user_awards,
             calls,
         } = batch.needs();
         let (accounts, points) = (accounts.clone(), points.clone());
         let (sign_ins, calls) = (sign_ins.clone(), calls.clone());
+        let user_awards = user_awards.clone();
+        let unlooked = self.world.breaks(Fault::GivenUnseen);
         let twice = self.world.breaks(Fault::SignInTwice);
         let unseen = self.world.breaks(Fault::ClaimUnseen);
         let on_lock = if self.world.breaks(Fault::HeldTogether) {
@@ -262,6 +273,11 @@ impl ShardStore for FakeStore {
             } else {
                 lock::<FakeSignIns>(&transaction, &sign_ins, on_lock).await?
             };
+            let user_awards = if unlooked {
+                vec![None; user_awards.len()]
+            } else {
+                lock::<FakeUserAwards>(&transaction, &user_awards, on_lock).await?
+            };
             transaction.breathe().await;
             let calls = match keys {
                 CallKeys::LookUp => find_calls(&transaction, &calls, on_lock).await?,
@@ -275,6 +291,7 @@ impl ShardStore for FakeStore {
                 accounts,
                 points,
                 sign_ins,
+                user_awards,
                 calls,
             };
             Ok::<_, StoreError>((known, time))
@@ -307,6 +324,8 @@ impl ShardStore for FakeStore {
         let accounts: Vec<_> = needs.accounts.iter().map(FakeAccounts::locked).collect();
         let points: Vec<_> = needs.points.iter().map(FakePoints::locked).collect();
         let sign_ins: Vec<_> = needs.sign_ins.iter().map(FakeSignIns::locked).collect();
+        let user_awards = needs.user_awards.iter().map(FakeUserAwards::locked);
+        let user_awards: Vec<_> = user_awards.collect();
         let call =
             |(user, request): &(UserId, RequestId)| LockedRow::Call(user.clone(), request.clone());
         let calls: Vec<_> = needs.calls.iter().map(call).collect();
@@ -320,6 +339,7 @@ impl ShardStore for FakeStore {
                 accounts: held(accounts),
                 points: held(points),
                 sign_ins: held(sign_ins),
+                user_awards: held(user_awards),
                 calls: held(calls),
             }
         };

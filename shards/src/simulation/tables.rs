@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::Duration;
 
-use market::batch::{AccountKey, StockItem};
+use market::batch::{AccountKey, StockItem, UserAwardKey};
 use market::chances::Account;
 use market::points::{PointsAccount, PointsEntry};
 use market::sign_in::SignIn;
@@ -75,6 +75,7 @@ pub(super) enum TableWrite {
     Account(AccountKey, Account),
     Points(UserId, PointsAccount),
     SignIn(AccountKey, SignIn),
+    UserAward(UserAwardKey, u32),
     Entry(PointsEntry),
     Call(Call),
     /// A row that a call made.
@@ -101,6 +102,7 @@ pub(super) struct ShardTables {
     pub(super) accounts: BTreeMap<AccountKey, Account>,
     pub(super) points: BTreeMap<UserId, PointsAccount>,
     pub(super) sign_ins: BTreeMap<AccountKey, SignIn>,
+    pub(super) user_awards: BTreeMap<UserAwardKey, u32>,
     pub(super) entries: BTreeMap<(UserId, u64), PointsEntry>,
     pub(super) calls: BTreeMap<(UserId, RequestId), Call>,
     pub(super) rows: RowsByTable,
@@ -121,6 +123,7 @@ impl ShardTables {
             accounts: BTreeMap::new(),
             points: BTreeMap::new(),
             sign_ins: BTreeMap::new(),
+            user_awards: BTreeMap::new(),
             entries: BTreeMap::new(),
             calls: BTreeMap::new(),
             rows: RowsByTable::default(),
@@ -233,6 +236,9 @@ impl ShardTables {
             }
             TableWrite::SignIn(key, sign_in) => {
                 self.sign_ins.insert(key, sign_in);
+            }
+            TableWrite::UserAward(key, given) => {
+                self.user_awards.insert(key, given);
             }
             TableWrite::Entry(entry) => {
                 self.entries
@@ -376,6 +382,10 @@ pub(super) struct FakePoints;
 #[derive(Clone, Copy)]
 pub(super) struct FakeSignIns;
 
+/// What users were given of awards.
+#[derive(Clone, Copy)]
+pub(super) struct FakeUserAwards;
+
 impl FakeTable for FakeAccounts {
     type Key = AccountKey;
     type State = Account;
@@ -424,6 +434,23 @@ impl FakeTable for FakeSignIns {
 
     fn write(key: AccountKey, sign_in: SignIn) -> TableWrite {
         TableWrite::SignIn(key, sign_in)
+    }
+}
+
+impl FakeTable for FakeUserAwards {
+    type Key = UserAwardKey;
+    type State = u32;
+
+    fn locked((user, activity, award): &UserAwardKey) -> LockedRow {
+        LockedRow::UserAward(user.clone(), *activity, *award)
+    }
+
+    fn rows(tables: &ShardTables) -> &BTreeMap<UserAwardKey, u32> {
+        &tables.user_awards
+    }
+
+    fn write(key: UserAwardKey, given: u32) -> TableWrite {
+        TableWrite::UserAward(key, given)
     }
 }
 

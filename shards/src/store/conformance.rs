@@ -5,6 +5,7 @@
 //!   `recharges.rs`, `points.rs`: what lanes and readers rely on
 //! * `kinds.rs`: what each kind of command makes, by the examples of its table; over the fake store
 //!   of the simulation too
+//! * `user_awards.rs`: what users were given of awards; over the fake store too
 //! * `schema.rs`, `conversion.rs`, `plans.rs`: schema versions, conversions, keys
 //! * `pages.rs`: the pages of SQLite files
 mod bench;
@@ -21,6 +22,7 @@ mod points;
 mod recharges;
 mod rows;
 mod schema;
+pub(crate) mod user_awards;
 mod verdicts;
 
 pub(crate) use self::bench::{
@@ -78,6 +80,10 @@ over_each_database! {
         points_and_sign_ins_are_found,
         points_and_sign_ins_that_came_meanwhile_are_conflicts,
         a_ledger_is_read_from_its_end,
+    }
+    user_awards {
+        what_users_were_given_is_found_in_databases,
+        what_was_given_meanwhile_is_a_conflict_in_databases,
     }
     verdicts {
         a_verdict_is_final,

@@ -1,7 +1,7 @@
 //! Conversions between values and columns that all tables have.
 use std::borrow::Cow;
 
-use market::{ActivityId, OrderId, UserId};
+use market::{ActivityId, AwardId, OrderId, UserId};
 use serde::Serialize;
 use serde::ser::Serializer as _;
 
@@ -15,6 +15,11 @@ pub(super) fn user_id(row: &impl Columns, index: usize) -> Result<UserId, StoreE
 /// The activity's id in a column.
 pub(super) fn activity_id(row: &impl Columns, index: usize) -> Result<ActivityId, StoreError> {
     ActivityId::new(row.number(index)?).ok_or_else(|| out_of_range(index))
+}
+
+/// The award's id in a column.
+pub(super) fn award_id(row: &impl Columns, index: usize) -> Result<AwardId, StoreError> {
+    AwardId::new(row.number(index)?).ok_or_else(|| out_of_range(index))
 }
 
 /// The activity's id in a column; `None` for 0.

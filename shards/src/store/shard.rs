@@ -26,6 +26,7 @@ use super::tables::points_accounts::PointsAccounts;
 use super::tables::points_entries::PointsEntries;
 use super::tables::receipts::{RECEIPTS, receipt_row};
 use super::tables::sign_ins::SignIns;
+use super::tables::user_awards::UserAwards;
 use super::wanted_rows::WantedRows;
 use super::{
     Columns, Connection, Database, ExpectedRows, Input, Issuing, RunCheck, SqlOutcome, SqlStep,
@@ -189,6 +190,7 @@ impl<D: Database> SqlShard<D> {
         tables.write_slots::<Accounts>(&rows.accounts, &mut writes);
         tables.write_slots::<PointsAccounts>(&rows.points, &mut writes);
         tables.write_slots::<SignIns>(&rows.sign_ins, &mut writes);
+        tables.write_slots::<UserAwards>(&rows.user_awards, &mut writes);
         let calls = ClaimChanges::of(&self.claimed, rows.calls());
         tables.take_back(&calls.taken_back, &mut writes);
         tables.write_new::<Calls>(&calls.inserted, |sql| &sql.calls.claim, &mut writes);

@@ -9,6 +9,7 @@ use super::tables::accounts::Accounts;
 use super::tables::locked::LockedTable;
 use super::tables::points_accounts::PointsAccounts;
 use super::tables::sign_ins::SignIns;
+use super::tables::user_awards::UserAwards;
 use super::tables::{Numbered, calls};
 use super::{Columns, Input, Rows, SqlOutcome, SqlStep, StoreError, out_of_range};
 
@@ -22,6 +23,7 @@ pub(super) struct WantedRows<'b> {
     accounts: ByTable,
     points: ByTable,
     sign_ins: ByTable,
+    user_awards: ByTable,
     /// Empty where the batch does not look for earlier calls.
     calls: ByTable,
 }
@@ -35,6 +37,7 @@ impl<'b> WantedRows<'b> {
             accounts: by_table::<Accounts>(tables, &needs.accounts),
             points: by_table::<PointsAccounts>(tables, &needs.points),
             sign_ins: by_table::<SignIns>(tables, &needs.sign_ins),
+            user_awards: by_table::<UserAwards>(tables, &needs.user_awards),
             calls: Vec::new(),
         }
     }
@@ -64,6 +67,11 @@ impl<'b> WantedRows<'b> {
             &self.needs.sign_ins,
             &self.sign_ins,
         ));
+        steps.extend(locking::<UserAwards>(
+            sql,
+            &self.needs.user_awards,
+            &self.user_awards,
+        ));
         steps.extend(sql.iter().zip(&self.calls).map(|(sql, indexes)| {
             let calls = indexes.iter().map(|&index| &self.needs.calls[index]);
             SqlStep::read(&sql.calls.lock_batch, Input::Json(json_calls(calls)))
@@ -80,6 +88,11 @@ impl<'b> WantedRows<'b> {
             accounts: states::<Accounts, R>(&self.needs.accounts, &self.accounts, &mut found)?,
             points: states::<PointsAccounts, R>(&self.needs.points, &self.points, &mut found)?,
             sign_ins: states::<SignIns, R>(&self.needs.sign_ins, &self.sign_ins, &mut found)?,
+            user_awards: states::<UserAwards, R>(
+                &self.needs.user_awards,
+                &self.user_awards,
+                &mut found,
+            )?,
             calls: Vec::new(),
         };
         let mut calls = vec![None; self.needs.calls.len()];
@@ -107,6 +120,11 @@ impl<'b> WantedRows<'b> {
             &self.needs.sign_ins,
             &self.sign_ins,
         ));
+        steps.extend(finding::<UserAwards>(
+            sql,
+            &self.needs.user_awards,
+            &self.user_awards,
+        ));
         steps.extend(sql.iter().zip(&self.calls).map(|(sql, indexes)| {
             let calls = indexes.iter().map(|&index| &self.needs.calls[index]);
             (&sql.calls.find_held, json_calls(calls))
@@ -125,6 +143,7 @@ impl<'b> WantedRows<'b> {
             (&self.accounts, &mut held.accounts),
             (&self.points, &mut held.points),
             (&self.sign_ins, &mut held.sign_ins),
+            (&self.user_awards, &mut held.user_awards),
             (&self.calls, &mut held.calls),
         ] {
             for (indexes, rows) in by_table.iter().zip(&mut found) {

@@ -56,6 +56,7 @@ const UNDO_POINTS: &str = "
     DROP TABLE points_account_{table};
     DROP TABLE points_entry_{table};
     DROP TABLE sign_in_{table};
+    DROP TABLE user_award_{table};
     ALTER TABLE raffle_order_{table} DROP COLUMN promise;
     ALTER TABLE raffle_order_{table} DROP COLUMN points;
     ALTER TABLE raffle_order_{table} DROP COLUMN award_config;

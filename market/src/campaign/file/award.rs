@@ -1,12 +1,16 @@
 //! `[[award]]`: the prizes, in two steps, because prizes and trees name each other.
+use std::num::NonZeroU32;
+
 use settings::{Faulted, Section, all};
 
-use super::bounds::{AMOUNT_MAX, AWARDS_MAX, DETAIL_CHARS, NAME_CHARS};
+use super::bounds::{
+    AMOUNT_MAX, AWARDS_MAX, DETAIL_CHARS, NAME_CHARS, PER_USER_AWARDS_MAX, PER_USER_MAX,
+};
 use super::ids::{AwardIds, Distinct, id};
 use super::points::{PointsKind, PointsRules};
 use super::tree::Trees;
-use crate::campaign::Award;
 use crate::campaign::report::decimal;
+use crate::campaign::{Award, UserLimit};
 use crate::chances::Chances;
 use crate::ids::{AwardId, AwardIndex};
 use crate::odds::{Likelihood, Pool, Rate};
@@ -100,11 +104,29 @@ impl<'d> ListedAwards<'d> {
         chances: Result<Chances, Faulted>,
         points: PointsRules,
     ) -> Vec<Result<Award, Faulted>> {
-        let awards = self.0.iter();
+        let awards = (0..).map(AwardIndex).zip(&self.0);
         awards
-            .map(|award| award.complete(trees, chances, points))
+            .map(|(index, award)| award.complete(index, trees, chances, points))
             .collect()
     }
+}
+
+/// The limits for one user. Each draw looks all of them up, so there are a few at most.
+pub(super) fn user_limits(root: &Section<'_>, awards: &[Award]) -> Result<Vec<UserLimit>, Faulted> {
+    let limit = |(index, award): (usize, &Award)| {
+        let (award, most) = (AwardIndex(index), award.per_user?);
+        Some(UserLimit { award, most })
+    };
+    let limits: Vec<_> = awards.iter().enumerate().filter_map(limit).collect();
+    if limits.len() > PER_USER_AWARDS_MAX {
+        let count = limits.len();
+        let message = format!(
+            "{count} awards have per_user, and at most {PER_USER_AWARDS_MAX} may: each draw looks \
+             all of them up"
+        );
+        return Err(root.fault("award", message));
+    }
+    Ok(limits)
 }
 
 /// The place on the wheel.
@@ -149,8 +171,32 @@ impl ListedAward<'_> {
             .and_then(|key| PointsKind::of_key(key))
     }
 
+    /// How many of it one user gets at most. Who has them gets what the tree gives instead, so there
+    /// must be a tree, and no other prize may lead to this one.
+    fn per_user(
+        &self,
+        index: AwardIndex,
+        tree: Result<Option<usize>, Faulted>,
+        trees: &Trees<'_>,
+    ) -> Result<Option<NonZeroU32>, Faulted> {
+        let per_user = self.section.integer("per_user", 1..=PER_USER_MAX);
+        let Some(most) = per_user.optional()?.and_then(NonZeroU32::new) else {
+            return Ok(None);
+        };
+        let message = if tree == Ok(None) {
+            "a prize with per_user needs a tree: its luck award is given to users who have as many"
+        } else if trees.gives_by_luck(index) {
+            "this prize is the luck award of a tree, which everybody must be able to get: it cannot \
+             have per_user"
+        } else {
+            return Ok(Some(most));
+        };
+        Err(self.section.fault("per_user", message))
+    }
+
     fn complete(
         &self,
+        index: AwardIndex,
         trees: &mut Trees<'_>,
         chances: Result<Chances, Faulted>,
         points: PointsRules,
@@ -163,6 +209,7 @@ impl ListedAward<'_> {
             .string("tree", NAME_CHARS)
             .try_map(|name| trees.find(&name))
             .optional();
+        let per_user = self.per_user(index, tree, trees);
         let config = section.string("config", DETAIL_CHARS).or(String::new());
         let points = config
             .as_ref()
@@ -185,6 +232,7 @@ impl ListedAward<'_> {
             sort: self.sort?.unwrap_or(0),
             rate: self.rate?,
             count: count?,
+            per_user: per_user?,
             tree: tree?,
             key: self.key.clone()?,
             config: config?,

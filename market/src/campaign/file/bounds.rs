@@ -8,5 +8,9 @@ pub(super) const AMOUNT_MAX: u64 = 1_000_000_000_000;
 /// Chances are counted in columns of 31 bits.
 pub(super) const CHANCES_MAX: u32 = i32::MAX as u32;
 pub(super) const AWARDS_MAX: usize = 1_000;
+/// How many of an award a user may get at most, where the file limits that.
+pub(super) const PER_USER_MAX: u32 = 1_000_000;
+/// Awards with such a limit: each draw looks up what its user has of each.
+pub(super) const PER_USER_AWARDS_MAX: usize = 10;
 pub(super) const NAME_CHARS: RangeInclusive<usize> = 1..=64;
 pub(super) const DETAIL_CHARS: RangeInclusive<usize> = 0..=128;

@@ -1,7 +1,7 @@
 //! `[strategy]` with its awards, trees and rules.
 use settings::{Faulted, Section, all};
 
-use super::award::ListedAwards;
+use super::award::{ListedAwards, user_limits};
 use super::bounds::DETAIL_CHARS;
 use super::ids::id;
 use super::points::PointsRules;
@@ -39,6 +39,7 @@ pub(super) fn strategy(
     let (awards, trees) = (all(awards), trees.into_trees());
     let (id, description, pool, chain) = (id?, description?, pool?, chain?);
     let (awards, trees) = (awards?, trees?);
+    let user_limits = user_limits(root, &awards)?;
     let pays_points =
         awards.iter().any(|award| award.points.is_some()) || trees.iter().any(Tree::pays_points);
     Ok(Strategy {
@@ -48,6 +49,7 @@ pub(super) fn strategy(
         pool,
         chain,
         trees,
+        user_limits,
         pays_points,
     })
 }

@@ -6,6 +6,7 @@ use settings::{Faulted, Field, Section, all};
 use super::bounds::{CHANCES_MAX, DETAIL_CHARS, NAME_CHARS};
 use super::ids::{AwardIds, Distinct};
 use crate::chances::Chances;
+use crate::ids::AwardIndex;
 use crate::tree::{InvalidTree, Node, NodeIndex, Tree};
 
 const TREES_MAX: usize = 1_000;
@@ -67,6 +68,16 @@ impl<'d> Trees<'d> {
     /// A tree without faults.
     pub(super) fn get(&self, index: usize) -> Option<&Tree> {
         self.entries[index].tree.as_ref().ok()
+    }
+
+    /// Whether a luck node of any tree gives this award.
+    pub(super) fn gives_by_luck(&self, award: AwardIndex) -> bool {
+        let trees = self
+            .entries
+            .iter()
+            .filter_map(|entry| entry.tree.as_ref().ok());
+        let mut given = trees.flat_map(Tree::luck_awards);
+        given.any(|(given, _)| given == award)
     }
 
     pub(super) fn into_trees(self) -> Result<Vec<Tree>, Faulted> {

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::order::Rule;
 use crate::calendar::Day;
-use crate::campaign::{Campaign, ChainRule, LuckNode, Strategy};
+use crate::campaign::{Campaign, ChainRule, LuckNode, Strategy, UserLimit};
 use crate::chances::Account;
 use crate::ids::{AwardIndex, UserId};
 use crate::points::PointsRange;
@@ -50,8 +50,11 @@ pub struct Decision {
 /// What is left to decide before the user gets the drawn award.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
-    /// Nothing: the award has no limit.
+    /// Nothing: the award has no tree.
     Won,
+    /// Nothing, where the user may have one more of it: it has no limit of units, and its tree leads
+    /// to this node.
+    Free(NodeIndex),
     /// A unit of the award, asked for at this node of its tree.
     Unit(NodeIndex),
     /// A luck node gave another award instead.
@@ -168,7 +171,7 @@ fn after_draw(strategy: &Strategy, drawn: AwardIndex, locks: Locks) -> Next {
 /// What a walk through `tree`, the tree of the drawn award, came to.
 fn at(strategy: &Strategy, drawn: AwardIndex, tree: usize, stop: Stop) -> Next {
     match stop {
-        Stop::Stock(_) if strategy.award(drawn).count.is_none() => Next::Won,
+        Stop::Stock(node) if strategy.award(drawn).count.is_none() => Next::Free(node),
         Stop::Stock(node) => Next::Unit(node),
         Stop::Luck(node, award) => Next::Consoled(LuckNode { tree, node }, award),
     }
@@ -204,35 +207,60 @@ impl Decision {
         matches!(self.next, Next::Unit(_)).then_some(self.drawn)
     }
 
+    /// The limit for one user that the prize counts against, with its index among
+    /// [`Strategy::user_limits`]; `None` where a luck node has replaced the prize, or it has none.
+    pub fn user_limit(&self, strategy: &Strategy) -> Option<(usize, UserLimit)> {
+        let limits = strategy.user_limits();
+        let nth = limits.iter().position(|limit| limit.award == self.drawn)?;
+        (!self.is_consoled()).then(|| (nth, limits[nth]))
+    }
+
+    /// The same draw of a user who was given so many of its prize before. Who has as many as one may
+    /// have goes on in the tree as if there were no unit, and asks for none.
+    #[must_use]
+    pub fn after_given(self, strategy: &Strategy, given: u32) -> Self {
+        match self.user_limit(strategy) {
+            Some((_, limit)) if limit.is_reached(given) => self.passed_by(strategy),
+            Some(_) | None => self,
+        }
+    }
+
+    const fn is_consoled(&self) -> bool {
+        matches!(self.next, Next::Consoled(..))
+    }
+
+    /// The same draw without its prize: the tree leads on, in the end to a luck award.
+    fn passed_by(self, strategy: &Strategy) -> Self {
+        let mut next = self.next;
+        while let Next::Unit(node) | Next::Free(node) = next {
+            let tree = strategy.award(self.drawn).tree;
+            let tree = tree.expect("a node is of a tree");
+            let stop = strategy.trees[tree].out_of_stock(node, self.locks);
+            next = at(strategy, self.drawn, tree, stop);
+        }
+        Self { next, ..self }
+    }
+
     /// Ends the draw; `granted` says whether the stock gave the unit that [`Decision::wants`]
     /// names. Without it the tree leads on, in the end to a luck award.
     pub fn conclude(self, strategy: &Strategy, granted: bool) -> DrawOutcome {
-        let won = |stocked| DrawOutcome {
-            award: self.drawn,
-            rule: self.rule,
-            node: None,
-            stocked,
+        let ended = match self.next {
+            Next::Unit(_) if !granted => self.passed_by(strategy),
+            _ => self,
         };
-        let mut next = self.next;
-        loop {
-            next = match next {
-                Next::Won => return won(false),
-                Next::Unit(_) if granted => return won(true),
-                Next::Unit(node) => {
-                    let tree = strategy.award(self.drawn).tree;
-                    let tree = tree.expect("a unit is asked for by a tree");
-                    let stop = strategy.trees[tree].out_of_stock(node, self.locks);
-                    at(strategy, self.drawn, tree, stop)
-                }
-                Next::Consoled(node, award) => {
-                    return DrawOutcome {
-                        award,
-                        rule: Rule::Luck,
-                        node: Some(node),
-                        stocked: false,
-                    };
-                }
-            };
+        match ended.next {
+            Next::Consoled(node, award) => DrawOutcome {
+                award,
+                rule: Rule::Luck,
+                node: Some(node),
+                stocked: false,
+            },
+            next => DrawOutcome {
+                award: self.drawn,
+                rule: self.rule,
+                node: None,
+                stocked: matches!(next, Next::Unit(_)),
+            },
         }
     }
 }

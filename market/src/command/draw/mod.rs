@@ -2,14 +2,17 @@
 //! left it. So locks, weight thresholds, limits and stock treat one call for several draws as
 //! several calls.
 //!
-//! `decide.rs` has the rules of one draw, `order.rs` its record; here is what a call makes of them.
+//! `decide.rs` has the rules of one draw, `given.rs` counts prizes of which a user gets a few at most,
+//! `order.rs` is the record of a draw; here is what a call makes of them.
 mod decide;
+mod given;
 mod order;
 
 use std::ops::Range;
 use std::sync::Arc;
 
 pub use self::decide::{Decision, DrawOutcome, Drawer, decide, decide_fallback};
+use self::given::Given;
 pub use self::order::{DrawCount, InvalidCount, Order, Orders, Promise, Rule};
 use crate::batch::context::{Circumstances, Planning, Settling};
 use crate::batch::needs::{Needing, RowCount};
@@ -50,14 +53,18 @@ impl DrawAsk {
         self.count.get() as usize
     }
 
-    /// Its account; where a prize of the campaign pays points, the user's points too.
+    /// Its account. Where a prize of the campaign pays points, the user's points too; and what the
+    /// user was given of each prize that has a limit for one user.
     pub(crate) fn needs(self, catalogue: &Catalogue, needing: &mut Needing<'_, '_>) {
         needing.account(self.activity);
-        if catalogue
-            .activity(self.activity)
-            .is_some_and(|published| pays_points(published))
-        {
-            needing.points();
+        if let Some(published) = catalogue.activity(self.activity) {
+            let strategy = &published.campaign.strategy;
+            if strategy.pays_points() {
+                needing.points();
+            }
+            for limit in strategy.user_limits() {
+                needing.user_award(self.activity, strategy.award(limit.award).id);
+            }
         }
         needing.makes(RowCount::all(self.count.get().into()));
     }
@@ -79,8 +86,9 @@ impl DrawAsk {
         let stored = planning.rows.account(0);
         let mut account = stored.unwrap_or_else(|| Account::new(campaign.chances));
         let first = decisions.len();
+        let mut expected = Given::expected(&campaign.strategy, planning);
         for made in 0..self.count.get() {
-            match decide_one(campaign, account, planning) {
+            match decide_one(campaign, account, &mut expected, planning) {
                 Ok(decision) => {
                     account = decision.account;
                     decisions.push(decision);
@@ -94,6 +102,7 @@ impl DrawAsk {
             }
         }
         planning.rows.set_account(0, account);
+        expected.keep(planning);
         Ok(PlannedDraw {
             ask: self,
             published: published.clone(),
@@ -109,6 +118,7 @@ fn pays_points(published: &Published) -> bool {
 fn decide_one<R: Randomness>(
     campaign: &Campaign,
     account: Account,
+    expected: &mut Given,
     planning: &mut Planning<'_, R>,
 ) -> Result<Decision, Refusal> {
     let Planning {
@@ -129,6 +139,7 @@ fn decide_one<R: Randomness>(
     } else {
         decide(campaign, drawer, account, around.now, random)?
     };
+    let decision = expected.count(&campaign.strategy, decision);
     if refuses(campaign, &decision, around) {
         Err(Refusal::StockUnavailable)
     } else {
@@ -173,6 +184,7 @@ impl PlannedDraw {
     ) -> Orders {
         let campaign = &self.published.campaign;
         let order = |(seq, &decision): (u8, &Decision)| {
+            let decision = given::within_limit(&campaign.strategy, decision, settling);
             let unit = wanted(campaign, &decision).is_some_and(|item| settling.purse.take(item));
             self.order(seq, decision, unit, settling)
         };
@@ -191,6 +203,7 @@ impl PlannedDraw {
     ) -> Order {
         let strategy = &self.published.campaign.strategy;
         let outcome = decision.conclude(strategy, unit);
+        given::count(strategy, decision, outcome, settling);
         let award = strategy.award(outcome.award);
         let id = (settling.mint)(settling.user);
         let promise = self.promise(id, decision, outcome, settling);

@@ -37,6 +37,8 @@ fn execute(forecast: &Forecast, number: u32) -> Executed {
     let mut stock: HashMap<StockItem, u64> = limited.collect();
     let users = turnout.users() as usize;
     let mut accounts: Vec<Option<Account>> = vec![None; users];
+    let limits = campaign.strategy.user_limits().len();
+    let mut given: Vec<Vec<Option<u32>>> = vec![vec![None; limits]; users];
     let mut order: Vec<usize> = (0..users).collect();
     let mut executed = Executed::default();
     for draw in 0..turnout.draws() {
@@ -57,6 +59,7 @@ fn execute(forecast: &Forecast, number: u32) -> Executed {
         let batch = Batch::gather(vec![command], &catalogue, now);
         let known = Known {
             accounts: vec![accounts[user]],
+            user_awards: given[user].clone(),
             ..Known::nothing(batch.needs())
         };
         let around = Circumstances {
@@ -79,6 +82,11 @@ fn execute(forecast: &Forecast, number: u32) -> Executed {
         }
         for (_, account) in settled.rows.accounts.written_rows() {
             accounts[user] = Some(*account);
+        }
+        for ((.., award), now) in settled.rows.user_awards.written_rows() {
+            let mut limits = campaign.strategy.user_limits().iter();
+            let nth = limits.position(|limit| campaign.strategy.award(limit.award).id == *award);
+            given[user][nth.expect("it has a limit")] = Some(*now);
         }
         match &settled.answers[0] {
             Ok(Made::Draws(orders)) => executed.orders.extend(orders.iter().cloned()),
@@ -139,4 +147,29 @@ fn a_run_is_what_lanes_make_of_the_same_draws() {
     }
     let small = super::forecast(&locked(30, 2).chances(9, 4, 8), turnout(20, 12, 5));
     assert_same(&small, 0);
+}
+
+#[test]
+fn limits_for_one_user_are_those_of_lanes() {
+    let limited = |id, rate: &str, most: u32| {
+        Award::new(id, "prize", rate).setting("per_user", &most.to_string())
+    };
+    let file = CampaignFile::new(7)
+        .weight(6, &[1, 3])
+        .award(limited(1, "0.5", 2).count(90, "locked"))
+        .award(Award::new(2, "points", "0.2"))
+        .award(limited(3, "0.3", 1).setting("tree", "\"stock\""))
+        .award(Award::luck())
+        .tree(Tree::locked("locked", 2, CampaignFile::LUCK, None))
+        .tree(Tree::stock("stock", CampaignFile::LUCK, None));
+    let forecast = super::forecast(&file, turnout(60, 20, 4));
+    let figures = run(&forecast, 0).figures;
+    let [mug, _, voucher, _] = &figures.awards[..] else {
+        panic!("{figures:?}");
+    };
+    assert!(mug.locked > 0 && mug.gone > 0 && mug.limited > 0);
+    assert!(voucher.limited > 0 && voucher.given == 60, "{voucher:?}");
+    for number in 0..3 {
+        assert_same(&forecast, number);
+    }
 }

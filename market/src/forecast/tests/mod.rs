@@ -55,6 +55,29 @@ fn locked(units: u64, lock: u32) -> CampaignFile {
 }
 
 #[test]
+fn a_user_gets_no_more_than_the_limit_and_the_rest_is_counted() {
+    let limited = Award::new(1, "mug", "1")
+        .count(1_000, "tree")
+        .setting("per_user", "2");
+    let file = CampaignFile::new(7)
+        .award(limited)
+        .award(Award::luck())
+        .tree(Tree::stock("tree", CampaignFile::LUCK, None));
+    let forecast = forecast(&file, turnout(20, 12, 5));
+    let figures = run(&forecast, 0).figures;
+    let [mug, luck] = &figures.awards[..] else {
+        panic!("{figures:?}");
+    };
+    assert_eq!(
+        [mug.given, mug.issued, mug.limited, mug.gone],
+        [40, 40, 200, 0]
+    );
+    assert_eq!([luck.given, luck.as_fallback], [200, 200]);
+    let summary = summary(&forecast, 2);
+    assert_eq!(summary.limited_mean(), 200.0);
+}
+
+#[test]
 fn means_are_within_the_interval_of_the_exact_odds() {
     let rates = [(900_000, 0), (90_000, 50), (9_000, 1_000), (300, 90_000)];
     let forecast = forecast(&unlimited(&rates), turnout(1_000, 100, 7));

@@ -38,6 +38,7 @@ impl WorldState {
                 TableWrite::Account(key, _) => drop(accounts.insert(key.clone())),
                 TableWrite::Points(user, _) => drop(users.insert(user.clone())),
                 TableWrite::Entry(entry) => drop(users.insert(entry.user.clone())),
+                TableWrite::UserAward((user, ..), _) => drop(users.insert(user.clone())),
                 TableWrite::SignIn(..)
                 | TableWrite::Epoch(..)
                 | TableWrite::Delete(..)
@@ -79,6 +80,7 @@ impl WorldState {
         }
         for user in users {
             self.check_points(shard, &user);
+            self.check_user_awards(shard, &user);
         }
         if took != noted {
             self.violate(|| format!("a batch's orders took {took:?}, its counters say {noted:?}"));

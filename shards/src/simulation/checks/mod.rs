@@ -3,6 +3,7 @@
 //! * `commit.rs`: what a transaction has changed
 //! * `account.rs`: accounts and the calls that explain them
 //! * `points.rs`: accounts of points, their ledgers, and rewards
+//! * `user_awards.rs`: prizes of which a user gets a few at most
 //! * `answer.rs`: what players are answered, and how soon
 //! * `rest.rs`: the sums, when nothing moves any more
 //! * `kinds.rs`: what must hold of each kind of command. A new kind has its lines there.
@@ -12,6 +13,7 @@ mod commit;
 mod kinds;
 mod points;
 mod rest;
+mod user_awards;
 
 use std::collections::{BTreeMap, BTreeSet};
 

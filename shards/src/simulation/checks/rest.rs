@@ -125,6 +125,9 @@ impl WorldState {
             for user in points {
                 self.check_points(shard, &user);
             }
+            for user in self.counted_users(shard) {
+                self.check_user_awards(shard, &user);
+            }
         }
         let made = || self.book.calls.values().map(|made| &made.made);
         let orders = made().map(|made| made.orders().len() as u64).sum::<u64>();

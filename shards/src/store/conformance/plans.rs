@@ -24,6 +24,9 @@ async fn look_ups_use_their_keys<D: Database>(database: D, explain: &str) {
         &sql.sign_ins.set_last,
         &sql.sign_ins.update,
         &sql.sign_ins.of_user,
+        &sql.user_awards.lock_batch,
+        &sql.user_awards.update,
+        &sql.user_awards.of_user,
         &sql.points_entries.latest,
         &sql.calls.lock_batch,
         &sql.calls.find,
@@ -61,9 +64,8 @@ async fn look_ups_use_their_keys<D: Database>(database: D, explain: &str) {
 
 /// Whether a step reads a whole table, and not only the list of keys that it is given.
 fn is_scan(line: &str) -> bool {
-    // By their names, or as statements call orders.
-    let tables = ["raffle_", "points_", "sign_in_", "recharge_", "o "];
-    let scanned = line.strip_prefix("SCAN ").map(|what| format!("{what} "));
+    let tables = ["raffle_", "points_", "sign_in_", "user_award_", "recharge_"];
+    let scanned = line.strip_prefix("SCAN ");
     scanned.is_some_and(|what| tables.iter().any(|table| what.starts_with(table)))
 }
 

@@ -51,6 +51,7 @@ macro_rules! of_shards {
             { tables "shard_0008_tables" }
             { once "shard_0009_stock_goods" }
             { tables "shard_0010_tables" }
+            { tables "shard_0011_tables" }
         }
     };
 }

@@ -22,6 +22,7 @@ pub(crate) mod receipts;
 pub(crate) mod recharge_orders;
 pub(crate) mod sign_ins;
 mod table;
+pub(crate) mod user_awards;
 mod writes;
 
 #[cfg(test)]
@@ -63,6 +64,7 @@ macro_rules! tables {
                     &mut sql.accounts.lock_batch,
                     &mut sql.points_accounts.lock_batch,
                     &mut sql.sign_ins.lock_batch,
+                    &mut sql.user_awards.lock_batch,
                     &mut sql.calls.lock_batch,
                 ] {
                     text.push_str(dialect.no_wait);
@@ -85,6 +87,7 @@ tables! {
         accounts: Accounts, AccountStatements;
         points_accounts: PointsAccounts, PointsAccountStatements;
         sign_ins: SignIns, SignInStatements;
+        user_awards: UserAwards, UserAwardStatements;
         calls: Calls, CallStatements;
         orders: Orders, OrderStatements;
         recharge_orders: RechargeOrders, RechargeOrderStatements;

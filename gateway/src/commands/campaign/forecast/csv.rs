@@ -7,7 +7,7 @@ use super::number::rounded;
 use crate::results::text_cell;
 
 /// The columns. Which of them a row has depends on its kind.
-const HEADER: [&str; 16] = [
+const HEADER: [&str; 17] = [
     "kind",
     "id",
     "title",
@@ -20,6 +20,7 @@ const HEADER: [&str; 16] = [
     "as_fallback_mean",
     "locked_mean",
     "gone_mean",
+    "limited_mean",
     "runs_out_share",
     "runs_out_day_p5",
     "runs_out_day_p50",
@@ -60,7 +61,8 @@ pub(super) fn text(summary: &Summary) -> String {
         .with("cost_minor_p5", cost.p5)
         .with("cost_minor_p95", cost.p95)
         .with("locked_mean", rounded(summary.locked_mean()))
-        .with("gone_mean", rounded(summary.gone_mean()));
+        .with("gone_mean", rounded(summary.gone_mean()))
+        .with("limited_mean", rounded(summary.limited_mean()));
     let refused = summary.refused.iter();
     let refused = refused.map(|refused| {
         Row::of("refused", "", refused.mean).with("title", text_cell(&refused.cause.to_string()))
@@ -97,6 +99,7 @@ fn award(award: &AwardSummary) -> Row {
         .with("as_fallback_mean", rounded(award.as_fallback_mean))
         .with("locked_mean", rounded(award.locked_mean))
         .with("gone_mean", rounded(award.gone_mean))
+        .with("limited_mean", rounded(award.limited_mean))
         .with("runs_out_share", rounded(runs_out.share))
         .with_some("runs_out_day_p5", runs_out.day_p5.map(rounded))
         .with_some("runs_out_day_p50", runs_out.day_p50.map(rounded))

@@ -34,6 +34,7 @@ pub(super) fn document(forecast: &Forecast, summary: &Summary) -> Value {
         "fallbacks": {
             "locked_mean": rounded(summary.locked_mean()),
             "gone_mean": rounded(summary.gone_mean()),
+            "limited_mean": rounded(summary.limited_mean()),
         },
         "guarantees": summary.guarantees.iter().map(guarantee).collect::<Vec<_>>(),
         "locks": summary.locks.iter().map(lock).collect::<Vec<_>>(),
@@ -52,6 +53,7 @@ fn award(award: &AwardSummary) -> Value {
         "as_fallback_mean": rounded(award.as_fallback_mean),
         "locked_mean": rounded(award.locked_mean),
         "gone_mean": rounded(award.gone_mean),
+        "limited_mean": rounded(award.limited_mean),
         "runs_out_share": rounded(runs_out.share),
         "runs_out_day_p5": runs_out.day_p5.map(rounded),
         "runs_out_day_p50": runs_out.day_p50.map(rounded),

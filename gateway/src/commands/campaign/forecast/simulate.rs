@@ -46,7 +46,7 @@ fn line(done: u64, all: u64, passed: Duration) -> String {
 /// Simulates on as many threads as there are cores, runs, and memory for.
 pub(super) fn simulate(forecast: &Forecast, runs: u32, report: &(impl Fn(u64) + Sync)) -> Summary {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let fitting = MEMORY_MAX / Buffers::bytes(forecast.turnout().users());
+    let fitting = MEMORY_MAX / Buffers::bytes(forecast);
     let threads = cores
         .min(usize::try_from(runs).unwrap_or(usize::MAX))
         .min(usize::try_from(fitting).unwrap_or(usize::MAX));

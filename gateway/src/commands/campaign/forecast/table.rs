@@ -3,7 +3,7 @@ use market::forecast::{AwardSummary, Forecast, GuaranteeSummary, LockSummary, Ru
 
 use super::number::{percent, short};
 
-const HEADS: [&str; 9] = [
+const HEADS: [&str; 10] = [
     "award",
     "count",
     "given",
@@ -11,6 +11,7 @@ const HEADS: [&str; 9] = [
     "as fallback",
     "locked",
     "gone",
+    "limited",
     "runs out on day (5 to 95 %)",
     "title",
 ];
@@ -154,6 +155,7 @@ fn row(award: &AwardSummary) -> [String; HEADS.len()] {
         short(award.as_fallback_mean),
         short(award.locked_mean),
         short(award.gone_mean),
+        short(award.limited_mean),
         days(&award.runs_out),
         award.title.to_string(),
     ]
@@ -175,10 +177,16 @@ fn days(runs_out: &RunsOut) -> String {
 }
 
 fn guarantees(forecast: &Forecast, summary: &Summary) -> Vec<String> {
+    let has_limits = !forecast.campaign().strategy.user_limits().is_empty();
+    let cause = if has_limits {
+        "the prize is gone or they had as many as one may have"
+    } else {
+        "the prize is gone"
+    };
     let line = |guarantee: &GuaranteeSummary| {
         let gone = match guarantee.fallback_mean {
             0.0 => String::new(),
-            mean => format!("; {} get a fallback, since the prize is gone", short(mean)),
+            mean => format!("; {} get a fallback, since {cause}", short(mean)),
         };
         format!(
             "  draw {}: {} users ({}) reach it{gone}",
@@ -208,13 +216,17 @@ fn locks(forecast: &Forecast, summary: &Summary) -> Vec<String> {
 
 fn fallbacks(summary: &Summary) -> Vec<String> {
     let causes = [
-        ("locked", summary.locked_mean()),
-        ("gone", summary.gone_mean()),
+        ("the prize is locked", summary.locked_mean()),
+        ("the prize is gone", summary.gone_mean()),
+        (
+            "the user had as many as one may have",
+            summary.limited_mean(),
+        ),
     ];
     let line = |(cause, mean): (&str, f64)| {
         let share = percent(mean / summary.made_mean.max(1.0));
         format!(
-            "  a fallback, since the prize is {cause}: {} draws of a run ({share})",
+            "  a fallback, since {cause}: {} draws of a run ({share})",
             short(mean)
         )
     };

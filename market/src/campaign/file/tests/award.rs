@@ -164,6 +164,26 @@ const BROKEN: &[Broken] = &[
         ],
     ),
     (
+        "count = 20",
+        "count = 20\nper_user = 0",
+        &["line 54, award[3].per_user: expected an integer from 1 to 1000000, found 0"],
+    ),
+    (
+        "cost_minor = 10",
+        "cost_minor = 10\nper_user = 1",
+        &[
+            "line 48, award[2].per_user: a prize with per_user needs a tree: its luck award is given to users who have as many",
+        ],
+    ),
+    (
+        "cost_minor = 10",
+        "cost_minor = 10\nper_user = 1\ntree = \"plain\"",
+        &[
+            "line 48, award[2].per_user: this prize is the luck award of a tree, which everybody must be able to get: \
+             it cannot have per_user",
+        ],
+    ),
+    (
         "draws = 2",
         "draws = 5",
         &[
@@ -172,6 +192,43 @@ const BROKEN: &[Broken] = &[
         ],
     ),
 ];
+
+#[test]
+fn limits_for_one_user_are_listed() {
+    let none = parse(SMALL).strategy;
+    assert!(none.user_limits().is_empty());
+    let strategy = parse(&edited("count = 20\n", "count = 20\nper_user = 3\n")).strategy;
+    let limits = strategy.user_limits().iter();
+    let limits: Vec<_> = limits
+        .map(|limit| (strategy.award(limit.award).id.get(), limit.most.get()))
+        .collect();
+    assert_eq!(limits, [(103, 3)]);
+}
+
+#[test]
+fn a_file_limits_a_few_awards_only() {
+    use testkit::campaign::{Award, CampaignFile, Tree};
+    let with = |count: u64| {
+        let limited = |id| {
+            Award::new(id, "mug", "0.01")
+                .count(1, "tree")
+                .setting("per_user", "1")
+        };
+        let file = (1..=count).map(limited);
+        let file = file.fold(CampaignFile::new(1), CampaignFile::award);
+        let file = file.award(Award::luck());
+        file.tree(Tree::stock("tree", CampaignFile::LUCK, None))
+            .text()
+    };
+    assert_eq!(parse(&with(10)).strategy.user_limits().len(), 10);
+    let found = faults(&with(11));
+    let expected =
+        "award: 11 awards have per_user, and at most 10 may: each draw looks all of them up";
+    assert!(
+        found.len() == 1 && found[0].ends_with(expected),
+        "{found:?}"
+    );
+}
 
 #[test]
 fn each_fault_has_its_message_and_its_line() {

@@ -176,6 +176,7 @@ async fn the_look_reads_by_keys_however_small_or_large_the_tables_are() {
         (&sql.accounts.find_held, r#"'[["a",100301]]'"#),
         (&sql.points_accounts.find_held, r#"'[["a"]]'"#),
         (&sql.sign_ins.find_held, r#"'[["a",100301]]'"#),
+        (&sql.user_awards.find_held, r#"'[["a",100301,7]]'"#),
         (&sql.calls.find_held, r#"'[["a","k"]]'"#),
     ] {
         let statement = sql[sql.find("SELECT").expect("a query")..].replace('?', keys);

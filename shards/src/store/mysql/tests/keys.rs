@@ -57,6 +57,7 @@ async fn look_ups_use_their_keys_in_mariadb() {
     connect(&database).await.run(many).await.expect("rows");
     let sql = table();
     let calls = r#"[["a","b"],["c","d"],["e","f"]]"#;
+    let awards = r#"[["a",1,2],["c",1,2],["e",1,2]]"#;
     let users = r#"[["a"],["c"],["e"]]"#;
     let three = r#"[["a","b",1,2,3,4,5],["c","d",1,2,3,4,5],["e","f",1,2,3,4,5]]"#;
     let hold_epochs = EPOCHS.hold.replace("{rows}", "(1)");
@@ -67,8 +68,11 @@ async fn look_ups_use_their_keys_in_mariadb() {
         (&*sql.accounts.find_held, three),
         (&*sql.points_accounts.find_held, users),
         (&*sql.sign_ins.find_held, three),
+        (&*sql.user_awards.find_held, awards),
         (&*sql.points_accounts.of_user, r#"["a"]"#),
         (&*sql.sign_ins.of_user, r#"["a"]"#),
+        (&*sql.user_awards.of_user, r#"["a"]"#),
+        (&*sql.accounts.read, three),
         (&*sql.calls.find, three),
         (&*sql.calls.lock, three),
         (&*sql.calls.latest, r#"["a",1,2,3,1]"#),
@@ -152,30 +156,41 @@ async fn rows_are_locked_by_their_keys_in_mariadb() {
             &sql.sign_ins.insert,
             "('a',1,20260101,1),('b',1,20260101,1),('c',1,20260101,1)",
         ),
+        (
+            &sql.user_awards.insert,
+            "('a',1,2,1),('b',1,2,1),('c',1,2,1)",
+        ),
     ] {
         let mut connection = connect(&database).await;
         let insert = insert.replace("{rows}", rows);
         connection.run(&insert).await.expect("rows");
     }
-    are_locked_by_their_keys(&database, &sql.accounts.lock_batch, true).await;
-    are_locked_by_their_keys(&database, &sql.points_accounts.lock_batch, false).await;
-    are_locked_by_their_keys(&database, &sql.sign_ins.lock_batch, true).await;
+    for (lock_batch, ids) in [
+        (&sql.accounts.lock_batch, 1),
+        (&sql.points_accounts.lock_batch, 0),
+        (&sql.sign_ins.lock_batch, 1),
+        (&sql.user_awards.lock_batch, 2),
+    ] {
+        are_locked_by_their_keys(&database, lock_batch, ids).await;
+    }
 }
 
-/// Keys of users, or of users and activities.
-async fn are_locked_by_their_keys(database: &MysqlDatabase, sql: &str, with_activity: bool) {
-    for count in [1, 2, 300, 1_024] {
-        let pair = |number: usize| {
+/// Keys of users with so many ids: none, the activity's, or the activity's and the award's.
+async fn are_locked_by_their_keys(database: &MysqlDatabase, sql: &str, ids: usize) {
+    // Ten awards of each of the draws of a full batch.
+    let most = if ids == 2 { 10_240 } else { 1_024 };
+    for count in [1, 2, 300, most] {
+        let key = |number: usize| {
             let odd = number % 2 == 1;
             let user = if odd { "_utf8mb4 X'e6bca2'" } else { "'b'" };
-            if with_activity {
-                format!("({user},{})", 1 + number / 2)
-            } else {
-                format!("({user})")
+            match ids {
+                0 => format!("({user})"),
+                1 => format!("({user},{})", 1 + number / 2),
+                _ => format!("({user},{},{})", 1 + number / 20, number / 2 % 10),
             }
         };
-        let pairs: Vec<String> = (0..count).map(pair).collect();
-        let statement = sql.replace("{rows}", &pairs.join(","));
+        let keys: Vec<String> = (0..count).map(key).collect();
+        let statement = sql.replace("{rows}", &keys.join(","));
         let scanned = scanned(database, &statement, "[]").await;
         assert!(
             scanned
