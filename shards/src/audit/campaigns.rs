@@ -46,6 +46,10 @@ struct ReadableVersion {
     consolations: HashSet<AwardIndex>,
 }
 
+/// A version is missing, or cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct UnknownVersion;
+
 /// The widest limits of all versions of a campaign. Draws that an earlier version allowed stay
 /// correct when a later version allows fewer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,6 +159,20 @@ impl Versions {
     /// is a violation of its own, and what it allowed is unknown.
     pub(super) fn limits(&self, activity: i64) -> Option<WidestLimits> {
         self.limits.get(&activity).copied().flatten()
+    }
+
+    /// How many of an award a user could get under a version: `None` where that had no limit.
+    /// `Err` when the version is missing or cannot be read.
+    pub(super) fn user_limit(
+        &self,
+        (activity, version): (i64, i64),
+        award: i64,
+    ) -> Result<Option<i64>, UnknownVersion> {
+        let version = self.by_number.get(&(activity, version));
+        let version = version.and_then(Option::as_ref).ok_or(UnknownVersion)?;
+        let index = version.awards.get(&award);
+        let most = index.and_then(|&index| version.campaign.strategy.award(index).per_user);
+        Ok(most.map(|most| most.get().into()))
     }
 
     /// Whether a version makes all draws of a call or none. `false` when it cannot be read.

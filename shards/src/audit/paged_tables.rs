@@ -23,6 +23,7 @@ impl PagedTables {
             &mut sql.points_entries.page,
             &mut sql.points_entries.of_user,
             &mut sql.sign_ins.page,
+            &mut sql.user_awards.page,
         ] {
             *text = text.replace("{rows_max}", &rows_max.to_string());
         }

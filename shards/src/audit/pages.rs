@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use super::made::{Made, made_by};
 use super::paged_tables::{PagedTables, json};
 use super::rows::{
-    BesideDraws, LabelRepair, OfUser, OrderPlace, SignInRepair, StoredAccount, StoredCall,
-    StoredEntry, StoredOrder, StoredPoints, StoredRecharge, StoredRepair, StoredSignIn, of_user,
+    BesideDraws, LabelRepair, OfUser, OrderPlace, StoredAccount, StoredCall, StoredEntry,
+    StoredOrder, StoredPoints, StoredRecharge, StoredSignIn, StoredUserAward, of_user,
 };
 use crate::store::{Connection, StoreError};
 
@@ -33,6 +33,7 @@ pub(super) struct Stored {
     /// By number.
     pub(super) entries: Vec<StoredEntry>,
     pub(super) sign_ins: Vec<StoredSignIn>,
+    pub(super) user_awards: Vec<StoredUserAward>,
     pub(super) repairs: Vec<LabelRepair>,
     pub(super) sign_in_repairs: Vec<SignInRepair>,
 }
@@ -153,6 +154,9 @@ impl<'a> Pages<'a> {
                 .rows(connection, &sql.label_repairs.page, &mut end)
                 .await?;
             let sign_ins = self.rows(connection, &sql.sign_ins.page, &mut end).await?;
+            let user_awards = self
+                .rows(connection, &sql.user_awards.page, &mut end)
+                .await?;
             let points: Vec<(_, StoredPoints)> = self
                 .rows(connection, &sql.points_accounts.page, &mut end)
                 .await?;
@@ -174,6 +178,7 @@ impl<'a> Pages<'a> {
             gather(&mut users, recharges, |stored| &mut stored.recharges);
             gather(&mut users, entries, |stored| &mut stored.entries);
             gather(&mut users, sign_ins, |stored| &mut stored.sign_ins);
+            gather(&mut users, user_awards, |stored| &mut stored.user_awards);
             for (user, account) in points {
                 users.entry(user).or_default().points = Some(account);
             }
@@ -236,6 +241,7 @@ struct FirstRead {
     recharges: Vec<StoredRecharge>,
     points: Option<StoredPoints>,
     sign_ins: Vec<StoredSignIn>,
+    user_awards: Vec<StoredUserAward>,
     /// The number of the last entry.
     last_entry: i64,
 }
@@ -320,6 +326,7 @@ impl<'a> Giant<'a> {
             }
         }
         let (recharges, sign_ins) = (first.recharges.clone(), first.sign_ins.clone());
+        let user_awards = first.user_awards.clone();
         let points = first.points;
         self.after = next.last_key_value().map(|(place, _)| *place).or(after);
         self.ended = !more;
@@ -329,12 +336,9 @@ impl<'a> Giant<'a> {
             recharges,
             points,
             sign_ins,
-            ..Stored::default()
-        };
-        for repair in repairs {
-            stored.add(repair);
-        }
-        Ok(stored)
+            user_awards,
+            repairs,
+        })
     }
 
     /// All but the recharge orders, which come with the calls.
@@ -354,6 +358,7 @@ impl<'a> Giant<'a> {
             recharges: Vec::new(),
             points: points.first().copied(),
             sign_ins: all_of(connection, &sql.sign_ins.of_user, user).await?,
+            user_awards: all_of(connection, &sql.user_awards.of_user, user).await?,
             last_entry: latest.map_or(0, |entry| entry.number),
         })
     }
@@ -476,7 +481,7 @@ impl Stored {
             recharges: &self.recharges,
             points: self.points,
             sign_ins: &self.sign_ins,
-            sign_in_repairs: &self.sign_in_repairs,
+            user_awards: &self.user_awards,
         }
     }
 

@@ -10,6 +10,7 @@ pub(super) use crate::store::tables::points_accounts::StoredPoints;
 pub(super) use crate::store::tables::points_entries::StoredEntry;
 pub(super) use crate::store::tables::recharge_orders::StoredRecharge;
 pub(super) use crate::store::tables::sign_ins::StoredSignIn;
+pub(super) use crate::store::tables::user_awards::StoredUserAward;
 
 /// What a user's orders are sorted by.
 pub(super) type OrderPlace = (i64, i64, i64);
@@ -34,5 +35,5 @@ pub(super) struct BesideDraws<'a> {
     pub(super) recharges: &'a [StoredRecharge],
     pub(super) points: Option<StoredPoints>,
     pub(super) sign_ins: &'a [StoredSignIn],
-    pub(super) sign_in_repairs: &'a [SignInRepair],
+    pub(super) user_awards: &'a [StoredUserAward],
 }

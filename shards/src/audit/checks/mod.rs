@@ -19,6 +19,7 @@ pub(super) mod segments_match_operations;
 pub(super) mod skus_not_oversold;
 pub(super) mod stock_adds_up;
 pub(super) mod stock_not_oversold;
+mod user_awards_match_orders;
 
 use futures_util::future::BoxFuture;
 
@@ -37,12 +38,13 @@ use self::purchases_equal_chances::PurchasesEqualChances;
 pub(super) use self::row_check::{OrderCounts, RowCheck};
 pub(super) use self::row_checks::RowChecks;
 use self::rows_on_their_shard::RowsOnTheirShard;
+use self::user_awards_match_orders::UserAwardsMatchOrders;
 use super::audited::{AuditError, Audited};
 use super::report::CheckReport;
 use super::sums::StoredSums;
 
 /// All checks, in the order of the report.
-pub(super) fn all<A: Audited>() -> [RegisteredCheck<A>; 17] {
+pub(super) fn all<A: Audited>() -> [RegisteredCheck<A>; 18] {
     [
         Sums(|sums| Box::pin(stock_not_oversold::check(sums))),
         Sums(|sums| Box::pin(skus_not_oversold::check(sums))),
@@ -52,6 +54,7 @@ pub(super) fn all<A: Audited>() -> [RegisteredCheck<A>; 17] {
         Rows(|| Box::new(RowsOnTheirShard)),
         Rows(|| Box::new(ChancesMatchOrders::default())),
         Rows(|| Box::new(DayAndMonthLimits)),
+        Rows(|| Box::new(UserAwardsMatchOrders::default())),
         Rows(|| Box::new(OrdersMatchTheirCampaign)),
         Rows(|| Box::new(CallsAreWhole::default())),
         Rows(|| Box::new(ChancesGrantedAsPublished)),

@@ -33,6 +33,16 @@ impl RowCheck for RowsOnTheirShard {
             let row = || format!("the sign-in of {} in activity {activity}", of());
             compare(report, context, route, row);
         }
+        for row in beside.user_awards {
+            let (award, activity) = (row.award, row.activity);
+            let row = || {
+                format!(
+                    "the count of award {award} of {} in activity {activity}",
+                    of()
+                )
+            };
+            compare(report, context, route, row);
+        }
         for order in beside.recharges {
             let row = || format!("recharge order {} of {}", order.id, of());
             compare(report, context, route, row);

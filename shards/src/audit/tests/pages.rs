@@ -57,7 +57,8 @@ async fn fill<D: Database>(database: &D) {
             writeln!(
                 sql,
                 "INSERT INTO label_repair_1 VALUES ('{user}', 1, {used}, 4, 5, 6);
-                 INSERT INTO sign_in_1 VALUES ('{user}', {used}, 7, 8);"
+                 INSERT INTO sign_in_1 VALUES ('{user}', {used}, 7, 8);
+                 INSERT INTO user_award_1 VALUES ('{user}', 1, {used}, 9);"
             )
             .expect("text");
         }
@@ -98,6 +99,7 @@ async fn read<D: Database>(database: &D, rows_max: usize) -> (BTreeMap<String, S
             rows(|user| user.repairs.len()),
             rows(|user| user.entries.len()),
             rows(|user| user.sign_ins.len()),
+            rows(|user| user.user_awards.len()),
         ];
         assert!(
             longest.into_iter().all(|rows| rows < rows_max),
@@ -128,6 +130,7 @@ async fn giant(connection: &mut impl Connection, giant: &mut Giant<'_>) -> Store
         whole.orders.extend(part.orders);
         (whole.accounts, whole.repairs) = (part.accounts, part.repairs);
         (whole.points, whole.sign_ins) = (part.points, part.sign_ins);
+        whole.user_awards = part.user_awards;
         whole.entries.clear();
         let mut entries = giant.entries();
         while let Some(page) = entries.next(connection).await.expect("read") {
@@ -153,11 +156,12 @@ async fn pages_are_whole<D: Database>(database: &D) {
             stored.orders.len(),
             stored.repairs.len(),
             stored.sign_ins.len(),
+            stored.user_awards.len(),
             stored.entries.len(),
         ];
         assert_eq!(
             counts.map(|count| i64::try_from(count).expect("few")),
-            [accounts, orders, repairs, repairs, entries],
+            [accounts, orders, repairs, repairs, repairs, entries],
             "{user}"
         );
         assert!(stored.orders.is_sorted_by_key(StoredOrder::place), "{user}");
@@ -270,7 +274,7 @@ async fn pages_of_a_mysql_database() {
 }
 
 /// The statements that go through tables, with a value.
-fn paged(tables: &PagedTables) -> [(&str, String); 11] {
+fn paged(tables: &PagedTables) -> [(&str, String); 13] {
     let (between, of) = (json(&("B", "d")), json(&("Big", "r")));
     let sql = &tables.sql;
     [
@@ -279,9 +283,11 @@ fn paged(tables: &PagedTables) -> [(&str, String); 11] {
         (&sql.label_repairs.page, between.clone()),
         (&sql.points_accounts.page, between.clone()),
         (&sql.points_entries.page, between.clone()),
-        (&sql.sign_ins.page, between),
+        (&sql.sign_ins.page, between.clone()),
+        (&sql.user_awards.page, between),
         (&sql.points_entries.of_user, json(&("Big", 1))),
         (&sql.sign_ins.of_user, of.clone()),
+        (&sql.user_awards.of_user, of.clone()),
         (&sql.accounts.of_user, of.clone()),
         (&sql.calls.of_user, of.clone()),
         (&sql.label_repairs.of_user, of),

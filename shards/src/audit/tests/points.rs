@@ -1,4 +1,4 @@
-//! Faults of points, purchases and rewards in the rows of SQLite and of MariaDB, planted by SQL.
+//! Faults of points, purchases, rewards and limits for one user in the rows of SQLite and of MariaDB, planted by SQL.
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
@@ -45,7 +45,7 @@ type Fault = (
     &'static str,
 );
 
-const FAULTS: [Fault; 9] = [
+const FAULTS: [Fault; 11] = [
     // An entry without a debit or a credit.
     (
         "INSERT INTO points_entry_{t} SELECT user_id, entries + 1, 'prize', 1, 5, balance + 5, '77', 0
@@ -110,6 +110,20 @@ const FAULTS: [Fault; 9] = [
         "UPDATE sign_in_{t} SET streak = streak - 1 WHERE user_id = 'u1'",
         &["one_reward_per_behaviour"],
         "as day 2 in a row, the last reward is for",
+    ),
+    // A prize of which a user gets one at most: counted twice, and not at all.
+    (
+        "UPDATE user_award_{t} SET given = given + 1 WHERE user_id = 'u1'",
+        "UPDATE user_award_{t} SET given = given - 1 WHERE user_id = 'u1'",
+        &["user_awards_match_orders"],
+        "2 are counted, and there are 1 orders",
+    ),
+    (
+        "DELETE FROM user_award_{t} WHERE user_id = 'u1'",
+        "INSERT INTO user_award_{t} SELECT user_id, activity_id, award_id, 1 FROM raffle_order_{t}
+             WHERE user_id = 'u1' AND award_id = 103",
+        &["user_awards_match_orders"],
+        "0 are counted, and there are 1 orders",
     ),
 ];
 
@@ -182,6 +196,7 @@ async fn faults_are_found<A: Audited, D: Database>(installation: &A, shards: &[D
         assert!(check(&report, name).checked >= 16, "{report}");
     }
     assert_eq!(check(&report, "skus_not_oversold").checked, 2);
+    assert_eq!(check(&report, "user_awards_match_orders").checked, 4);
     for (plant, undo, names, violation) in FAULTS {
         run_on_all(shards, plant).await;
         let report = audited(installation).await;

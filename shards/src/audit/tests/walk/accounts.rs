@@ -15,6 +15,7 @@ fn an_account_without_draws_is_sound_until_it_says_otherwise() {
         }),
         orders: Vec::new(),
         repairs: Vec::new(),
+        user_awards: Vec::new(),
     };
     assert_eq!(red(&walk(idle(0))), [""; 0]);
     assert_red(
@@ -150,6 +151,7 @@ fn chances_that_no_version_grants_are_found() {
         }),
         orders: Vec::new(),
         repairs: Vec::new(),
+        user_awards: Vec::new(),
     };
     assert_eq!(
         red(&walk_at(home(), &[CAMPAIGN, &later], &[idle(11)]).0),

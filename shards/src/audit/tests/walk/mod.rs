@@ -5,6 +5,7 @@ mod campaigns;
 mod future;
 mod places;
 mod points;
+mod user_awards;
 
 use crate::audit::stock::ItemKey;
 use jiff::Timestamp;
@@ -16,7 +17,7 @@ use super::super::draws::Walk;
 use super::super::history::{RowContext, TableLocation};
 use super::super::known::Known;
 use super::super::pages::Stored;
-use super::super::rows::{LabelRepair, StoredAccount, StoredOrder};
+use super::super::rows::{LabelRepair, StoredAccount, StoredOrder, StoredUserAward};
 use super::super::stock::Counts;
 use super::{CAMPAIGN, first_violation, red, stored};
 use crate::installation::embedded::Folder;
@@ -33,6 +34,7 @@ struct UserRows {
     account: Option<StoredAccount>,
     orders: Vec<StoredOrder>,
     repairs: Vec<LabelRepair>,
+    user_awards: Vec<StoredUserAward>,
 }
 
 /// Three draws on one day, the third from the weight rule, and one on the next.
@@ -78,6 +80,7 @@ fn sound() -> UserRows {
         account: Some(account),
         orders,
         repairs: Vec::new(),
+        user_awards: Vec::new(),
     }
 }
 
@@ -110,6 +113,7 @@ impl UserRows {
             calls: Vec::new(),
             orders: self.orders.clone(),
             repairs: self.repairs.clone(),
+            user_awards: self.user_awards.clone(),
             ..Stored::default()
         }
     }
@@ -206,6 +210,7 @@ fn sound_rows_are_all_green_and_counted() {
             ("chances_match_orders", 1),
             // Two days and a month.
             ("day_and_month_limits", 3),
+            ("user_awards_match_orders", 0),
             // Four orders and a version.
             ("orders_match_their_campaign", 5),
             ("calls_are_whole", 4),
