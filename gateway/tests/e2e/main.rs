@@ -42,5 +42,6 @@ mod support;
 mod switches;
 mod ten;
 mod trade;
+mod user_limits;
 mod watch;
 mod wrong_calls;

@@ -24,3 +24,4 @@ mod switches;
 mod ten;
 mod trade;
 mod traders;
+mod user_limits;
