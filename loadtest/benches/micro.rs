@@ -145,7 +145,7 @@ fn limits(per_second: &str) -> Limits {
 fn limits_before_the_body(bencher: Bencher) {
     let limits = limits("1000000");
     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    bencher.bench_local(|| limits.admit(Endpoint::Draw, || black_box(address)));
+    bencher.bench_local(|| limits.admit(Some(Endpoint::Draw), || black_box(address)));
 }
 
 /// The limit of users, which knows this many.

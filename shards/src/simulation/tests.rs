@@ -55,7 +55,7 @@ fn replay(seed: u64) {
 }
 
 /// What must have happened at least once in a thousand runs: else they would prove little.
-const EVENTS: [&str; 53] = [
+const EVENTS: [&str; 54] = [
     "answer: a unit",
     "answer: no unit",
     "answer: stock unavailable",

@@ -70,6 +70,7 @@ fn settlement_of(made: Vec<MadeCall>) -> Settlement {
     Settlement {
         answers: Vec::new(),
         used: Vec::new(),
+        undecided: Vec::new(),
         rows: Rows {
             made,
             ..Rows::default()

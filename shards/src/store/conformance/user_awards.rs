@@ -66,6 +66,7 @@ async fn persist(
     let settlement = Settlement {
         answers: Vec::new(),
         used: Vec::new(),
+        undecided: Vec::new(),
         rows: Rows {
             user_awards: rows.into_iter().collect(),
             ..Rows::default()

@@ -6,7 +6,7 @@ use market::chances::Account;
 use market::{ActivityId, UserId};
 
 use super::Numbered;
-use super::locked::{LockedStatements, LockedTable};
+use super::locked::{LockedStatements, LockedTable, locked_statements};
 use super::table::{NumberedTable, StoredOfUser};
 use crate::store::rows::{activity_id, number};
 use crate::store::statements::numbered_statements;
@@ -88,19 +88,7 @@ impl LockedTable for Accounts {
     }
 
     fn statements(sql: &Numbered) -> LockedStatements<'_> {
-        let AccountStatements {
-            lock_batch,
-            find_held,
-            insert,
-            update,
-            ..
-        } = &sql.accounts;
-        LockedStatements {
-            lock_batch,
-            find_held,
-            insert,
-            update,
-        }
+        locked_statements!(sql.accounts)
     }
 }
 

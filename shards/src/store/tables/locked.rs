@@ -46,3 +46,17 @@ pub(crate) struct LockedStatements<'s> {
     /// Writes rows that were, and that change.
     pub(crate) update: &'s String,
 }
+
+/// The [`LockedStatements`] among the statements on a table.
+macro_rules! locked_statements {
+    ($of:expr) => {
+        $crate::store::tables::locked::LockedStatements {
+            lock_batch: &$of.lock_batch,
+            find_held: &$of.find_held,
+            insert: &$of.insert,
+            update: &$of.update,
+        }
+    };
+}
+
+pub(super) use locked_statements;

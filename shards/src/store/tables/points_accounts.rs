@@ -3,7 +3,7 @@ use market::UserId;
 use market::points::{Points, PointsAccount};
 
 use super::Numbered;
-use super::locked::{LockedStatements, LockedTable};
+use super::locked::{LockedStatements, LockedTable, locked_statements};
 use super::table::{NumberedTable, StoredOfUser};
 use crate::store::rows::number;
 use crate::store::statements::numbered_statements;
@@ -82,19 +82,7 @@ impl LockedTable for PointsAccounts {
     }
 
     fn statements(sql: &Numbered) -> LockedStatements<'_> {
-        let PointsAccountStatements {
-            lock_batch,
-            find_held,
-            insert,
-            update,
-            ..
-        } = &sql.points_accounts;
-        LockedStatements {
-            lock_batch,
-            find_held,
-            insert,
-            update,
-        }
+        locked_statements!(sql.points_accounts)
     }
 }
 

@@ -6,7 +6,7 @@ use market::sign_in::SignIn;
 use market::{ActivityId, UserId};
 
 use super::Numbered;
-use super::locked::{LockedStatements, LockedTable};
+use super::locked::{LockedStatements, LockedTable, locked_statements};
 use super::table::{NumberedTable, StoredOfUser};
 use crate::store::rows::{activity_id, number};
 use crate::store::statements::numbered_statements;
@@ -85,19 +85,7 @@ impl LockedTable for SignIns {
     }
 
     fn statements(sql: &Numbered) -> LockedStatements<'_> {
-        let SignInStatements {
-            lock_batch,
-            find_held,
-            insert,
-            update,
-            ..
-        } = &sql.sign_ins;
-        LockedStatements {
-            lock_batch,
-            find_held,
-            insert,
-            update,
-        }
+        locked_statements!(sql.sign_ins)
     }
 }
 

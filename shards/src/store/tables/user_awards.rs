@@ -4,7 +4,7 @@ use market::batch::UserAwardKey;
 use market::{ActivityId, AwardId, UserId};
 
 use super::Numbered;
-use super::locked::{LockedStatements, LockedTable};
+use super::locked::{LockedStatements, LockedTable, locked_statements};
 use super::table::{NumberedTable, StoredOfUser};
 use crate::store::rows::{activity_id, award_id, number};
 use crate::store::statements::numbered_statements;
@@ -85,19 +85,7 @@ impl LockedTable for UserAwards {
     }
 
     fn statements(sql: &Numbered) -> LockedStatements<'_> {
-        let UserAwardStatements {
-            lock_batch,
-            find_held,
-            insert,
-            update,
-            ..
-        } = &sql.user_awards;
-        LockedStatements {
-            lock_batch,
-            find_held,
-            insert,
-            update,
-        }
+        locked_statements!(sql.user_awards)
     }
 }
 
