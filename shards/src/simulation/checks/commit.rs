@@ -36,9 +36,10 @@ impl WorldState {
                     }
                 }
                 TableWrite::Account(key, _) => drop(accounts.insert(key.clone())),
-                TableWrite::Points(user, _) => drop(users.insert(user.clone())),
+                TableWrite::Points(user, _) | TableWrite::UserAward((user, ..), _) => {
+                    users.insert(user.clone());
+                }
                 TableWrite::Entry(entry) => drop(users.insert(entry.user.clone())),
-                TableWrite::UserAward((user, ..), _) => drop(users.insert(user.clone())),
                 TableWrite::SignIn(..)
                 | TableWrite::Epoch(..)
                 | TableWrite::Delete(..)
