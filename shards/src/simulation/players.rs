@@ -1,10 +1,11 @@
 //! Players. Each calls a few times under keys of its own, calls again while the answer may change,
 //! and sometimes repeats a call that was answered. Most calls draw, some give the player chances.
-//! Operators give chances too.
+//! Some players buy several times at once, and may have the points for one purchase only. Operators
+//! give chances too.
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join;
+use futures_util::future::{join, join_all};
 use market::adjust::{PointsAsk, PointsChange};
 use market::draw::DrawAsk;
 use market::exchange::ExchangeAsk;
@@ -31,7 +32,12 @@ pub(super) async fn play(world: Arc<World>, user: u64, phone: u64) {
     let mut made = Vec::new();
     for call in 0..world.scenario.calls {
         let (idle, command) = next_call(&world, &user, format!("{phone}-{call}"), &made);
-        let rival = rival(&world, &command);
+        let more = more_purchases(&world, &command);
+        let rival = if more.is_empty() {
+            rival(&world, &command)
+        } else {
+            None
+        };
         pause(idle).await;
         match &rival {
             Some((first, rival)) => {
@@ -39,9 +45,15 @@ pub(super) async fn play(world: Arc<World>, user: u64, phone: u64) {
                 let one = insist(&world, &command, Some(*first));
                 join(one, insist(&world, rival, Some(second))).await;
             }
-            None => insist(&world, &command, None).await,
+            None if more.is_empty() => insist(&world, &command, None).await,
+            None => {
+                let gateway = Some(world.state().dice.place(GATEWAYS));
+                let all = [&command].into_iter().chain(&more);
+                join_all(all.map(|command| insist(&world, command, gateway))).await;
+            }
         }
         made.push(command);
+        made.extend(more);
         made.extend(rival.map(|(_, rival)| rival));
     }
     for command in &made {
@@ -239,6 +251,20 @@ fn rival(world: &World, command: &Command) -> Option<(usize, Command)> {
         ..command.clone()
     };
     Some((state.dice.place(GATEWAYS), rival))
+}
+
+/// Some who buy do so three times at once, through one gateway: in one batch, if it has room.
+fn more_purchases(world: &World, command: &Command) -> Vec<Command> {
+    let is_purchase =
+        matches!(command.ask, Ask::Exchange(_)) && command.request.as_str() != POISONED;
+    if !is_purchase || !world.state().dice.per_mille(500) {
+        return Vec::new();
+    }
+    let again = |number: u8| {
+        let key = format!("{}+{number}", command.request.as_str());
+        self::command(&command.user, &key, command.ask.clone())
+    };
+    [1, 2].map(again).into()
 }
 
 fn grant(dice: &mut Dice, activity: ActivityId) -> GrantAsk {

@@ -6,7 +6,7 @@ use crate::campaign::Published;
 use crate::chances::Chances;
 use crate::draw::Promise;
 use crate::ids::{Behaviour, BusinessNumber};
-use crate::points::{Points, PointsAccount};
+use crate::points::{Amount, Points, PointsAccount};
 use crate::refusal::Refusal;
 use crate::reward::RewardAsk;
 use crate::rewarding::Offers;
@@ -99,45 +99,38 @@ fn answered(
 
 /// What a command gave: activity, chances, hundredths of a point.
 fn given(answer: &CommandAnswer) -> Vec<(u64, u32, i64)> {
-    let orders = answer.as_ref().map_or(&[][..], |made| made.recharges());
+    let orders = answer.as_ref().map_or(&[][..], Made::recharges);
     let of = |order: &crate::recharge::RechargeOrder| {
         let activity = order.activity.expect("an activity").get();
-        let points = order.points.map_or(0, |amount| amount.hundredths());
+        let points = order.points.map_or(0, Amount::hundredths);
         (activity, order.chances, points)
     };
     orders.iter().map(of).collect()
 }
 
-fn full_of_chances() -> Option<Account> {
-    let chances = Chances {
+#[test]
+fn what_a_full_account_has_no_room_for_is_left_out() {
+    let full_of_chances = Some(Account::new(Chances {
         welcome: u32::MAX,
         month_limit: 1,
         day_limit: 1,
-    };
-    Some(Account::new(chances))
-}
-
-fn full_of_points() -> Option<PointsAccount> {
-    Some(PointsAccount {
+    }));
+    let full_of_points = Some(PointsAccount {
         balance: Points::MAX,
         entries: 1,
         frozen: false,
-    })
-}
-
-#[test]
-fn what_a_full_account_has_no_room_for_is_left_out() {
+    });
     let signed = |account, points| answered(&two(), sign_in(), account, points);
     let all = [(1, 1, 0), (1, 0, 100), (2, 1, 0), (2, 0, 100)];
     assert_eq!(given(&signed(None, None)), all);
-    let chances = signed(None, full_of_points());
+    let chances = signed(None, full_of_points);
     assert_eq!(given(&chances), [(1, 1, 0), (2, 1, 0)]);
-    let points = signed(full_of_chances(), None);
+    let points = signed(full_of_chances, None);
     assert_eq!(given(&points), [(1, 0, 100), (2, 0, 100)]);
     // Where nothing is left, the first reason is the answer.
-    let neither = signed(full_of_chances(), full_of_points());
+    let neither = signed(full_of_chances, full_of_points);
     assert_eq!(neither, Err(Refusal::TooManyChances));
-    let reported = answered(&two(), report(), None, full_of_points());
+    let reported = answered(&two(), report(), None, full_of_points);
     assert_eq!(reported, Err(Refusal::TooManyPoints));
 }
 
