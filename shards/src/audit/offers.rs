@@ -135,7 +135,8 @@ impl StoredRecharge {
     /// What its entry in the ledger is for; `None` where it has none.
     pub(super) fn trade(&self) -> Option<&'static str> {
         match &*self.kind {
-            "credit_pay_trade" => Some("exchange"),
+            // What costs nothing has no entry.
+            "credit_pay_trade" => (self.points != 0).then_some("exchange"),
             "rebate_no_pay_trade" => (self.sku == 0 || self.points != 0).then_some("reward"),
             "operator" => (self.activity == 0 || self.points != 0).then_some("operator"),
             _ => (self.points != 0).then_some("none"),

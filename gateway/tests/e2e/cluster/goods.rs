@@ -42,7 +42,7 @@ async fn both_gateways_show_what_is_left_and_keep_it_while_redis_is_away() {
     for gateway in [first, second] {
         let bought = ask(gateway, &exchange("u", 2, "k")).await;
         bought.expect(409, "ERR_BIZ_005");
-        let draw = Request::draw("u", WITHOUT_UNITS, "k");
+        let draw = Request::draw("u", WITHOUT_UNITS, "d");
         let drawn = ask(gateway, &draw).await.expect(200, "0000").award();
         assert_eq!(drawn, FALLBACK_AWARD);
     }

@@ -321,6 +321,12 @@ fn purchases_and_rewards_that_no_version_offers_are_found() {
     let unpaid = after(|rows| rows.recharges[7].points = 0);
     let found: BTreeSet<_> = red(&unpaid).into_iter().collect();
     assert_eq!(found, BTreeSet::from([name, "points_equal_entries"]));
+    // What costs nothing has no entry.
+    let mut free = sound();
+    free.recharges[7].points = 0;
+    enter(&mut free);
+    let offer = PLATFORM.replace("price_minor = 100", "price_minor = 0");
+    assert_eq!(red(&walk_parts(&[&offer], free, 0)), [""; 0]);
     // An earlier version offered it.
     let dear = PLATFORM.replace("price_minor = 100", "price_minor = 900");
     assert_eq!(red(&walk_parts(&[PLATFORM, &dear], sound(), 0)), [""; 0]);
