@@ -99,6 +99,30 @@ mod tests {
         assert_eq!(Day(20_260_231).next(), None);
     }
 
+    /// D18 of `docs/reference-faults.md`: nothing is shared that two threads could mix up.
+    #[test]
+    fn days_are_right_on_many_threads_at_once() {
+        let shanghai = zone("Asia/Shanghai");
+        let noon = |day: i64| {
+            let at = at("2026-01-01T04:00:00Z").as_second() + day * 86_400;
+            Timestamp::from_second(at).expect("a time")
+        };
+        let days: Vec<Day> = (0..400).map(|day| Day::of(noon(day), &shanghai)).collect();
+        assert!(days.windows(2).all(|pair| pair[0].next() == Some(pair[1])));
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let (days, zone) = (&days, &shanghai);
+                scope.spawn(move || {
+                    for number in 0..4_000_i64 {
+                        let day = (number * 7 + thread * 50) % 400;
+                        let index = usize::try_from(day).expect("small");
+                        assert_eq!(Day::of(noon(day), zone), days[index]);
+                    }
+                });
+            }
+        });
+    }
+
     #[test]
     fn a_day_begins_at_local_midnight() {
         let shanghai = zone("Asia/Shanghai");

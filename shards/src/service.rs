@@ -235,6 +235,12 @@ impl Shards {
         self.live_stock.left(item)
     }
 
+    /// All units of a limited item, as this gateway last read it: what was published and added, less
+    /// what was withdrawn.
+    pub fn stock_total(&self, item: StockItem) -> Option<u64> {
+        self.following.total(item)
+    }
+
     /// Sees to it that [`Shards::left`] knows the present. Its cost does not grow with the calls.
     /// Waits for a fifth of a second at most.
     pub async fn refresh_left(&self) {

@@ -68,6 +68,11 @@ impl Desk {
         Some(self.shards.left(StockItem::award(activity, award.id)))
     }
 
+    /// All units of a sku, once this gateway has read them.
+    pub fn sku_total(&self, activity: ActivityId, sku: SkuId) -> Option<u64> {
+        self.shards.stock_total(StockItem::sku(activity, sku))
+    }
+
     /// What is left of a sku.
     pub fn sku_left(&self, activity: ActivityId, sku: SkuId) -> Left {
         self.shards.left(StockItem::sku(activity, sku))

@@ -223,7 +223,7 @@ async fn a_token_is_enough_for_one_and_keys_change_while_the_server_runs() {
     }
     assert_eq!(server.data(&points("u")).await, json!(1.5));
 
-    // The old key is taken out, and the old shop.
+    // The old key is taken out, and the old shop: all applications must sign now.
     let new = text_of(&place.path("new.key"));
     place.file(
         "config.toml",
@@ -252,7 +252,7 @@ async fn a_token_is_enough_for_one_and_keys_change_while_the_server_runs() {
     server
         .ask(&with_token("old-shop", TOKEN.into(), "4"))
         .await
-        .expect(401, "ERR_ID_007");
+        .expect(401, "ERR_ID_001");
     server.ask(&signed(&paid)).await.expect(200, "0000");
 
     // The switch for rewards.
@@ -269,5 +269,49 @@ async fn a_token_is_enough_for_one_and_keys_change_while_the_server_runs() {
     for secret in [KEY, OLD_KEY, TOKEN, "order-", "order_"] {
         assert!(!log.contains(secret), "{log}");
     }
+    server.stop().await;
+}
+
+/// What is for applications is not used up by those who only say that they are one.
+#[tokio::test]
+async fn strangers_use_up_nothing_of_what_is_for_applications() {
+    let place = Place::with_campaigns(&[&campaign(ACTIVITY)]).await;
+    let key = place.file("shop.key", KEY);
+    let config = format!(
+        "[[app]]\nid = \"shop\"\nkey_files = [{key:?}]\n\
+         [limits.route.reward]\nper_second = 0.001\nburst = 2\n"
+    );
+    let server = Server::start_with(&place, &config).await;
+    let paid = |number: &str| report("u", "openai_pay", number);
+    let now = Timestamp::now().as_second();
+    let forged = || signed_at(&paid("1"), "another key of more than thirty-two bytes", now);
+    let unsigned = || Request::json("rebate/rebate", &paid("1"));
+    for _ in 0..10 {
+        server.ask(&forged()).await.expect(401, "ERR_ID_009");
+        server.ask(&unsigned()).await.expect(401, "ERR_ID_001");
+    }
+    // Where nobody has a token, no body is waited for: this one never comes.
+    let head = "POST /api/v1/raffle/rebate/rebate HTTP/1.1\r\nHost: x\r\n\
+                Content-Type: application/json\r\nContent-Length: 100\r\n";
+    let of_nobody = format!(
+        "X-App-Id: nobody\r\nX-Timestamp: {now}\r\nX-Nonce: n\r\nX-Signature: {}\r\n",
+        "0".repeat(64)
+    );
+    for (more, code) in [("", "ERR_ID_001"), (of_nobody.as_str(), "ERR_ID_007")] {
+        let mut connection = server.connect().await;
+        let bytes = format!("{head}{more}\r\n");
+        connection.send(bytes.as_bytes()).await.expect("sent");
+        let answer = connection.receive().await.expect("an answer at once");
+        answer.envelope().expect(401, code);
+        assert_eq!(answer.header("Connection"), Some("close"));
+    }
+    for number in ["1", "2"] {
+        let reported = server.ask(&signed(&paid(number))).await;
+        reported.expect(200, "0000");
+    }
+    let limited = server.ask(&signed(&paid("3"))).await;
+    assert!(limited.expect(429, "ERR_GW_011").retry_after_s.is_some());
+    server.ask(&forged()).await.expect(401, "ERR_ID_009");
+    assert_eq!(server.data(&points("u")).await, json!(3.0));
     server.stop().await;
 }

@@ -32,6 +32,7 @@ mod overload;
 mod points;
 mod readme;
 mod ready;
+mod reference;
 mod refusals;
 mod reload;
 mod results;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::support::campaign::{DEMO, DEMO_ACTIVITY, LOAD, LOAD_ACTIVITY};
-use crate::support::{Connection, Envelope, Place, Ran, Request, Response, Server, ask_all};
+use crate::support::{
+    Connection, Envelope, FOLLOWED, Place, Ran, Request, Response, Server, ask_all, eventually,
+};
 
 const FIELDS: &str = "orderId,requestId,userId,awardId,awardTitle,awardConfig,awardAmount,state,\
                       rule,version,ordinal,stocked,createdAt";
@@ -83,6 +85,44 @@ async fn a_file_of_results_equals_what_was_answered() {
     filters_leave_out_the_others(&place, &all).await;
     the_admin_address_writes_the_same(&place, &server, &all).await;
     the_report_adds_the_same_up(&place, &server, &all).await;
+    server.stop().await;
+}
+
+/// One file or report is written at a time; a second caller is told so, and a place is free again
+/// when its reader has gone.
+#[tokio::test]
+async fn a_second_file_has_to_wait_for_the_first() {
+    let place = Place::with_campaigns(&[LOAD]).await;
+    let server = Server::start(&place).await;
+    ask_all(server.listen, calls(60), 8).await;
+    let results = format!("/admin/results?activityId={LOAD_ACTIVITY}");
+    let report = format!("/admin/report?activityId={LOAD_ACTIVITY}");
+    let token = std::fs::read_to_string(place.data().join("admin-token")).expect("the token");
+    let slow = Request::raw("GET", &format!("{results}&rate=1"))
+        .header("Authorization", format!("Bearer {}", token.trim()));
+    let mut reader = Connection::open(server.admin).await.expect("a connection");
+    reader.send(&slow.bytes()).await.expect("sent");
+    let status = async |path: &str| admin(&place, &server, path).await;
+    eventually("the place is taken", FOLLOWED, async || {
+        (status(&report).await.status == 429).then_some(())
+    })
+    .await;
+    for path in [&results, &report] {
+        let refused = status(path).await;
+        assert_eq!(refused.status, 429);
+        let why = refused.text();
+        assert!(why.contains("another gateway"), "{why}");
+    }
+    // A look for some draws has places of its own.
+    let look = format!("/admin/draws?activityId={LOAD_ACTIVITY}&limit=1");
+    assert_eq!(status(&look).await.status, 200);
+    drop(reader);
+    eventually("the place is free", FOLLOWED, async || {
+        (status(&report).await.status == 200).then_some(())
+    })
+    .await;
+    let file = status(&results).await;
+    assert_eq!(rows(&file.text()).len(), 60 + 7 * 9);
     server.stop().await;
 }
 

@@ -81,6 +81,8 @@ impl<D: Database, S: FollowedStock> Follower<D, S> {
             // between, no item is drawn before its units are there.
             let catalogue = self.meta.campaigns().catalogue().await?;
             self.stock.catch_up().await?;
+            let totals = self.meta.stock_operations().totals().await?;
+            self.following.take_totals(totals);
             self.catalogue.rcu(|current| {
                 let catalogue = catalogue.switched(current.switches());
                 catalogue.blacklisted(current.blacklists())

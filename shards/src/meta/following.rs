@@ -1,6 +1,9 @@
 //! The state of the meta database as this process has read it, for its gateway to obey.
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+use market::batch::StockItem;
 use tokio::sync::{Notify, watch};
 
 use super::fleet_settings::FleetSetting;
@@ -18,6 +21,8 @@ pub struct Followed {
 #[derive(Debug)]
 pub(crate) struct Following {
     followed: watch::Sender<Followed>,
+    /// Each item's total as of the last revision whose units are in the stock.
+    totals: ArcSwap<BTreeMap<StockItem, u64>>,
     /// Wakes the follower when something has changed.
     pub(crate) changed: Arc<Notify>,
 }
@@ -31,6 +36,7 @@ impl Following {
         });
         Self {
             followed,
+            totals: ArcSwap::default(),
             changed: Arc::default(),
         }
     }
@@ -46,6 +52,16 @@ impl Following {
             };
             is_new
         });
+    }
+
+    /// Takes what was published and added of each item, less what was withdrawn.
+    pub(crate) fn take_totals(&self, totals: BTreeMap<StockItem, u64>) {
+        self.totals.store(Arc::new(totals));
+    }
+
+    /// An item's total; `None` before the first reading, and for items without limit.
+    pub(crate) fn total(&self, item: StockItem) -> Option<u64> {
+        self.totals.load().get(&item).copied()
     }
 
     /// The latest state, and each later one.

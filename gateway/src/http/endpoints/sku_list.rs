@@ -25,7 +25,10 @@ async fn serve(desk: &Desk, asked: &EndpointRequest<'_>) -> Result<EndpointAnswe
     let published = desk.activity(activity)?;
     desk.refresh_left().await;
     let skus = published.campaign.skus.iter();
-    let views = skus.map(|sku| SkuView::new(activity, sku, desk.sku_left(activity, sku.id)));
+    let views = skus.map(|sku| {
+        let total = desk.sku_total(activity, sku.id);
+        SkuView::new(activity, sku, total, desk.sku_left(activity, sku.id))
+    });
     Ok(Data::new(&views.collect::<Vec<_>>()).into())
 }
 
@@ -56,8 +59,8 @@ struct CountView {
 }
 
 impl SkuView {
-    /// A sku, and how many units of it are left.
-    fn new(activity: ActivityId, sku: &Sku, left: Left) -> Self {
+    /// A sku, how many units of it there are in all, and how many are left.
+    fn new(activity: ActivityId, sku: &Sku, total: Option<u64>, left: Left) -> Self {
         let left = match left {
             Left::Units { units, .. } => Some(units),
             Left::Unknown => None,
@@ -66,8 +69,8 @@ impl SkuView {
             sku: sku.id.get(),
             activity_id: activity.get(),
             activity_count_id: sku.id.get(),
-            // Operators may have added some.
-            stock_count: sku.stock.max(left.unwrap_or(0)),
+            // The file counts what a sku begins with. Of two readings the later one may know more.
+            stock_count: total.unwrap_or(sku.stock).max(left.unwrap_or(0)),
             stock_count_surplus: left,
             product_amount: Points::from_hundredths(sku.price_minor).unwrap_or(Points::MAX),
             activity_count: CountView {
