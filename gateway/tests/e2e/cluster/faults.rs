@@ -109,6 +109,23 @@ fn commands(cluster: &Cluster, players: SocketAddr, user: &str) -> Vec<Question>
     ]
 }
 
+/// An operator's change of a user's points.
+fn points_change(cluster: &Cluster, gateway: &str, user: &str) -> Question {
+    let body = json!({
+        "userId": user, "action": "adjust", "amount": "0.01",
+        "requestId": format!("p{}", fresh()), "who": "alice", "reason": "the test wants it",
+    });
+    let request = Request::raw("POST", "/admin/points");
+    Question {
+        name: "`POST /admin/points`",
+        at: cluster.admin(gateway),
+        request: request
+            .header("Authorization", format!("Bearer {}", cluster.token()))
+            .with_body(body.to_string()),
+        times: 1,
+    }
+}
+
 /// All that can be asked at a gateway for users of a shard.
 fn questions(cluster: &Cluster, gateway: &str, shard: u16) -> Vec<Question> {
     let (players, operations) = (cluster.listen(gateway), cluster.admin(gateway));
@@ -233,14 +250,7 @@ fn questions(cluster: &Cluster, gateway: &str, shard: u16) -> Vec<Question> {
             &format!("{config}?key=degradeSwitch&value=close"),
             None,
         ),
-        operation(
-            "`POST /admin/points`",
-            "/admin/points",
-            who(json!({
-                "userId": user, "action": "adjust", "amount": "0.01",
-                "requestId": format!("p{}", fresh()),
-            })),
-        ),
+        points_change(cluster, gateway, user),
         operation("`GET /admin/breakers`", "/admin/breakers", None),
         operation(
             "`POST /admin/breakers`",
