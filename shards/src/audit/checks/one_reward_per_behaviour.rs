@@ -43,7 +43,8 @@ impl RowCheck for OneRewardPerBehaviour {
             let key = (activity, behaviour, business, order.streak, order.sku != 0);
             let is_sign = **behaviour == *sign.as_str();
             let may_be_again = || is_sign && set_aside.contains(&(activity, business.to_string()));
-            if !seen.insert(key) && (!may_be_again() || !seen_again.insert(key)) {
+            let is_first = seen.insert(key) || may_be_again() && seen_again.insert(key);
+            if !is_first {
                 report.violation(|| {
                     format!(
                         "{at}: recharge order {} of user {user:?} rewards {behaviour:?} {business:?} in activity \
