@@ -99,17 +99,19 @@ impl Call {
         activity: u64,
         more: &[(&str, u64)],
     ) -> Self {
-        let more: String = more
-            .iter()
-            .map(|(name, number)| format!(r#","{name}":{number}"#))
-            .collect();
+        let mut fields = String::new();
+        for (name, number) in more {
+            // Writing to a String cannot fail.
+            let _ = write!(fields, r#","{name}":{number}"#);
+        }
         let head = format!(
             "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n"
         );
         Self {
             head: head.into_bytes(),
             before_user: format!(r#"{{"userId":"{}"#, users.before).into_bytes(),
-            after_user: format!(r#"{}","activityId":{activity}{more}}}"#, users.after).into_bytes(),
+            after_user: format!(r#"{}","activityId":{activity}{fields}}}"#, users.after)
+                .into_bytes(),
         }
     }
 

@@ -245,12 +245,13 @@ impl Requests {
         if has_key {
             self.keys.write_next(&mut self.key);
         }
-        match (&self.calls.reports, self.kind) {
-            (Some(reports), CallKind::Report) => reports.write(user, &self.key, &mut self.buffer),
-            _ => {
-                let call = &self.calls.by_kind[self.kind.index()];
-                call.write(user, has_key.then_some(&self.key), &mut self.buffer);
-            }
+        if self.kind == CallKind::Report
+            && let Some(reports) = &self.calls.reports
+        {
+            reports.write(user, &self.key, &mut self.buffer);
+        } else {
+            let call = &self.calls.by_kind[self.kind.index()];
+            call.write(user, has_key.then_some(&self.key), &mut self.buffer);
         }
         &self.buffer
     }

@@ -7,17 +7,17 @@
 //! Only a server that takes writes may answer that something does not exist. A replica, or the old
 //! server of a shard that has moved, may lack what was answered a moment ago.
 mod orders;
-mod recharges;
+mod question;
+#[cfg(test)]
+mod tests;
+mod together;
+mod waiting;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use market::chances::Account;
-use market::points::{PointsAccount, PointsEntry};
-use market::sign_in::SignIn;
-use market::{ActivityId, Order, OrderId, UserId};
 use router::{SlotMap, TableId};
 use tokio::sync::{Semaphore, oneshot};
 
@@ -30,8 +30,11 @@ use crate::store::{Connection, Database, Pool, PoolLimits, StoreError, json_rows
 
 pub use self::orders::{FoundPage, OrderKey, OrdersPage, PageSize};
 use self::orders::{found_of_anyone, found_orders, found_page};
-use self::recharges::found_recharges;
-pub use self::recharges::{FoundRecharges, RechargesPage};
+use self::question::Found;
+pub use self::question::LedgerPage;
+pub(crate) use self::question::{FoundRecords, ReadQuestion};
+use self::together::read_together;
+use self::waiting::{Waiting, WaitingReads};
 
 /// Sizes of a shard's reader.
 #[derive(Debug, Clone, Copy)]
@@ -42,44 +45,6 @@ pub struct ReadLimits {
     pub queue_max: usize,
     /// For waiting and reading together.
     pub timeout: Duration,
-}
-
-/// A question to one shard.
-#[derive(Debug, Clone)]
-pub(crate) enum ReadQuestion {
-    Account(UserId, ActivityId),
-    Points(UserId),
-    Ledger(UserId, LedgerPage),
-    SignIns(UserId),
-    Order(UserId, OrderKey),
-    Page(UserId, OrdersPage),
-    Recharges(UserId, RechargesPage),
-    OrderOfAnyone(OrderId),
-}
-
-/// Which entries of a user's ledger: a page of them, the newest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LedgerPage {
-    /// At most so many.
-    pub size: PageSize,
-    /// Those with a smaller number than this one.
-    pub before: Option<u64>,
-}
-
-/// The answer: an account, or orders.
-#[derive(Debug, Default)]
-pub(crate) struct FoundRecords {
-    pub(crate) account: Option<Account>,
-    pub(crate) points: Option<PointsAccount>,
-    /// The newest first; one more than the page has, where there are more.
-    pub(crate) entries: Vec<PointsEntry>,
-    pub(crate) sign_ins: Vec<(ActivityId, SignIn)>,
-    /// In the order in which they were drawn.
-    pub(crate) orders: Vec<Order>,
-    /// `None` also where the page's beginning is not known.
-    pub(crate) page: Option<FoundPage>,
-    /// The same.
-    pub(crate) recharges: Option<FoundRecharges>,
 }
 
 /// A reader of any database.
@@ -158,22 +123,6 @@ impl<D: Database> Reads for Reader<D> {
     }
 }
 
-impl FoundRecords {
-    fn is_empty(&self) -> bool {
-        let (page, recharges) = (self.page.as_ref(), self.recharges.as_ref());
-        self.account.is_none()
-            && self.points.is_none()
-            && self.entries.is_empty()
-            && self.sign_ins.is_empty()
-            && self.orders.is_empty()
-            && page.is_none_or(|page| page.orders.is_empty())
-            && recharges.is_none_or(|page| page.orders.is_empty())
-    }
-}
-
-/// What is found for a question, or why it cannot be known.
-type Found = Result<FoundRecords, StoreError>;
-
 /// Asks until nothing waits.
 async fn ask_all<D: Database>(inner: Arc<Inner<D>>) {
     let mut asker = inner.waiting.asker();
@@ -233,30 +182,31 @@ async fn ask<C: Connection>(
     sql: &Numbered,
     asked: &[Waiting],
 ) -> Result<(Vec<Found>, bool), StoreError> {
-    if let [alone] = asked
-        && !goes_together(&alone.question)
-    {
-        let found = read(connection, sql, &alone.question).await?;
-        let may_write = !found.is_empty() || connection.may_still_write().await?;
+    if let [alone] = asked {
+        let (found, may_write) = read(connection, sql, &alone.question).await?;
+        let may_write = match may_write {
+            Some(known) => known,
+            None => !found.is_empty() || connection.may_still_write().await?,
+        };
         return Ok((vec![Ok(found)], may_write));
     }
     let questions: Vec<&ReadQuestion> = asked.iter().map(|waiting| &waiting.question).collect();
     read_together(connection, sql, &questions).await
 }
 
-/// Reads for a question that is asked alone.
+/// Reads for a question that is asked alone. Also returns whether the server still takes writes, if
+/// it was asked.
 async fn read<C: Connection>(
     connection: &mut C,
     sql: &Numbered,
     question: &ReadQuestion,
-) -> Result<FoundRecords, StoreError> {
-    match question {
+) -> Result<(FoundRecords, Option<bool>), StoreError> {
+    let mut may_still_write = None;
+    let found = match question {
         ReadQuestion::Account(..) | ReadQuestion::Points(_) => {
-            let (found, _) = read_together(connection, sql, &[question]).await?;
-            found
-                .into_iter()
-                .next()
-                .unwrap_or(Ok(FoundRecords::default()))
+            let (found, may_write) = read_together(connection, sql, &[question]).await?;
+            may_still_write = Some(may_write);
+            found.into_iter().next().transpose()?.unwrap_or_default()
         }
         ReadQuestion::Ledger(user, page) => {
             let before = page.before.unwrap_or(i64::MAX.unsigned_abs());
@@ -266,39 +216,40 @@ async fn read<C: Connection>(
                 .iter()
                 .take(page.size.get() + 1)
                 .map(points_entries::read);
-            Ok(FoundRecords {
+            FoundRecords {
                 entries: entries.collect::<Result<_, _>>()?,
                 ..FoundRecords::default()
-            })
+            }
         }
         ReadQuestion::SignIns(user) => {
             let rows = connection
                 .rows(&sql.sign_ins.of_user, &json_rows([user.as_str()]))
                 .await?;
             let sign_in = |row| Ok((SignIns::read_key(row)?.1, SignIns::read_state(row)?));
-            Ok(FoundRecords {
+            FoundRecords {
                 sign_ins: rows
                     .iter()
                     .map(sign_in)
                     .collect::<Result<_, StoreError>>()?,
                 ..FoundRecords::default()
-            })
+            }
         }
-        ReadQuestion::Order(user, key) => Ok(FoundRecords {
+        ReadQuestion::Order(user, key) => FoundRecords {
             orders: found_orders(connection, sql, user, key).await?,
             ..FoundRecords::default()
-        }),
-        ReadQuestion::OrderOfAnyone(order) => Ok(FoundRecords {
+        },
+        ReadQuestion::OrderOfAnyone(order) => FoundRecords {
             orders: found_of_anyone(connection, sql, *order).await?,
             ..FoundRecords::default()
-        }),
-        ReadQuestion::Page(user, page) => Ok(FoundRecords {
-            page: found_page(connection, sql, user, *page).await?,
-            ..FoundRecords::default()
-        }),
-        ReadQuestion::Recharges(user, page) => Ok(FoundRecords {
-            recharges: found_recharges(connection, sql, user, *page).await?,
-            ..FoundRecords::default()
-        }),
-    }
+        },
+        ReadQuestion::Page(user, page) => {
+            let (page, may_write) = found_page(connection, sql, user, *page).await?;
+            may_still_write = may_write;
+            FoundRecords {
+                page,
+                ..FoundRecords::default()
+            }
+        }
+    };
+    Ok((found, may_still_write))
 }

@@ -67,7 +67,8 @@ pub(super) async fn start(
 ) -> Result<(Cluster, PathBuf), Error> {
     let mut cluster = Cluster::start(programs, folder, setup).await?;
     let key = cluster.add_file("app-key", APP_KEY)?;
-    let app = format!("[[app]]\nid = \"{APP}\"\nkey_files = [{key:?}]\n");
+    let file = key.display();
+    let app = format!("[[app]]\nid = \"{APP}\"\nkey_files = [\"{file}\"]\n");
     cluster.configure(&app).await?;
     for campaign in [shop(), points()] {
         cluster.publish_text(&campaign, folder).await?;

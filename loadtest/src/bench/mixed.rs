@@ -361,8 +361,8 @@ mod tests {
         let good = comparison(&rounds);
         let mixed = &good.cases[1];
         assert_eq!((mixed.name, mixed.ratio), ("mixed", 0.9));
-        assert_eq!(mixed.ratios, [0.9, 0.9, 0.3]);
-        assert_eq!(mixed.commands_ratio, 0.72);
+        assert_eq!(mixed.ratios, vec![0.9, 0.9, 0.3]);
+        assert_eq!(Some(mixed.commands_ratio), Some(0.72));
         assert!(good.judge().is_ok());
         assert!(good.table().contains("(0.30-0.90)"));
 

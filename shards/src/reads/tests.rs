@@ -1,4 +1,6 @@
 //! Reads of many callers at once.
+use market::{ActivityId, UserId};
+
 use super::*;
 use crate::store::{Access, SqliteFile, migrate_shard};
 

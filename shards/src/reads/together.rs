@@ -2,7 +2,7 @@
 //! round trip for all, and with it the question whether the server still takes writes.
 use std::collections::BTreeMap;
 
-use super::{Found, FoundRecords, ReadQuestion};
+use super::question::{Found, FoundRecords, ReadQuestion};
 use crate::store::tables::Numbered;
 use crate::store::tables::accounts::Accounts;
 use crate::store::tables::locked::LockedTable;
@@ -45,8 +45,8 @@ pub(super) async fn read_together<C: Connection>(
             keys::<PointsAccounts>(&points),
         ));
     }
-    let (outcomes, may_write) = connection.read_all(steps).await?;
-    let mut rows = outcomes.iter().map(|outcome| &*outcome.rows);
+    let read = connection.read_all(steps).await?;
+    let mut rows = read.outcomes.iter().map(|outcome| &*outcome.rows);
     let mut next_if = |asked: bool| if asked { rows.next() } else { None };
     let (of_accounts, of_points) = (next_if(!accounts.is_empty()), next_if(!points.is_empty()));
     let accounts = states::<Accounts>(of_accounts.unwrap_or_default())?;
@@ -65,7 +65,7 @@ pub(super) async fn read_together<C: Connection>(
         }
         Ok(found)
     });
-    Ok((found.collect(), may_write))
+    Ok((found.collect(), read.may_write))
 }
 
 fn keys<T: LockedTable>(of: &[T::Key]) -> Input<'_> {

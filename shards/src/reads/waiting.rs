@@ -5,8 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use router::TableId;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use super::question::{FoundRecords, ReadQuestion};
 use super::together::goes_together;
-use super::{FoundRecords, ReadQuestion};
 use crate::error::ReadError;
 
 /// Reads of one round trip.

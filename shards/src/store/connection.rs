@@ -214,6 +214,15 @@ impl<R> Default for SqlOutcome<R> {
     }
 }
 
+/// What several queries read, and whether the database still took writes afterwards.
+#[derive(Debug)]
+pub struct ReadOutcomes<R> {
+    /// Of each query.
+    pub outcomes: Vec<SqlOutcome<R>>,
+    /// As [`Connection::may_still_write`] says.
+    pub may_write: bool,
+}
+
 /// Collects the outcome of each statement of a script: its rows, and the count that ends them.
 pub(super) async fn outcomes<R>(
     mut results: impl Stream<Item = Result<Either<u64, R>, sqlx::Error>> + Unpin,
@@ -284,10 +293,12 @@ pub trait Connection: Send + Sized {
     fn read_all(
         &mut self,
         steps: Vec<SqlStep<'_>>,
-    ) -> impl Future<Output = Result<(Vec<SqlOutcome<Self::Row>>, bool), StoreError>> + Send {
+    ) -> impl Future<Output = Result<ReadOutcomes<Self::Row>, StoreError>> + Send {
         async move {
-            let outcomes = self.run_all(&steps).await?;
-            Ok((outcomes, self.may_still_write().await?))
+            Ok(ReadOutcomes {
+                outcomes: self.run_all(&steps).await?,
+                may_write: self.may_still_write().await?,
+            })
         }
     }
     /// Runs a query and passes its rows on one by one: a result of any size needs little memory.

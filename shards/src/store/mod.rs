@@ -21,8 +21,8 @@ pub(crate) mod tables;
 mod wanted_rows;
 
 pub use connection::{
-    Columns, Connection, Database, ExpectedRows, Input, Rows, SqlOutcome, SqlStep, StoreError,
-    Value, check_all, out_of_range,
+    Columns, Connection, Database, ExpectedRows, Input, ReadOutcomes, Rows, SqlOutcome, SqlStep,
+    StoreError, Value, check_all, out_of_range,
 };
 pub(crate) use files::{explained, named, one_line};
 #[cfg(test)]

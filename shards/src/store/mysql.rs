@@ -38,8 +38,8 @@ use self::session::{READ_ONLY, SessionServer, TransactionEnd};
 use self::times::IDLE_MAX;
 use super::connection::outcomes;
 use super::{
-    Columns, Connection, Database, Dialect, Input, MYSQL, SqlOutcome, SqlStep, StoreError,
-    out_of_range,
+    Columns, Connection, Database, Dialect, Input, MYSQL, ReadOutcomes, SqlOutcome, SqlStep,
+    StoreError, out_of_range,
 };
 use crate::random::OsRandom;
 
@@ -450,7 +450,7 @@ impl Connection for MysqlConnection {
     async fn read_all(
         &mut self,
         mut steps: Vec<SqlStep<'_>>,
-    ) -> Result<(Vec<SqlOutcome<MySqlRow>>, bool), StoreError> {
+    ) -> Result<ReadOutcomes<MySqlRow>, StoreError> {
         self.freshen().await?;
         steps.push(SqlStep::read(READ_ONLY, Input::Nothing));
         let script = Script::new(&[], &steps);
@@ -464,7 +464,10 @@ impl Connection for MysqlConnection {
         let read_only = checked.rows.first();
         let read_only = read_only.map_or(Ok(None), |row| row.optional_integer(0))?;
         self.note_read_only(read_only != Some(0));
-        Ok((outcomes, !self.server.read_only))
+        Ok(ReadOutcomes {
+            outcomes,
+            may_write: !self.server.read_only,
+        })
     }
 
     async fn scan(

@@ -85,18 +85,21 @@ impl Script {
         index: usize,
         sql: &str,
         value_place: &str,
-        push_value: impl FnOnce(&mut String),
+        push_value: impl Fn(&mut String),
     ) {
         if !self.text.is_empty() {
             self.text.push_str(";\n");
         }
-        let statement = without_comment(sql);
-        let (before, after) = statement
-            .split_once(value_place)
-            .expect("a statement has a place for its value");
-        self.text.push_str(before);
-        push_value(&mut self.text);
-        self.text.push_str(after);
+        // A statement names its value several times where it has several parts to take out of it.
+        let mut parts = without_comment(sql).split(value_place);
+        self.text.push_str(parts.next().unwrap_or_default());
+        let mut places = 0;
+        for part in parts {
+            push_value(&mut self.text);
+            self.text.push_str(part);
+            places += 1;
+        }
+        assert!(places > 0, "a statement has a place for its value");
         self.indexes.push(Some(index));
     }
 }
@@ -169,6 +172,12 @@ mod tests {
             script.text(),
             "BEGIN;\nCLOCK;\nREAD '[1]' NOW;\nWRITE (-1,'a'),(2,'')"
         );
+    }
+
+    #[test]
+    fn a_value_stands_in_each_of_its_places_and_in_none_of_its_own() {
+        let script = Script::new(&[], &[step("READ ? OF ?", r#"["?"]"#)]);
+        assert_eq!(script.text(), r#"READ '["?"]' OF '["?"]'"#);
     }
 
     #[test]

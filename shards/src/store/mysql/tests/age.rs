@@ -185,12 +185,10 @@ async fn reads_and_may_write(reader: &mut MysqlConnection) -> (usize, bool) {
             Input::Rows(Rows::default()),
         ),
     ];
-    let (outcomes, may_write) = reader.read_all(steps).await.expect("read");
-    assert_eq!(outcomes.len(), 2);
-    (
-        outcomes.iter().map(|outcome| outcome.rows.len()).sum(),
-        may_write,
-    )
+    let read = reader.read_all(steps).await.expect("read");
+    let rows: Vec<usize> = read.outcomes.iter().map(|one| one.rows.len()).collect();
+    assert_eq!(rows.len(), 2);
+    (rows.iter().sum(), read.may_write)
 }
 
 #[tokio::test]
