@@ -192,7 +192,7 @@ mod tests {
     fn a_read_that_nobody_waits_for_is_not_asked_and_a_round_has_a_bound() {
         let reads = WaitingReads::new(1);
         drop(add(&reads, 0, account("b")));
-        let kept: Vec<_> = (0..TOGETHER_MAX + 1)
+        let kept: Vec<_> = (0..=TOGETHER_MAX)
             .map(|_| add(&reads, 0, account("a")))
             .collect();
         let mut asker = reads.asker();
