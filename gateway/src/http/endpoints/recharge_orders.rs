@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use jiff::tz::TimeZone;
 use market::campaign::Catalogue;
 use market::points::Amount;
-use market::{ActivityId, RechargeOrder, SkuId, UserId};
+use market::{ActivityId, RechargeOrder, RequestId, SkuId, UserId};
 use serde::Serialize;
 use shards::{FoundRecharges, RechargesPage};
 
@@ -72,7 +72,7 @@ impl<'a> RechargeView<'a> {
         let request = Some(&order.request).filter(|request| !request.is_of_reward());
         Self {
             order_id: order.id.to_string(),
-            request_id: request.map(|request| request.as_str()),
+            request_id: request.map(RequestId::as_str),
             activity_id: order.activity.map(ActivityId::get),
             kind: order.kind.name(),
             sku: order.kind.sku().map(SkuId::get),
