@@ -150,7 +150,7 @@ async fn recharges(server: &Server, user: &str, page: u8) -> Vec<Value> {
         assert!(found.len() <= usize::from(page));
         all.extend(found.iter().cloned());
         match data["next"].as_str() {
-            Some(next) => before = next.to_owned(),
+            Some(next) => next.clone_into(&mut before),
             None => return all,
         }
     }

@@ -233,18 +233,17 @@ fn questions(cluster: &Cluster, gateway: &str, shard: u16) -> Vec<Question> {
         operation("`GET /readyz`", "/readyz", None),
         operation("`GET /metrics`", "/metrics", None),
         operation("`GET /admin/switches`", "/admin/switches", None),
-        // No player signs in here.
+        // As it is anyway.
         operation(
             "`POST /admin/switches`",
             "/admin/switches",
-            who(json!({"name": "signin", "value": "50%"})),
+            who(json!({"name": "signin", "value": "on"})),
         ),
         operation(
             "`GET /admin/switches/history`",
             "/admin/switches/history",
             None,
         ),
-        // As it is anyway.
         operation(
             "`GET /api/v1/raffle/dcc/update_config`",
             &format!("{config}?key=degradeSwitch&value=close"),
