@@ -21,7 +21,7 @@ pub enum Node {
         /// Where a closed lock leads.
         take_over: NodeIndex,
     },
-    /// `rule_stock`: the prize is won if there is a unit of it.
+    /// `rule_stock`: the prize is won if there is a unit of it, and the user may have one more.
     Stock {
         /// Where the walk continues when there is no unit.
         allow: NodeIndex,

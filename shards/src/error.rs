@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use market::Refusal;
 
+use crate::store::StoreError;
+
 /// Why a command has no result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
@@ -60,4 +62,16 @@ pub enum ReadError {
         /// How long it admits no command.
         retry_after: Duration,
     },
+    /// A stored row has a value that it cannot have.
+    #[error("a stored row cannot be understood")]
+    RowUnreadable,
+}
+
+impl From<&StoreError> for ReadError {
+    fn from(error: &StoreError) -> Self {
+        match error {
+            StoreError::Data(_) => Self::RowUnreadable,
+            _ => Self::ShardUnavailable,
+        }
+    }
 }

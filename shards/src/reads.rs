@@ -14,10 +14,12 @@ mod together;
 mod waiting;
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use router::{SlotMap, TableId};
 use tokio::sync::{Semaphore, oneshot};
 
@@ -95,7 +97,12 @@ impl<D: Database> Reader<D> {
 impl<D: Database> Reads for Reader<D> {
     fn ask(&self, table: TableId, question: ReadQuestion) -> ReadFuture {
         let inner = self.0.clone();
-        let Ok(place) = inner.admitted.clone().try_acquire_owned() else {
+        let place = || inner.admitted.clone().try_acquire_owned().ok();
+        let place = place().or_else(|| {
+            inner.waiting.forget_gone();
+            place()
+        });
+        let Some(place) = place else {
             return Box::pin(async { Err(ReadError::QueueFull) });
         };
         let (answer, answered) = oneshot::channel();
@@ -127,15 +134,17 @@ impl<D: Database> Reads for Reader<D> {
 async fn ask_all<D: Database>(inner: Arc<Inner<D>>) {
     let mut asker = inner.waiting.asker();
     while let Some(mut asked) = asker.next() {
-        let work = inner.answer(&mut asked);
-        let failure = match tokio::time::timeout(inner.timeout, work).await {
-            Ok(Ok(())) => continue,
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "no answer in time".to_owned(),
+        let work = tokio::time::timeout(inner.timeout, inner.answer(&mut asked));
+        // A bug that panics must not leave those without a task who wait behind these.
+        let error = match AssertUnwindSafe(work).catch_unwind().await {
+            Ok(Ok(Ok(()))) => continue,
+            Ok(Ok(Err(error))) => error,
+            Ok(Err(_)) => StoreError::Unavailable("no answer in time".to_owned()),
+            Err(_) => StoreError::Unavailable("a read panicked".to_owned()),
         };
-        tracing::warn!(reads = asked.len(), error = failure, "reads failed");
+        tracing::warn!(reads = asked.len(), %error, "reads failed");
         for waiting in asked {
-            waiting.end(Err(ReadError::ShardUnavailable));
+            waiting.end(Err(ReadError::from(&error)));
         }
     }
 }
@@ -161,7 +170,7 @@ impl<D: Database> Inner<D> {
                     Ok(_) => asked.push(waiting),
                     Err(error) => {
                         tracing::warn!(%error, "a read failed");
-                        waiting.end(Err(ReadError::ShardUnavailable));
+                        waiting.end(Err(ReadError::from(&error)));
                     }
                 }
             }

@@ -474,7 +474,7 @@ pub(crate) fn verdict_of_command<T>(made: &Result<T, CommandError>) -> CallOutco
 
 fn verdict_of_read(found: &Result<FoundRecords, ReadError>) -> CallOutcome {
     match found {
-        Ok(_) => CallOutcome::Answered,
+        Ok(_) | Err(ReadError::RowUnreadable) => CallOutcome::Answered,
         Err(ReadError::ShardUnavailable) => CallOutcome::Failed,
         Err(ReadError::QueueFull | ReadError::BreakerOpen { .. }) => CallOutcome::Uncounted,
     }

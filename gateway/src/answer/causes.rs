@@ -53,6 +53,7 @@ impl From<ReadError> for Code {
             ReadError::QueueFull => Code::QueueFull,
             ReadError::ShardUnavailable => Code::ShardUnavailable,
             ReadError::BreakerOpen { .. } => Code::BreakerOpen,
+            ReadError::RowUnreadable => Code::Unexpected,
         }
     }
 }

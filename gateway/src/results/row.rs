@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use market::campaign::Campaign;
 use market::draw::Promise;
 use market::points::{Amount, Points, PointsEntry};
-use market::{ActivityId, Order, RechargeOrder, SkuId};
+use market::{ActivityId, Order, RechargeOrder, RequestId, SkuId};
 use serde::Serialize;
 
 use super::csv::Cell;
@@ -149,7 +149,8 @@ impl Row for DrawRow<'_> {
 #[serde(rename_all = "camelCase")]
 pub struct RechargeRow<'a> {
     pub order_id: String,
-    pub request_id: &'a str,
+    /// None for reports: their key is their behaviour and number.
+    pub request_id: Option<&'a str>,
     pub user_id: &'a str,
     pub kind: &'static str,
     pub sku: Option<u64>,
@@ -165,9 +166,10 @@ impl<'a> RechargeRow<'a> {
     /// The row of a recharge order.
     pub fn new(order: &'a RechargeOrder, zone: &TimeZone) -> Self {
         let reward = order.kind.reward();
+        let request = Some(&order.request).filter(|request| !request.is_of_reward());
         Self {
             order_id: order.id.to_string(),
-            request_id: order.request.as_str(),
+            request_id: request.map(RequestId::as_str),
             user_id: order.user.as_str(),
             kind: order.kind.name(),
             sku: order.kind.sku().map(SkuId::get),
@@ -200,7 +202,7 @@ impl Row for RechargeRow<'_> {
         let streak = self.streak.map(u64::from);
         vec![
             Cell::Plain(&self.order_id),
-            Cell::Text(self.request_id),
+            self.request_id.map_or(Cell::Empty, Cell::Text),
             Cell::Text(self.user_id),
             Cell::Plain(self.kind),
             self.sku.map_or(Cell::Empty, Cell::Number),

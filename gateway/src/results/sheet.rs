@@ -122,7 +122,8 @@ impl Sheet {
     pub fn add_recharge(&self, out: &mut String, order: &RechargeOrder) {
         let row = RechargeRow::new(order, &self.zone);
         if self.format == Format::Table {
-            let (user, request) = (printable(row.user_id), printable(row.request_id));
+            let key = row.request_id.or(row.business_no).unwrap_or_default();
+            let (user, request) = (printable(row.user_id), printable(key));
             let (at, order, kind, chances) =
                 (&row.created_at, &row.order_id, row.kind, row.chances);
             let points = row

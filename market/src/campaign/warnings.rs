@@ -148,31 +148,28 @@ fn given_by(group: &WeightGroup) -> impl Iterator<Item = AwardIndex> {
     awards.filter(has_odds).map(|(_, index)| *index)
 }
 
-/// Who can have all that a user may have of a group's prizes before, gets a fallback.
+/// Who has had all that a user may have of a group's prize before, and draws it there, gets a
+/// fallback.
 fn guarantees_of_what_users_have(campaign: &Campaign, _: Timestamp) -> Vec<String> {
     let strategy = &campaign.strategy;
     let groups = strategy.weight_groups();
-    let of_group = |(nth, group): (usize, &WeightGroup)| {
+    let of_group = |(nth, group): (usize, &WeightGroup)| -> Vec<String> {
         let earlier = || groups[..nth].iter().flat_map(given_by);
         let comes_before =
             |index| strategy.award(index).is_drawn() || earlier().any(|given| given == index);
-        let mut most: u64 = 0;
-        let mut ids = Vec::new();
-        for index in given_by(group) {
+        let limited = given_by(group).filter(|&index| comes_before(index));
+        let limited = limited.filter_map(|index| {
             let award = strategy.award(index);
-            most += u64::from(award.per_user.filter(|_| comes_before(index))?.get());
-            ids.push(award.id.to_string());
-        }
-        (most < u64::from(group.ordinal)).then(|| {
-            format!(
+            let most = award.per_user.filter(|most| most.get() < group.ordinal)?;
+            Some(format!(
                 "draw {} of each user is guaranteed award {}, of which a user gets {most} at most: \
-                 who has them by then gets a fallback",
-                group.ordinal,
-                named(&ids)
-            )
-        })
+                 who has as many by then gets a fallback in its place",
+                group.ordinal, award.id
+            ))
+        });
+        limited.collect()
     };
-    groups.iter().enumerate().filter_map(of_group).collect()
+    groups.iter().enumerate().flat_map(of_group).collect()
 }
 
 /// Users of the blacklist get its award whatever they draw, so its limit ends that.
@@ -493,8 +490,8 @@ mod tests {
             ),
             (
                 few("1"),
-                "draw 7 of each user is guaranteed award 2, of which a user gets 1 at most: who has them by then gets \
-                 a fallback",
+                "draw 7 of each user is guaranteed award 2, of which a user gets 1 at most: who has as many by \
+                 then gets a fallback in its place",
             ),
             (
                 few("1"),

@@ -104,14 +104,14 @@ impl<'a> SignIns<'a> {
     }
 
     /// What is left when the sign-ins after the day `latest` are set aside. `None` where the row
-    /// does not agree with the rewards, or one of these days was set aside before: then it is
-    /// unknown which of them is right.
+    /// does not agree with the rewards, or one of these days was set aside before, or the row's day
+    /// was: then it is unknown which of them is right.
     pub(super) fn set_back(&self, row: &StoredSignIn, latest: i64) -> Option<SetBack> {
         let is_ahead = |day: &Day| i64::from(day.number()) > latest;
         let (ahead, begun): (BTreeSet<Day>, _) =
             self.days(false).into_iter().partition(|day| is_ahead(day));
         let twice = ahead.iter().any(|day| self.set_aside.contains(day));
-        if twice || !self.faults(Some(row)).is_empty() {
+        if twice || ahead.is_empty() || !self.faults(Some(row)).is_empty() {
             return None;
         }
         Some(SetBack {

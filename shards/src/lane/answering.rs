@@ -23,6 +23,9 @@ use crate::store::{OnLock, ShardStore};
 /// vain.
 pub(super) const TRIES_MAX: usize = 5;
 
+/// How often commands that a batch leaves undecided make another one.
+const UNDECIDED_ROUNDS_MAX: usize = 3;
+
 /// Commands in a batch of those that were set aside: each makes few rows.
 const HELD_BATCH_MAX: usize = 100;
 
@@ -133,6 +136,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Answering<S, K, R>
     async fn answer_all(&mut self, commands: Vec<Taken>) {
         let began = Instant::now();
         let mut parts = vec![commands];
+        let mut undecided_rounds = 0;
         while let Some(mut part) = parts.pop() {
             if part.is_empty() {
                 continue;
@@ -149,7 +153,15 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Answering<S, K, R>
                 ))
             ));
             match executed {
-                Ok(answers) => parts.push(self.answer_each(part, answers)),
+                Ok(mut answers) => {
+                    if undecided_rounds == UNDECIDED_ROUNDS_MAX {
+                        // Refused, and free to be sent again: others of the lane wait.
+                        answers.undecided.clear();
+                    }
+                    let again = self.answer_each(part, answers);
+                    undecided_rounds += usize::from(!again.is_empty());
+                    parts.push(again);
+                }
                 Err(failure) if part.len() > 1 && failure.is_halved(began.elapsed()) => {
                     let second = part.split_off(part.len() / 2);
                     parts.push(second);

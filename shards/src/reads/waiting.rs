@@ -12,6 +12,10 @@ use crate::error::ReadError;
 /// Reads of one round trip.
 const TOGETHER_MAX: usize = 64;
 
+/// Reads that a round trip passes over on the way to others that go with it. So the work of a round
+/// does not grow with the queue.
+const PASSED_MAX: usize = 256;
+
 /// A read that waits. While it does, it has a place in the queue.
 pub(super) struct Waiting {
     pub(super) table: TableId,
@@ -71,6 +75,11 @@ impl WaitingReads {
         }
     }
 
+    /// Makes room that callers hold who have waited too long.
+    pub(super) fn forget_gone(&self) {
+        self.state().forget_gone();
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -108,20 +117,43 @@ impl Drop for Asker<'_> {
 
 impl State {
     fn take(&mut self) -> Vec<Waiting> {
-        let mut asked: Vec<Waiting> = Vec::new();
-        let mut left = VecDeque::with_capacity(self.waiting.len());
-        for read in self.waiting.drain(..) {
-            if read.answer.is_closed() {
-                continue;
-            }
-            let fits = asked.len() < TOGETHER_MAX;
-            match asked.first() {
-                Some(first) if !fits || !read.goes_with(first) => left.push_back(read),
-                _ => asked.push(read),
+        let Some(first) = self.next() else {
+            return Vec::new();
+        };
+        let mut asked = vec![first];
+        if !goes_together(&asked[0].question) {
+            return asked;
+        }
+        let mut passed = Vec::new();
+        while asked.len() < TOGETHER_MAX && passed.len() < PASSED_MAX {
+            match self.next() {
+                Some(read) if read.goes_with(&asked[0]) => asked.push(read),
+                Some(read) => passed.push(read),
+                None => break,
             }
         }
-        self.waiting = left;
+        for read in passed.into_iter().rev() {
+            self.waiting.push_front(read);
+        }
         asked
+    }
+
+    /// The read that has waited longest and whose caller is still there.
+    fn next(&mut self) -> Option<Waiting> {
+        self.forget_gone();
+        self.waiting.pop_front()
+    }
+
+    /// Forgets those in front whose callers have gone. All wait equally long, so those that have
+    /// waited too long are in front.
+    fn forget_gone(&mut self) {
+        while self
+            .waiting
+            .front()
+            .is_some_and(|read| read.answer.is_closed())
+        {
+            self.waiting.pop_front();
+        }
     }
 }
 
@@ -200,6 +232,48 @@ mod tests {
             std::iter::from_fn(|| asker.next().map(|asked| asked.len())).collect();
         assert_eq!(sizes, [TOGETHER_MAX, 1]);
         drop(kept);
+    }
+
+    #[test]
+    fn who_has_waited_too_long_makes_room() {
+        let reads = WaitingReads::new(1);
+        let places = Arc::new(Semaphore::new(2));
+        let mut answers: Vec<Answered> = Vec::new();
+        for name in ["a", "b"] {
+            let (answer, answered) = oneshot::channel();
+            let place = places.clone().try_acquire_owned().expect("a place");
+            let question = account(name);
+            let _ = reads.add(Waiting {
+                table: TableId::new(0),
+                question,
+                answer,
+                place,
+            });
+            answers.push(answered);
+        }
+        reads.forget_gone();
+        assert_eq!(places.available_permits(), 0);
+        drop(answers.remove(0));
+        reads.forget_gone();
+        assert_eq!(places.available_permits(), 1);
+        assert_eq!(names(&reads.asker().next().expect("the other")), "b");
+    }
+
+    #[test]
+    fn a_round_passes_over_a_bounded_number_and_keeps_their_order() {
+        let reads = WaitingReads::new(1);
+        let mut kept = vec![add(&reads, 0, account("a"))];
+        for number in 0..=PASSED_MAX {
+            kept.push(add(
+                &reads,
+                0,
+                ReadQuestion::SignIns(user(&format!("s{number}"))),
+            ));
+        }
+        kept.push(add(&reads, 0, account("b")));
+        let mut asker = reads.asker();
+        let mut next = || names(&asker.next().expect("more"));
+        assert_eq!([next(), next(), next()], ["a", "s0", "s1"]);
     }
 
     #[test]

@@ -220,6 +220,10 @@ fn only_what_a_shard_did_not_answer_is_a_failure() {
         CallOutcome::Failed
     );
     assert_eq!(
+        verdict_of_read(&Err(ReadError::RowUnreadable)),
+        CallOutcome::Answered
+    );
+    assert_eq!(
         verdict_of_read(&Err(ReadError::QueueFull)),
         CallOutcome::Uncounted
     );

@@ -303,13 +303,26 @@ impl MysqlConnection {
 
     /// Runs a script. The server stops at the first statement that it refuses.
     async fn run_script(&mut self, script: &Script) -> Result<Vec<SqlOutcome<MySqlRow>>, Failure> {
+        self.run_script_by(script, true).await
+    }
+
+    /// `waits` says whether a statement of it may wait for rows that others have locked.
+    async fn run_script_by(
+        &mut self,
+        script: &Script,
+        waits: bool,
+    ) -> Result<Vec<SqlOutcome<MySqlRow>>, Failure> {
         if script.is_empty() {
             return Ok(script.outcomes(Vec::new()));
         }
         let timeout = self.statement_timeout();
         let results = self.inner.fetch_many(script.text());
         let done = outcomes(results.map_ok(|result| result.map_left(|done| done.rows_affected())));
-        let done = within_locks(timeout, &mut self.health, done).await?;
+        let done = if waits {
+            within_locks(timeout, &mut self.health, done).await?
+        } else {
+            within(timeout, &mut self.health, done).await?
+        };
         Ok(script.outcomes(done))
     }
 
@@ -454,10 +467,10 @@ impl Connection for MysqlConnection {
         self.freshen().await?;
         steps.push(SqlStep::read(READ_ONLY, Input::Nothing));
         let script = Script::new(&[], &steps);
-        let mut done = self.run_script(&script).await;
+        let mut done = self.run_script_by(&script, false).await;
         if let Err(failure @ Failure::Closed(_)) = done {
             self.replace_closed(failure).await?;
-            done = self.run_script(&script).await;
+            done = self.run_script_by(&script, false).await;
         }
         let mut outcomes = done?;
         let checked = outcomes.pop().unwrap_or_default();

@@ -91,6 +91,7 @@ fn odds(strategy: &Strategy, awards: &[AwardIndex], pool: &Pool) -> Vec<Value> {
             "award": award.id.get(),
             "title": &*award.title,
             "count": award.count,
+            "perUser": award.per_user,
             "costMinor": award.cost_minor,
             "rate": award.rate.to_string(),
             "odds": format!("{weight}/{total}"),
