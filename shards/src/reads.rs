@@ -8,6 +8,7 @@
 //! server of a shard that has moved, may lack what was answered a moment ago.
 mod orders;
 mod question;
+mod recharges;
 #[cfg(test)]
 mod tests;
 mod together;
@@ -35,6 +36,8 @@ use self::orders::{found_of_anyone, found_orders, found_page};
 use self::question::Found;
 pub use self::question::LedgerPage;
 pub(crate) use self::question::{FoundRecords, ReadQuestion};
+use self::recharges::found_recharges;
+pub use self::recharges::{FoundRecharges, RechargesPage};
 use self::together::read_together;
 use self::waiting::{Waiting, WaitingReads};
 
@@ -256,6 +259,14 @@ async fn read<C: Connection>(
             may_still_write = may_write;
             FoundRecords {
                 page,
+                ..FoundRecords::default()
+            }
+        }
+        ReadQuestion::Recharges(user, page) => {
+            let (recharges, may_write) = found_recharges(connection, sql, user, *page).await?;
+            may_still_write = may_write;
+            FoundRecords {
+                recharges,
                 ..FoundRecords::default()
             }
         }

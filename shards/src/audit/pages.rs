@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use super::made::{Made, made_by};
 use super::paged_tables::{PagedTables, json};
 use super::rows::{
-    BesideDraws, LabelRepair, OfUser, OrderPlace, StoredAccount, StoredCall, StoredEntry,
-    StoredOrder, StoredPoints, StoredRecharge, StoredSignIn, StoredUserAward, of_user,
+    BesideDraws, LabelRepair, OfUser, OrderPlace, SignInRepair, StoredAccount, StoredCall,
+    StoredEntry, StoredOrder, StoredPoints, StoredRecharge, StoredRepair, StoredSignIn,
+    StoredUserAward, of_user,
 };
 use crate::store::{Connection, StoreError};
 
@@ -337,8 +338,12 @@ impl<'a> Giant<'a> {
             points,
             sign_ins,
             user_awards,
-            repairs,
-        })
+            ..Stored::default()
+        };
+        for repair in repairs {
+            stored.add(repair);
+        }
+        Ok(stored)
     }
 
     /// All but the recharge orders, which come with the calls.
@@ -481,6 +486,7 @@ impl Stored {
             recharges: &self.recharges,
             points: self.points,
             sign_ins: &self.sign_ins,
+            sign_in_repairs: &self.sign_in_repairs,
             user_awards: &self.user_awards,
         }
     }

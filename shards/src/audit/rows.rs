@@ -35,5 +35,6 @@ pub(super) struct BesideDraws<'a> {
     pub(super) recharges: &'a [StoredRecharge],
     pub(super) points: Option<StoredPoints>,
     pub(super) sign_ins: &'a [StoredSignIn],
+    pub(super) sign_in_repairs: &'a [SignInRepair],
     pub(super) user_awards: &'a [StoredUserAward],
 }

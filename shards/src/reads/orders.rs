@@ -157,39 +157,63 @@ pub(super) async fn found_page<C: Connection>(
             _ => return Ok((None, None)),
         },
     };
-    let (mut calls, may_write) =
-        calls_up_to(connection, sql, user, page.activity, before.as_ref()).await?;
+    let up_to = UpTo {
+        draws: true,
+        activity: page.activity,
+        call: before.as_ref().map(|(call, _)| call),
+    };
+    let (mut calls, may_write) = calls_up_to(connection, sql, user, up_to).await?;
     let draws_before = before.as_ref().map_or(0, |(call, order)| {
         usize::from(call.made.saturating_sub(u16::from(order.seq)))
     });
     keep_newest(&mut calls, draws_before + page.size.get() + 1);
     let orders = draws_of(connection, sql, &calls).await?;
     let place = |order: &Order| (order.created_at, order.id);
-    if let Some((_, before)) = &before {
-        orders.retain(|order| place(order) < place(before));
-    }
-    orders.sort_unstable_by_key(|order| std::cmp::Reverse(place(order)));
-    let has_more = orders.len() > page.size.get();
-    orders.truncate(page.size.get());
-    let last = orders.last().map(|order| order.id);
-    let next = last.filter(|_| has_more);
+    let before = before.map(|(_, order)| place(&order));
+    let (orders, next) = cut_to_page(orders, place, before, page.size);
     Ok((Some(FoundPage { orders, next }), Some(may_write)))
 }
 
-/// The newest calls up to that of an order, that one included; and whether the server still takes
-/// writes.
-async fn calls_up_to<C: Connection>(
+/// Cuts rows down to those of a page, the newest first; with the last one, where there are more.
+pub(super) fn cut_to_page<T>(
+    mut rows: Vec<T>,
+    place: impl Fn(&T) -> (Timestamp, OrderId),
+    before: Option<(Timestamp, OrderId)>,
+    size: PageSize,
+) -> (Vec<T>, Option<OrderId>) {
+    rows.retain(|row| before.is_none_or(|before| place(row) < before));
+    rows.sort_unstable_by_key(|row| std::cmp::Reverse(place(row)));
+    let has_more = rows.len() > size.get();
+    rows.truncate(size.get());
+    let last = rows.last().map(|row| place(row).1);
+    (rows, last.filter(|_| has_more))
+}
+
+/// Which of a user's calls.
+pub(super) struct UpTo<'a> {
+    /// Calls for draws, or all others.
+    pub(super) draws: bool,
+    /// Those that name this activity, or all.
+    pub(super) activity: Option<ActivityId>,
+    /// Up to this one, that one included.
+    pub(super) call: Option<&'a Call>,
+}
+
+/// The newest of these calls, and whether the server still takes writes.
+pub(super) async fn calls_up_to<C: Connection>(
     connection: &mut C,
     sql: &Numbered,
     user: &UserId,
-    activity: Option<ActivityId>,
-    before: Option<&(Call, Order)>,
+    up_to: UpTo<'_>,
 ) -> Result<(Vec<Call>, bool), StoreError> {
-    let (at_ms, first) = before.map_or((i64::MAX, i64::MAX.unsigned_abs()), |(call, _)| {
-        (call.created_at.as_millisecond(), call.first_id.get())
-    });
-    let activity = activity.map_or(0, ActivityId::get);
-    let key = serde_json::to_string(&(user.as_str(), activity, at_ms, first));
+    let (at_ms, first) = up_to
+        .call
+        .map_or((i64::MAX, i64::MAX.unsigned_abs()), |call| {
+            (call.created_at.as_millisecond(), call.first_id.get())
+        });
+    let activity = up_to.activity.map_or(0, ActivityId::get);
+    let draws = u8::from(up_to.draws);
+    let key = serde_json::to_string(&(user.as_str(), activity, at_ms, first, draws));
     let latest = Input::Json(key.expect("plain values"));
     let step = SqlStep::read(&sql.calls.latest, latest);
     let read = connection.read_all(vec![step]).await?;

@@ -5,6 +5,7 @@ use market::sign_in::SignIn;
 use market::{ActivityId, Order, OrderId, UserId};
 
 use super::orders::{FoundPage, OrderKey, OrdersPage, PageSize};
+use super::recharges::{FoundRecharges, RechargesPage};
 use crate::store::StoreError;
 
 /// A question to one shard.
@@ -16,6 +17,7 @@ pub(crate) enum ReadQuestion {
     SignIns(UserId),
     Order(UserId, OrderKey),
     Page(UserId, OrdersPage),
+    Recharges(UserId, RechargesPage),
     OrderOfAnyone(OrderId),
 }
 
@@ -40,6 +42,8 @@ pub(crate) struct FoundRecords {
     pub(crate) orders: Vec<Order>,
     /// `None` also where the page's beginning is not known.
     pub(crate) page: Option<FoundPage>,
+    /// The same.
+    pub(crate) recharges: Option<FoundRecharges>,
 }
 
 /// What is found for a question, or why it cannot be known.
@@ -48,12 +52,13 @@ pub(super) type Found = Result<FoundRecords, StoreError>;
 impl FoundRecords {
     /// Whether nothing was found.
     pub(super) fn is_empty(&self) -> bool {
-        let page = self.page.as_ref();
+        let (page, recharges) = (self.page.as_ref(), self.recharges.as_ref());
         self.account.is_none()
             && self.points.is_none()
             && self.entries.is_empty()
             && self.sign_ins.is_empty()
             && self.orders.is_empty()
             && page.is_none_or(|page| page.orders.is_empty())
+            && recharges.is_none_or(|page| page.orders.is_empty())
     }
 }

@@ -35,11 +35,11 @@ pub(super) async fn found_recharges<C: Connection>(
     sql: &Numbered,
     user: &UserId,
     page: RechargesPage,
-) -> Result<Option<FoundRecharges>, StoreError> {
+) -> Result<(Option<FoundRecharges>, Option<bool>), StoreError> {
     let before = match page.before {
         None => None,
         Some(id) => match recharge_of(connection, sql, user, id).await? {
-            None => return Ok(None),
+            None => return Ok((None, None)),
             found => found,
         },
     };
@@ -48,7 +48,7 @@ pub(super) async fn found_recharges<C: Connection>(
         activity: None,
         call: before.as_ref().map(|(call, _)| call),
     };
-    let mut calls = calls_up_to(connection, sql, user, up_to).await?;
+    let (mut calls, may_write) = calls_up_to(connection, sql, user, up_to).await?;
     // Those of the same call that are not older.
     let rows_before = before.as_ref().map_or(0, |(call, order)| {
         ids_of(call).filter(|&id| id >= order.id).count()
@@ -61,7 +61,7 @@ pub(super) async fn found_recharges<C: Connection>(
     let place = |order: &RechargeOrder| (order.created_at, order.id);
     let before = before.map(|(_, order)| place(&order));
     let (orders, next) = cut_to_page(orders.collect(), place, before, page.size);
-    Ok(Some(FoundRecharges { orders, next }))
+    Ok((Some(FoundRecharges { orders, next }), Some(may_write)))
 }
 
 /// A recharge order of this user, and its call.

@@ -4,6 +4,7 @@ mod keys;
 mod life;
 mod mixed;
 mod points;
+mod rewards;
 mod user_limits;
 
 use jiff::Timestamp;

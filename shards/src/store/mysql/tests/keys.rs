@@ -72,7 +72,6 @@ async fn look_ups_use_their_keys_in_mariadb() {
         (&*sql.points_accounts.of_user, r#"["a"]"#),
         (&*sql.sign_ins.of_user, r#"["a"]"#),
         (&*sql.user_awards.of_user, r#"["a"]"#),
-        (&*sql.accounts.read, three),
         (&*sql.calls.find, three),
         (&*sql.calls.lock, three),
         (&*sql.calls.latest, r#"["a",1,2,3,1]"#),
