@@ -100,15 +100,15 @@ impl SuspectSignIn<'_> {
         set_back: SetBack,
     ) -> Result<(), StoreError> {
         let (user, activity) = (self.user, self.activity);
-        let note = |&day: &i64| {
-            let noted = SignInRepair { activity, day }.stored();
+        let note = |repair: &SignInRepair| {
+            let at_ms = self.now.as_millisecond();
             (
                 user,
                 activity,
-                noted,
-                self.latest,
+                repair.stored(),
+                repair.given,
                 row.day,
-                self.now.as_millisecond(),
+                at_ms,
             )
         };
         let notes = json_rows(set_back.set_aside.iter().map(note));

@@ -10,9 +10,9 @@ use super::rows::{SignInRepair, StoredRecharge, StoredSignIn};
 #[derive(Debug, Default)]
 pub(super) struct SignIns<'a> {
     rewards: Vec<(Day, &'a StoredRecharge)>,
-    /// Days that had not begun when a reward was given for them. That does not count as a sign-in,
+    /// Days that had not begun when rewards were given for them, and how many. These are no sign-in,
     /// and the user may sign in once more when the day has come.
-    set_aside: BTreeSet<Day>,
+    set_aside: BTreeMap<Day, i64>,
 }
 
 /// What a repair makes of sign-ins of which some are for days that have not begun.
@@ -21,7 +21,7 @@ pub(super) struct SetBack {
     /// The last sign-in before, as (day, days in a row); (0, 0) where there is none.
     pub(super) last: (i64, i64),
     /// The days that are set aside.
-    pub(super) set_aside: Vec<i64>,
+    pub(super) set_aside: Vec<SignInRepair>,
 }
 
 /// The day that a business number names.
@@ -38,40 +38,33 @@ impl<'a> SignIns<'a> {
 
     /// Takes what a repair has noted.
     pub(super) fn note(&mut self, repair: SignInRepair) {
-        let day = u32::try_from(repair.day).map(Day::from_number);
-        self.set_aside.extend(day);
+        if let Ok(day) = u32::try_from(repair.day) {
+            self.set_aside.insert(Day::from_number(day), repair.given);
+        }
     }
 
-    /// What is wrong with them, and with the row that says the last one.
-    pub(super) fn faults(&self, row: Option<&StoredSignIn>) -> Vec<String> {
-        let faults = self.faults_where(&self.days(false), row);
-        if faults.is_empty() || self.set_aside.is_empty() {
-            return faults;
+    /// How many rewards each day has.
+    fn given(&self) -> BTreeMap<Day, i64> {
+        let mut given = BTreeMap::new();
+        for (day, _) in &self.rewards {
+            *given.entry(*day).or_default() += 1;
         }
-        // Of what was given on a day that was set aside and is there by now, nothing may have been
-        // given before: a sku was sold out, or an account was full.
-        self.faults_where(&self.days(true), row)
+        given
     }
 
-    /// The days that count. One that was set aside counts where something was given for it twice;
-    /// or, if `all` do, in any case.
-    fn days(&self, all: bool) -> BTreeSet<Day> {
-        let mut given: BTreeMap<_, usize> = BTreeMap::new();
-        for (day, order) in &self.rewards {
-            *given
-                .entry((*day, order.streak, order.sku != 0))
-                .or_default() += 1;
-        }
-        let counts =
-            |(day, times): (Day, usize)| all || times > 1 || !self.set_aside.contains(&day);
-        let days = given.into_iter().map(|((day, ..), times)| (day, times));
-        days.filter(|&day| counts(day))
+    /// The days that count: one that was set aside, when more was given for it since.
+    fn days(&self) -> BTreeSet<Day> {
+        let before = |day: &Day| self.set_aside.get(day).copied().unwrap_or(0);
+        let given = self.given().into_iter();
+        given
+            .filter(|(day, given)| *given > before(day))
             .map(|(day, _)| day)
             .collect()
     }
 
-    fn faults_where(&self, days: &BTreeSet<Day>, row: Option<&StoredSignIn>) -> Vec<String> {
-        let streaks = streaks(days);
+    /// What is wrong with them, and with the row that says the last one.
+    pub(super) fn faults(&self, row: Option<&StoredSignIn>) -> Vec<String> {
+        let streaks = streaks(&self.days());
         let rewarded = last_of(&streaks);
         // A row that was set back to before all sign-ins says none.
         let stored = row
@@ -89,7 +82,7 @@ impl<'a> SignIns<'a> {
             )
         });
         let counted = self.rewards.iter();
-        let counted = counted.filter(|(day, _)| !self.set_aside.contains(day));
+        let counted = counted.filter(|(day, _)| !self.set_aside.contains_key(day));
         let wrong_streaks = counted.filter_map(|(day, order)| {
             let nth = streaks.get(day).copied().unwrap_or(0);
             let is_due = order.streak == 0 || order.streak > 0 && nth % order.streak == 0;
@@ -104,19 +97,24 @@ impl<'a> SignIns<'a> {
     }
 
     /// What is left when the sign-ins after the day `latest` are set aside. `None` where the row
-    /// does not agree with the rewards, or one of these days was set aside before, or the row's day
-    /// was: then it is unknown which of them is right.
+    /// does not agree with the rewards, or one of these days was set aside before: then it is
+    /// unknown which of them is right.
     pub(super) fn set_back(&self, row: &StoredSignIn, latest: i64) -> Option<SetBack> {
         let is_ahead = |day: &Day| i64::from(day.number()) > latest;
-        let (ahead, begun): (BTreeSet<Day>, _) =
-            self.days(false).into_iter().partition(|day| is_ahead(day));
-        let twice = ahead.iter().any(|day| self.set_aside.contains(day));
+        let (ahead, begun): (BTreeSet<Day>, _) = self.days().into_iter().partition(is_ahead);
+        let twice = ahead.iter().any(|day| self.set_aside.contains_key(day));
         if twice || ahead.is_empty() || !self.faults(Some(row)).is_empty() {
             return None;
         }
+        let given = self.given();
+        let repair = |day: &Day| SignInRepair {
+            activity: row.activity,
+            day: day.number().into(),
+            given: given[day],
+        };
         Some(SetBack {
             last: last_of(&streaks(&begun)).unwrap_or_default(),
-            set_aside: ahead.iter().map(|day| day.number().into()).collect(),
+            set_aside: ahead.iter().map(repair).collect(),
         })
     }
 }
@@ -170,9 +168,18 @@ mod tests {
             sign_ins.take(*day, order);
         }
         for &day in set_aside {
-            sign_ins.note(SignInRepair { activity: 1, day });
+            sign_ins.note(noted(day));
         }
         sign_ins
+    }
+
+    /// A day that had one reward when it was set aside.
+    const fn noted(day: i64) -> SignInRepair {
+        SignInRepair {
+            activity: 1,
+            day,
+            given: 1,
+        }
     }
 
     fn row(day: i64, streak: i64) -> StoredSignIn {
@@ -201,7 +208,7 @@ mod tests {
         };
         let expected = SetBack {
             last: (TODAY, 2),
-            set_aside: vec![LATER],
+            set_aside: vec![noted(LATER)],
         };
         assert_eq!(set_back(LATER, 1, &[]), Some(expected));
         // The row says something else than the rewards.
@@ -232,6 +239,13 @@ mod tests {
         other.push((20_260_710, 0, SKU));
         let other = rewards(&other);
         assert_eq!(faults(&other, &[LATER], Some(row(LATER, 1))), 0);
+        // Another day that was set aside has not come yet.
+        let still = LATER + 5;
+        let mut two = other.clone();
+        two.extend(self::rewards(&[(20_260_715, 0, 0)]));
+        let aside = [LATER, still];
+        assert_eq!(faults(&two, &aside, Some(row(LATER, 1))), 0);
+        assert_eq!(faults(&two, &aside, Some(row(still, 1))), 1);
         let nothing_left = sign_ins(&before[3..], &[LATER]);
         assert_eq!(nothing_left.faults(Some(&row(0, 0))), [""; 0]);
     }

@@ -22,6 +22,7 @@ mod shares;
 mod stock;
 mod switches;
 mod ten;
+mod thresholds;
 mod trade;
 mod traders;
 mod user_limits;

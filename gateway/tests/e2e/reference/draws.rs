@@ -131,6 +131,11 @@ async fn each_draw_amid_publications_sees_one_version() {
         assert_eq!(row["awardTitle"], answer.data["awardTitle"]);
         assert_eq!(row["awardTitle"], format!("title {}", row["version"]));
     }
+    let versions: BTreeSet<_> = rows.iter().map(|row| row["version"].as_u64()).collect();
+    assert!(
+        versions.len() > 1,
+        "draws met one version only: {versions:?}"
+    );
     server.stop().await;
     place.audited_at_rest().await;
 }

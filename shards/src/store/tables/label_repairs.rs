@@ -40,6 +40,8 @@ pub(crate) struct SignInRepair {
     pub(crate) activity: i64,
     /// The day.
     pub(crate) day: i64,
+    /// How many rewards had been given for it by then.
+    pub(crate) given: i64,
 }
 
 /// A row: what it is about.
@@ -49,7 +51,7 @@ pub(crate) enum StoredRepair {
     OfSignIn(SignInRepair),
 }
 
-/// The column `used` of a sign-in's repair holds this and the day. No account has so many orders.
+/// The column `used` of a sign-in's repair holds this and the day, `today` the rewards. No account has so many orders.
 const OF_SIGN_IN: i64 = 4_000_000_000;
 
 impl SignInRepair {
@@ -82,7 +84,12 @@ impl StoredOfUser for StoredRepair {
         let (activity, used) = (row.integer(1)?, row.integer(2)?);
         Ok(if used >= OF_SIGN_IN {
             let day = used - OF_SIGN_IN;
-            Self::OfSignIn(SignInRepair { activity, day })
+            let given = row.integer(3)?;
+            Self::OfSignIn(SignInRepair {
+                activity,
+                day,
+                given,
+            })
         } else {
             let today = row.integer(3)?;
             Self::OfAccount(LabelRepair {
@@ -103,6 +110,7 @@ mod tests {
         let last_day = SignInRepair {
             activity: 1,
             day: 99_991_231,
+            given: 1,
         };
         assert!(u32::try_from(last_day.stored()).is_ok());
     }

@@ -428,6 +428,7 @@ fn a_sign_in_on_a_day_to_come_is_found_and_one_that_was_set_aside_is_not() {
     let set_aside = SignInRepair {
         activity: 1,
         day: LATER,
+        given: 2,
     };
     let repaired = |change: fn(&mut Stored)| {
         after(|rows| {
