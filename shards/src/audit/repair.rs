@@ -15,7 +15,7 @@ use super::known::{Known, Learner};
 use super::paged_tables::{PagedTables, json};
 use super::pages::{CallsOf, Pages, ROWS_MAX, all_of};
 use super::progress::AuditProgress;
-use super::repair_outcome::{LabelRepaired, TRIES_MAX};
+use super::repair_outcome::{LabelRepaired, Suspect, TRIES_MAX, suspects};
 use super::repair_sign_ins::SuspectSignIn;
 use super::report::{AuditReport, CheckReport};
 use super::rows::{LabelRepair, OfUser, StoredAccount, StoredRepair, StoredSignIn};
@@ -38,6 +38,17 @@ pub(super) struct LabelsRepaired {
     /// Accounts and sign-ins whose label is ahead, but that have another fault too or changed at
     /// each try.
     pub(super) left: u64,
+}
+
+impl LabelsRepaired {
+    /// Counts a row, by `set_back` where it was set back.
+    fn count(&mut self, row: LabelRepaired, set_back: fn(&mut Self) -> &mut u64) {
+        match row {
+            LabelRepaired::SetBack => *set_back(self) += 1,
+            LabelRepaired::Left => self.left += 1,
+            LabelRepaired::Correct => {}
+        }
+    }
 }
 
 /// Why a repair stopped.
@@ -187,15 +198,6 @@ struct RepairRun<'a, A: Audited> {
     repaired: LabelsRepaired,
 }
 
-/// An account whose label may be ahead.
-struct Suspect<'a> {
-    user: &'a str,
-    activity: i64,
-    /// The latest label of a day that has begun.
-    latest: i64,
-    now: Timestamp,
-}
-
 impl<'a, A: Audited> RepairRun<'a, A> {
     fn new(
         installation: &'a A,
@@ -269,28 +271,16 @@ impl<'a, A: Audited> RepairRun<'a, A> {
         let (mut pages, sql) = (Pages::new(tables), &tables.sql.accounts);
         let statements = (&*sql.page, &*sql.of_user);
         loop {
-            let accounts = pages.next_rows::<StoredAccount>(connection, statements);
-            let Some(accounts) = accounts.await.map_err(failed)? else {
+            let rows = pages.next_rows::<StoredAccount>(connection, statements);
+            let Some(rows) = rows.await.map_err(failed)? else {
                 return Ok(());
             };
-            let context = context();
-            for (user, account) in accounts {
-                let latest = context.latest_label(account.activity);
-                let Some(latest) = latest.filter(|&latest| account.day > latest) else {
-                    continue;
-                };
+            let (context, label) = (context(), |row: &StoredAccount| (row.activity, row.day));
+            for suspect in suspects(&rows, &context, label) {
                 self.log_once().await?;
-                let suspect = Suspect {
-                    user: &user,
-                    activity: account.activity,
-                    latest,
-                    now: context.now,
-                };
-                match suspect.repair(connection, tables).await.map_err(failed)? {
-                    LabelRepaired::SetBack => self.repaired.accounts += 1,
-                    LabelRepaired::Left => self.repaired.left += 1,
-                    LabelRepaired::Correct => {}
-                }
+                let repaired = suspect.repair(connection, tables).await.map_err(failed)?;
+                self.repaired
+                    .count(repaired, |repaired| &mut repaired.accounts);
             }
         }
     }
@@ -310,24 +300,13 @@ impl<'a, A: Audited> RepairRun<'a, A> {
             let Some(rows) = rows.await.map_err(failed)? else {
                 return Ok(());
             };
-            let context = context();
-            for (user, row) in rows {
-                let latest = context.latest_label(row.activity);
-                let Some(latest) = latest.filter(|&latest| row.day > latest) else {
-                    continue;
-                };
+            let (context, label) = (context(), |row: &StoredSignIn| (row.activity, row.day));
+            for suspect in suspects(&rows, &context, label) {
+                let suspect = SuspectSignIn(suspect);
                 self.log_once().await?;
-                let suspect = SuspectSignIn {
-                    user: &user,
-                    activity: row.activity,
-                    latest,
-                    now: context.now,
-                };
-                match suspect.repair(connection, tables).await.map_err(failed)? {
-                    LabelRepaired::SetBack => self.repaired.sign_ins += 1,
-                    LabelRepaired::Left => self.repaired.left += 1,
-                    LabelRepaired::Correct => {}
-                }
+                let repaired = suspect.repair(connection, tables).await.map_err(failed)?;
+                self.repaired
+                    .count(repaired, |repaired| &mut repaired.sign_ins);
             }
         }
     }

@@ -2,24 +2,17 @@
 //! begun. Right clocks then refuse the user's sign-ins until that day. The repair sets the row back
 //! to the last sign-in on a day that has begun, by the rewards, and notes the days that it sets
 //! aside. What was given for them stays given.
-use jiff::Timestamp;
 use market::Behaviour;
 
 use super::paged_tables::{PagedTables, json};
 use super::pages::{CallsOf, all_of};
-use super::repair_outcome::{LabelRepaired, TRIES_MAX};
+use super::repair_outcome::{LabelRepaired, Suspect, TRIES_MAX};
 use super::rows::{OfUser, SignInRepair, StoredRecharge, StoredRepair, StoredSignIn};
 use super::sign_ins::{SetBack, SignIns, day_of};
 use crate::store::{Connection, StoreError, json_rows, out_of_range};
 
 /// A sign-in that may be ahead.
-pub(super) struct SuspectSignIn<'a> {
-    pub(super) user: &'a str,
-    pub(super) activity: i64,
-    /// The latest label of a day that has begun.
-    pub(super) latest: i64,
-    pub(super) now: Timestamp,
-}
+pub(super) struct SuspectSignIn<'a>(pub(super) Suspect<'a>);
 
 impl SuspectSignIn<'_> {
     pub(super) async fn repair(
@@ -31,7 +24,7 @@ impl SuspectSignIn<'_> {
             let Some(row) = self.row(connection, tables).await? else {
                 return Ok(LabelRepaired::Correct);
             };
-            if row.day <= self.latest {
+            if row.day <= self.0.latest {
                 return Ok(LabelRepaired::Correct);
             }
             let Some(set_back) = self.set_back(connection, tables, &row).await? else {
@@ -39,7 +32,7 @@ impl SuspectSignIn<'_> {
             };
             // The rewards were read without a lock. They are complete if the row is still the same.
             connection.begin().await?;
-            let key = json(&(self.user, self.activity));
+            let key = json(&(self.0.user, self.0.activity));
             let locked = connection.rows(&tables.sql.sign_ins.lock, &key).await?;
             if locked.first().map(StoredSignIn::of).transpose()? != Some(row) {
                 connection.rollback().await?;
@@ -58,8 +51,8 @@ impl SuspectSignIn<'_> {
         tables: &PagedTables,
     ) -> Result<Option<StoredSignIn>, StoreError> {
         let rows: Vec<StoredSignIn> =
-            all_of(connection, &tables.sql.sign_ins.of_user, self.user).await?;
-        Ok(rows.into_iter().find(|row| row.activity == self.activity))
+            all_of(connection, &tables.sql.sign_ins.of_user, self.0.user).await?;
+        Ok(rows.into_iter().find(|row| row.activity == self.0.activity))
     }
 
     async fn set_back(
@@ -69,13 +62,13 @@ impl SuspectSignIn<'_> {
         row: &StoredSignIn,
     ) -> Result<Option<SetBack>, StoreError> {
         let repairs: Vec<StoredRepair> =
-            all_of(connection, &tables.sql.label_repairs.of_user, self.user).await?;
+            all_of(connection, &tables.sql.label_repairs.of_user, self.0.user).await?;
         let (mut rewards, sign): (Vec<StoredRecharge>, _) = (Vec::new(), Behaviour::sign());
-        let mut calls = CallsOf::new(tables, self.user);
+        let mut calls = CallsOf::new(tables, self.0.user);
         while let Some(made) = calls.next(connection).await? {
             let orders = made.recharges.into_iter().map(|(_, order)| order);
             rewards.extend(orders.filter(|order| {
-                order.activity == self.activity && *order.behaviour == *sign.as_str()
+                order.activity == self.0.activity && *order.behaviour == *sign.as_str()
             }));
         }
         let mut sign_ins = SignIns::default();
@@ -86,10 +79,10 @@ impl SuspectSignIn<'_> {
             sign_ins.take(day, order);
         }
         let repairs = repairs.into_iter().filter_map(StoredRepair::of_sign_in);
-        for repair in repairs.filter(|repair| repair.activity == self.activity) {
+        for repair in repairs.filter(|repair| repair.activity == self.0.activity) {
             sign_ins.note(repair);
         }
-        Ok(sign_ins.set_back(row, self.latest))
+        Ok(sign_ins.set_back(row, self.0.latest))
     }
 
     async fn write(
@@ -99,9 +92,9 @@ impl SuspectSignIn<'_> {
         row: StoredSignIn,
         set_back: SetBack,
     ) -> Result<(), StoreError> {
-        let (user, activity) = (self.user, self.activity);
+        let (user, activity) = (self.0.user, self.0.activity);
         let note = |repair: &SignInRepair| {
-            let at_ms = self.now.as_millisecond();
+            let at_ms = self.0.now.as_millisecond();
             (
                 user,
                 activity,
